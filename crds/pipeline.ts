@@ -1,0 +1,141 @@
+import { CONDITIONS, FILE_RULES, FILES } from "./job.ts";
+import { MAX_EVENTS, MAX_MESSAGE, MAX_RESULT_BYTES, MAX_TASKS } from "./limits.ts";
+import { flag, integer, type Kind, list, map, object, type Rule, text, time } from "./schema.ts";
+import { TASK_RULES, TASKS } from "./task.ts";
+
+/** Phases of a run; there are no others (O-180). */
+export const PHASES = ["BUILDING", "RUNNING", "DONE", "TERMINATED"] as const;
+/** States of a task (O-180). */
+export const TASK_STATES = ["waiting", "executing", "executed", "terminated"] as const;
+
+const taskStatus = object(
+  "What became of one task.",
+  {
+    state: { type: "string", description: "State of the task.", enum: TASK_STATES },
+    reason: text("Why it waits, or how it ended, in one word.", 64),
+    message: text("The same in a sentence.", MAX_MESSAGE + 56),
+    attempt: integer("Number of the latest attempt, from 1.", { minimum: 0 }),
+    pod: text("Name of the pod of the latest attempt.", 253),
+    startTime: time("When the pod was created."),
+    completionTime: time("When the task ended."),
+    exitCode: integer("Exit code of the main container."),
+    result: text("What the task handed back: a JSON object from `/dev/termination-log`.", MAX_RESULT_BYTES),
+  },
+  ["state"],
+  { typeName: "TaskStatus" },
+);
+
+const event = object(
+  "Something that happened to the run.",
+  {
+    id: text("Stable id; a repeated event keeps it.", 128),
+    type: { type: "string", description: "As in core events.", enum: ["Normal", "Warning"] },
+    reason: text("What happened, in one word.", 128),
+    task: text("The task concerned, if one is.", 63),
+    message: text("What happened, in a sentence.", MAX_MESSAGE + 56),
+    source: text("Who said so: `odin`, or component and host.", 253),
+    time: time("When it was last seen."),
+    count: integer("How often it was seen, if more than once.", { minimum: 1 }),
+  },
+  ["id", "type", "reason", "message", "time"],
+  { typeName: "RunEvent" },
+);
+
+const immutable = (field: string): Rule => ({
+  rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+  message: `a Pipeline is one run and cannot be changed; create another one (only suspend, cancel and cancelledBy may change)`,
+  fieldPath: `.${field}`,
+});
+
+/** Admission rules of a Pipeline's spec: what is run never changes, a cancellation is final. */
+const SPEC_RULES: readonly Rule[] = [
+  ...TASK_RULES,
+  ...FILE_RULES,
+  {
+    rule: "!has(self.files) || has(self.tasks)",
+    message: "files go with tasks; a run of a job uses the job's own files",
+    fieldPath: ".files",
+  },
+  ...["job", "context", "tasks", "files", "failFast", "user"].map(immutable),
+  {
+    rule: "!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",
+    message: "a cancelled run stays cancelled; create another Pipeline to run again",
+    fieldPath: ".cancel",
+  },
+];
+
+export const PIPELINE_KIND: Kind = {
+  kind: "Pipeline",
+  plural: "pipelines",
+  singular: "pipeline",
+  shortNames: ["pl"],
+  summary: "One run of a graph of tasks: of a Job, or of the tasks it carries itself.",
+  spec: object(
+    "What to run: `job`, or `tasks`.",
+    {
+      job: text("Id of the Job to run: its `spec.path`, or the name of the object.", 200, { minLength: 1 }),
+      context: {
+        type: "object",
+        description: "Values for the job's templates.",
+        "x-kubernetes-preserve-unknown-fields": true,
+      },
+      tasks: TASKS,
+      files: FILES,
+      failFast: flag("On the first failure the running tasks are stopped too. Left out: as the Job says, else they may finish."),
+      user: text("Who submitted the run, where the REST API did.", 64),
+      suspend: flag("Start no further task until it is false again; running tasks go on."),
+      cancel: flag("Stop the run: running tasks are deleted, the run ends as TERMINATED. Cannot be taken back."),
+      cancelledBy: text("Who cancelled it, for the message.", 64),
+    },
+    [],
+    { typeName: "PipelineSpec", "x-kubernetes-validations": SPEC_RULES },
+  ),
+  status: object(
+    "How the run is doing.",
+    {
+      phase: { type: "string", description: "BUILDING (not yet taken up), RUNNING, DONE or TERMINATED.", enum: PHASES },
+      progress: text("Tasks executed and tasks in all, for example `3/5`.", 16),
+      reason: text("Why it waits or how it ended, in short.", 128),
+      message: text("The first failure, or what is being waited for.", 1024),
+      conditions: CONDITIONS,
+      version: text("Version of the job that is run (O-106).", 64),
+      snapshot: text("The ConfigMap that keeps the job's tasks and files as they were at the start.", 253),
+      job: text("Id of the job that is run.", 200),
+      startTime: time("When the operator took the run up."),
+      completionTime: time("When the run ended."),
+      counts: object(
+        "Tasks by state.",
+        {
+          total: integer("All tasks.", { minimum: 0 }),
+          waiting: integer("Tasks not started.", { minimum: 0 }),
+          executing: integer("Tasks that have a pod.", { minimum: 0 }),
+          executed: integer("Tasks that ended well.", { minimum: 0 }),
+          terminated: integer("Tasks that failed or were stopped.", { minimum: 0 }),
+        },
+        ["total", "waiting", "executing", "executed", "terminated"],
+        { typeName: "TaskCounts" },
+      ),
+      tasks: map("What became of each task, by name.", taskStatus, MAX_TASKS),
+      events: list(`What happened, oldest first; the newest ${MAX_EVENTS} are kept.`, event, MAX_EVENTS + 8),
+      eventCount: integer("Events so far, those no longer kept included.", { minimum: 0 }),
+      observedGeneration: integer("The generation that the controls were last read at.", { format: "int64" }),
+    },
+    [],
+    { typeName: "PipelineStatus" },
+  ),
+  rules: [
+    {
+      rule: "has(self.spec) && (has(self.spec.job) != has(self.spec.tasks))",
+      message: "exactly one of spec.job and spec.tasks is needed: the Job to run, or the tasks themselves",
+    },
+  ],
+  columns: [
+    { name: "Phase", type: "string", jsonPath: ".status.phase", description: "Phase of the run." },
+    { name: "Progress", type: "string", jsonPath: ".status.progress", description: "Tasks executed of all." },
+    { name: "Reason", type: "string", jsonPath: ".status.reason", description: "Why it waits or how it ended." },
+    { name: "Job", type: "string", jsonPath: ".status.job", description: "Job that is run." },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since creation." },
+    { name: "Message", type: "string", jsonPath: ".status.message", description: "More of the reason.", priority: 1 },
+    { name: "Version", type: "string", jsonPath: ".status.version", description: "Version of the job.", priority: 1 },
+  ],
+};

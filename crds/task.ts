@@ -1,0 +1,178 @@
+import { MAX_DEPENDS, MAX_TASKS } from "./limits.ts";
+import { integer, list, map, object, quantity, type Rule, type Schema, text } from "./schema.ts";
+
+/** A task's name: a DNS label, because object names are made from it (O-13). */
+export const TASK_NAME = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+
+const absolutePath = (description: string): Schema => text(description, 1024, { pattern: "^/[^:]*$" });
+const objectName = (description: string): Schema =>
+  text(description, 253, { minLength: 1, pattern: "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" });
+
+const mount = object(
+  "A volume made visible in the task's container.",
+  {
+    name: text("Name of the volume; with `claim` any name, otherwise one of `ephemVolumes`.", 63, {
+      pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    }),
+    path: absolutePath("Absolute path in the container."),
+    claim: objectName("PersistentVolumeClaim to mount. Left out: `name` is an entry of `ephemVolumes`."),
+  },
+  ["name", "path"],
+  { typeName: "Mount" },
+);
+
+const ephemeralVolume = object(
+  "A volume that lives as long as the task's pod.",
+  {
+    name: text("Name that `mounts` refer to.", 63, { pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" }),
+    type: { type: "string", description: "Kind of volume.", enum: ["emptyDir"] },
+    medium: {
+      type: "string",
+      description: "`Memory` for a RAM disk, empty for the node's own storage.",
+      enum: ["", "Memory"],
+    },
+    sizeLimit: quantity("Most the volume may hold, for example `2Gi`."),
+  },
+  ["name", "type"],
+  { typeName: "EphemeralVolume" },
+);
+
+const secretMount = object(
+  "A Secret mounted read-only. It must be labelled `odin.io/mountable: \"true\"` or be named in the operator's settings.",
+  {
+    name: objectName("Name of the Secret."),
+    path: absolutePath("Where to mount it."),
+    subPath: text("One key of the Secret, mounted as a file at `path`.", 253),
+    mode: integer("Permission bits of the files, as a decimal number (0644 is 420).", { minimum: 0, maximum: 511 }),
+  },
+  ["name", "path"],
+  { typeName: "SecretMount" },
+);
+
+const configMapMount = object(
+  "A ConfigMap mounted read-only.",
+  {
+    name: objectName("Name of the ConfigMap."),
+    path: absolutePath("Where to mount it."),
+    subPath: text("One key of the ConfigMap, mounted as a file at `path`.", 253),
+  },
+  ["name", "path"],
+  { typeName: "ConfigMapMount" },
+);
+
+const amount = (what: string): Schema =>
+  object(
+    `${what} of the task's container.`,
+    { limits: quantity("Upper limit."), requests: quantity("What the scheduler sets aside.") },
+    [],
+    { typeName: "Amount" },
+  );
+
+const toleration = object(
+  "A taint that the task's pod accepts; as in a pod.",
+  {
+    key: text("Key of the taint; empty matches all keys.", 316),
+    operator: { type: "string", description: "How `value` is compared.", enum: ["Exists", "Equal"] },
+    value: text("Value of the taint.", 63),
+    effect: {
+      type: "string",
+      description: "Effect to accept; left out: all.",
+      enum: ["NoSchedule", "PreferNoSchedule", "NoExecute"],
+    },
+    tolerationSeconds: integer("How long a `NoExecute` taint is accepted, in seconds."),
+  },
+  [],
+  { typeName: "Toleration" },
+);
+
+/** One node of the graph (O-121 – O-145): the keys of `main.yml` in camelCase, and ours. */
+export const TASK: Schema = object(
+  "One container to run, and what must have finished before it.",
+  {
+    name: text("Name of the task, unique in its run; the pod is called `<pipeline>--<name>`.", 63, {
+      minLength: 1,
+      pattern: `^${TASK_NAME}$`,
+    }),
+    image: text("Container image.", 1024, { minLength: 1 }),
+    command: list("Program to run and its fixed arguments; never run by a shell.", text("One word.", 65536), 256, {
+      minItems: 1,
+    }),
+    args: list(
+      "Arguments. `$X`, `${X}` and `$$` are replaced when the run starts; `^task.field` and `{^task.field}` when the task does.",
+      text("One argument.", 65536),
+      1024,
+    ),
+    depends: list(
+      "Names of the tasks that must have finished successfully before this one starts.",
+      text("Name of a task.", 63),
+      MAX_DEPENDS,
+      { "x-kubernetes-list-type": "set" },
+    ),
+    mounts: list("Volumes to mount.", mount, 64),
+    ephemVolumes: list("Volumes that live as long as the pod; mounted through `mounts`.", ephemeralVolume, 64),
+    secrets: list("Secrets to mount.", secretMount, 64),
+    configMaps: list("ConfigMaps to mount.", configMapMount, 64),
+    numGpus: integer("GPUs (`nvidia.com/gpu`) that the task needs.", { minimum: 0, maximum: 1024 }),
+    cpu: amount("CPU"),
+    memory: amount("Memory"),
+    env: map("Environment variables; values may use `$X` and `${X}`. Names starting with `ODIN_` are ours.", text("Value.", 65536), 256),
+    nodeSelector: map("Labels that the node must have.", text("Value of the label.", 63), 64),
+    tolerations: list("Taints that the task's pod accepts.", toleration, 64),
+    securityContext: object(
+      "Identity that the task runs as.",
+      {
+        runAsUser: integer("User id.", { minimum: 0, format: "int64" }),
+        runAsGroup: integer("Group id.", { minimum: 0, format: "int64" }),
+        fsGroup: integer("Group that owns the mounted volumes.", { minimum: 0, format: "int64" }),
+      },
+      [],
+      { typeName: "SecurityContext" },
+    ),
+    pullPolicy: {
+      type: "string",
+      description: "When the image is pulled. Left out: `IfNotPresent`.",
+      enum: ["IfNotPresent", "Always", "Never"],
+    },
+    resourceType: {
+      type: "string",
+      description: "What the task is run as. Left out: `Pod`.",
+      enum: ["Pod"],
+    },
+    inputs: list("Paths that the task reads, for other tasks to refer to.", text("One path.", 4096), 256),
+    outputs: map(
+      "Paths that the task writes, by name, for other tasks to refer to as `^task.outputs.<name>`.",
+      text("One path.", 4096),
+      256,
+    ),
+  },
+  ["name", "image", "command"],
+  { typeName: "Task" },
+);
+
+/** The list of tasks. Names are unique because they are the list's key; dependencies are checked by `TASK_RULES`. */
+export const TASKS: Schema = list("The tasks of the graph.", TASK, MAX_TASKS, {
+  "x-kubernetes-list-type": "map",
+  "x-kubernetes-list-map-keys": ["name"],
+});
+
+/** Variables the engine defines; listed so that a task cannot be told two different things. */
+export const RESERVED_ENVIRONMENT = "ODIN_";
+
+/**
+ * Admission rules over `self.tasks`. The names are put in a map once (bound by a one-element list, as the language has no
+ * `let`), so that the cost grows with the number of dependencies and not with its square. Looking a name up with `[]`
+ * instead of `in` makes the API server's message name the missing one ("no such key: …").
+ */
+export const TASK_RULES: readonly Rule[] = [
+  {
+    rule: "!has(self.tasks) || [self.tasks.transformMapEntry(i, t, {t.name: true})].all(names, self.tasks.all(t, !has(t.depends) || t.depends.all(d, names[d])))",
+    message: "every entry of depends must be the name of a task in the same list",
+    fieldPath: ".tasks",
+    reason: "FieldValueInvalid",
+  },
+  {
+    rule: "!has(self.tasks) || self.tasks.all(t, !has(t.depends) || !(t.name in t.depends))",
+    message: "a task must not depend on itself",
+    fieldPath: ".tasks",
+  },
+];
