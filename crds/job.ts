@@ -14,7 +14,7 @@ export const FILE_RULES = [
   {
     rule: "!has(self.files) || self.files.all(f, f.size() <= 253 && !f.startsWith('.') && !f.startsWith('-') && f.matches('^[^<>:;,?\"*|/\\\\\\\\\\\\x00-\\\\x1f]+$'))",
     message:
-      "a file name is one path segment of at most 253 characters without < > : ; , ? \" * | / \\ and does not start with . or -",
+      'a file name is one path segment of at most 253 characters without < > : ; , ? " * | / \\ and does not start with . or -',
     fieldPath: ".files",
   },
 ] as const;

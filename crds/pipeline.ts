@@ -81,7 +81,9 @@ export const PIPELINE_KIND: Kind = {
       },
       tasks: TASKS,
       files: FILES,
-      failFast: flag("On the first failure the running tasks are stopped too. Left out: as the Job says, else they may finish."),
+      failFast: flag(
+        "On the first failure the running tasks are stopped too. Left out: as the Job says, else they may finish.",
+      ),
       user: text("Who submitted the run, where the REST API did.", 64),
       suspend: flag("Start no further task until it is false again; running tasks go on."),
       cancel: flag("Stop the run: running tasks are deleted, the run ends as TERMINATED. Cannot be taken back."),

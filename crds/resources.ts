@@ -7,4 +7,10 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 /** Where `Job` objects live on the API server. */
 export const JOB = { group: GROUP, version: VERSION, plural: "jobs", kind: "Job", namespaced: true } as const;
 /** Where `Pipeline` objects live on the API server. */
-export const PIPELINE = { group: GROUP, version: VERSION, plural: "pipelines", kind: "Pipeline", namespaced: true } as const;
+export const PIPELINE = {
+  group: GROUP,
+  version: VERSION,
+  plural: "pipelines",
+  kind: "Pipeline",
+  namespaced: true,
+} as const;

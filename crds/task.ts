@@ -38,7 +38,7 @@ const ephemeralVolume = object(
 );
 
 const secretMount = object(
-  "A Secret mounted read-only. It must be labelled `odin.io/mountable: \"true\"` or be named in the operator's settings.",
+  'A Secret mounted read-only. It must be labelled `odin.io/mountable: "true"` or be named in the operator\'s settings.',
   {
     name: objectName("Name of the Secret."),
     path: absolutePath("Where to mount it."),
@@ -115,7 +115,11 @@ export const TASK: Schema = object(
     numGpus: integer("GPUs (`nvidia.com/gpu`) that the task needs.", { minimum: 0, maximum: 1024 }),
     cpu: amount("CPU"),
     memory: amount("Memory"),
-    env: map("Environment variables; values may use `$X` and `${X}`. Names starting with `ODIN_` are ours.", text("Value.", 65536), 256),
+    env: map(
+      "Environment variables; values may use `$X` and `${X}`. Names starting with `ODIN_` are ours.",
+      text("Value.", 65536),
+      256,
+    ),
     nodeSelector: map("Labels that the node must have.", text("Value of the label.", 63), 64),
     tolerations: list("Taints that the task's pod accepts.", toleration, 64),
     securityContext: object(

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { MAX_LABEL, MAX_TASK_ID } from "./limits.ts";
+
+/** Labels on everything we create (O-165). */
+export const LABELS = {
+  managedBy: "app.kubernetes.io/managed-by",
+  name: "app.kubernetes.io/name",
+  component: "app.kubernetes.io/component",
+  run: "odin.io/pipeline",
+  task: "odin.io/task",
+  job: "odin.io/job",
+  attempt: "odin.io/attempt",
+  snapshot: "odin.io/snapshot",
+  /** Set to "true" on a Secret that tasks may mount (O-147). */
+  mountable: "odin.io/mountable",
+} as const;
+
+/** Value of the managed-by label. */
+export const MANAGED_BY = "odin";
+
+/** Annotations that keep what a label value cannot hold. */
+export const ANNOTATIONS = { job: "odin.io/job", task: "odin.io/task", attempt: "odin.io/attempt" } as const;
+
+function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 8);
+}
+
+/** `text` if it has at most `max` characters, else its beginning and a hash of the whole: two texts never become one. */
+function fit(text: string, max: number): string {
+  if (text.length <= max) return text;
+  return `${text.slice(0, max - 9).replace(/[-.]+$/, "")}-${shortHash(text)}`;
+}
+
+/** Task id: what the REST API calls a task of a run (O-13). */
+export function taskId(run: string, task: string): string {
+  return `${run}--${task}`;
+}
+
+/**
+ * Name of the pod of one attempt (from 1). The first attempt has the task id as its name, because clients read it
+ * directly (O-165); later ones get `-r<retry>` (O-144). Over 63 characters, the most a host name may have, it ends in a hash.
+ */
+export function podName(run: string, task: string, attempt: number): string {
+  const id = taskId(run, task);
+  return fit(attempt <= 1 ? id : `${id}-r${attempt - 1}`, MAX_LABEL);
+}
+
+/** A label value that stands for `text`: itself where it is one, else a slug with a hash. Never empty. */
+export function labelValue(text: string): string {
+  if (text.length <= MAX_LABEL && /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(text)) return text;
+  const slug = text.replace(/[^-A-Za-z0-9_.]+/g, "-").replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "");
+  return `${slug.slice(0, MAX_LABEL - 9).replace(/[^A-Za-z0-9]+$/, "") || "x"}-${shortHash(text)}`;
+}
+
+/** Name of the Job object of a job id: the id if it is a DNS label, else a slug and 8 hex digits of its SHA-256 (O-14). */
+export function jobObjectName(id: string): string {
+  if (id.length <= MAX_LABEL && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(id)) return id;
+  const slug = id
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+  return `${slug.slice(0, MAX_LABEL - 9).replace(/-+$/, "") || "job"}-${shortHash(id)}`;
+}
+
+/**
+ * Prefix of a job's run ids (O-13): its explicit `name`, uncut; else the last segment of its id in lower case, cut so that the id
+ * of the task with the longest name fits; else `flow`.
+ */
+export function runPrefix(jobId: string, explicit: string | undefined, taskNames: readonly string[]): string {
+  if (explicit !== undefined) return explicit;
+  const last = jobId.split("/").at(-1) ?? "";
+  const slug = last
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+  const longestTask = taskNames.reduce((most, name) => Math.max(most, name.length), 0);
+  const room = MAX_TASK_ID - longestTask - "--".length - "-00000000j".length;
+  return slug.slice(0, Math.max(room, 1)).replace(/-+$/, "") || "flow";
+}
+
+const RUN_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+/** A new run id: prefix, 8 random characters, and the `j` that old clients split ids at (O-13). `random` gives bytes. */
+export function newRunId(prefix: string, random: (size: number) => Uint8Array): string {
+  let tail = "";
+  while (tail.length < 8) {
+    for (const byte of random(16)) {
+      // 252 is the largest multiple of 36 in a byte: bytes above it would favour the first characters.
+      if (byte < 252 && tail.length < 8) tail += RUN_ID_ALPHABET[byte % 36];
+    }
+  }
+  return `${prefix}-${tail}j`;
+}

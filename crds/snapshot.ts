@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import type { Job, Metadata, Task } from "./generated/types.ts";
+import { LABELS, labelValue, MANAGED_BY } from "./names.ts";
+import type { Problem } from "./problem.ts";
+
+/** What a run runs, frozen when it starts (O-14, O-106): later edits of the Job do not reach it. */
+export interface Definition {
+  /** Id of the job; absent for a run that carries its own tasks. */
+  job?: string;
+  /** Prefix for ids of runs, where the job sets one. */
+  prefix?: string;
+  version?: string;
+  tasks: Task[];
+  /** Names of the files; their contents lie in the snapshot under `fileKey(index)`. */
+  files: string[];
+  failFast: boolean;
+}
+
+/** The ConfigMap that holds a definition and its files: immutable, named by its content, shared by the runs of one version (O-107). */
+export interface SnapshotObject {
+  apiVersion: "v1";
+  kind: "ConfigMap";
+  metadata: Pick<Metadata, "name" | "labels" | "annotations"> & { namespace: string };
+  immutable: true;
+  data: Record<string, string>;
+}
+
+const DEFINITION_KEY = "definition.json";
+/** What a ConfigMap may hold, less room for its metadata. */
+const MAX_SNAPSHOT_BYTES = 1_040_000;
+
+/** Key of the n-th file: file names may hold characters that a ConfigMap's keys may not. */
+export function fileKey(index: number): string {
+  return `file-${index}`;
+}
+
+/** JSON with sorted keys, so that equal content has equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/** Id of a job: its path, or the object's name where none is given. */
+export function jobId(job: { metadata: { name: string }; spec: { path?: string } }): string {
+  return job.spec.path ?? job.metadata.name;
+}
+
+/** Version of a job: the git commit it came from, else the SHA-1 of what it says (40 hex digits like a commit). */
+export function jobVersion(job: Pick<Job, "spec">): string {
+  return job.spec.version ?? createHash("sha1").update(canonicalJson(job.spec)).digest("hex");
+}
+
+/** The snapshot of a job as it is now. */
+export function snapshotOfJob(job: Job): SnapshotObject {
+  const definition: Definition = {
+    job: jobId(job),
+    ...(job.spec.name === undefined ? {} : { prefix: job.spec.name }),
+    version: jobVersion(job),
+    tasks: job.spec.tasks ?? [],
+    files: Object.keys(job.spec.files ?? {}).sort(),
+    failFast: job.spec.failFast ?? false,
+  };
+  return snapshotObject(definition, job.spec.files ?? {}, job.metadata.namespace ?? "default", job.metadata.name);
+}
+
+/** The snapshot of a run's own tasks and files; needed only where there are files to mount. */
+export function snapshotOfFiles(
+  run: { metadata: { name: string; namespace?: string } },
+  files: Readonly<Record<string, string>>,
+): SnapshotObject {
+  const definition: Definition = { tasks: [], files: Object.keys(files).sort(), failFast: false };
+  return snapshotObject(definition, files, run.metadata.namespace ?? "default", run.metadata.name);
+}
+
+function snapshotObject(
+  definition: Definition,
+  files: Readonly<Record<string, string>>,
+  namespace: string,
+  slug: string,
+): SnapshotObject {
+  const data: Record<string, string> = { [DEFINITION_KEY]: canonicalJson(definition) };
+  definition.files.forEach((name, index) => {
+    data[fileKey(index)] = files[name] ?? "";
+  });
+  const hash = createHash("sha256").update(canonicalJson(data)).digest("hex").slice(0, 12);
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: {
+      name: `odin-${slug.slice(0, 40).replace(/[^a-z0-9]+$/, "")}-${hash}`,
+      namespace,
+      labels: {
+        [LABELS.managedBy]: MANAGED_BY,
+        [LABELS.snapshot]: "true",
+        ...(definition.job === undefined ? {} : { [LABELS.job]: labelValue(definition.job) }),
+      },
+    },
+    immutable: true,
+    data,
+  };
+}
+
+/** Problems of size: tasks and files together must fit one ConfigMap. */
+export function snapshotProblems(snapshot: SnapshotObject): Problem[] {
+  const bytes = Object.entries(snapshot.data).reduce(
+    (sum, [key, text]) => sum + key.length + Buffer.byteLength(text),
+    0,
+  );
+  if (bytes <= MAX_SNAPSHOT_BYTES) return [];
+  return [
+    {
+      path: "files",
+      detail: `tasks and files together are ${bytes} bytes; the most is ${MAX_SNAPSHOT_BYTES}, put larger data on a volume`,
+    },
+  ];
+}
+
+/** The definition inside a snapshot; undefined if the ConfigMap is not one of ours or is damaged. */
+export function readSnapshot(data: Readonly<Record<string, string>> | undefined): Definition | undefined {
+  const text = data?.[DEFINITION_KEY];
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isDefinition(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDefinition(value: unknown): value is Definition {
+  if (value === null || typeof value !== "object") return false;
+  const { tasks, files } = value as Partial<Definition>;
+  return Array.isArray(tasks) && Array.isArray(files);
+}
