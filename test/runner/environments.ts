@@ -1,0 +1,100 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { access, constants, readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { binarySet } from "../../local/binary-set.ts";
+import { type ControlPlane, startControlPlane } from "../../local/control-plane.ts";
+import type { Kind } from "./discover.ts";
+import { Environment, type Started } from "./environment.ts";
+import { whyNoNode } from "./machine.ts";
+import type { Reporter } from "./reporter.ts";
+import { reporterProgress } from "./reporter-progress.ts";
+
+const execute = promisify(execFile);
+
+/** The real environments of this checkout's tests and the temporary directory that they live in. */
+export interface Environments {
+  environmentOf(kind: Kind, reporter: Reporter): Environment | { cannot: string } | undefined;
+  /** Removes the temporary directory, once everything in it has been stopped. */
+  removeDirectory(): void;
+}
+
+/** Unit files stand on nothing, integration files on an API server, end-to-end files on a cluster with one real node. */
+export function environments(root: string): Environments {
+  let directory: string | undefined;
+  const place = (name: string): string => {
+    directory ??= mkdtempSync(join(tmpdir(), "odin-test-"));
+    return join(directory, name);
+  };
+  return {
+    environmentOf: (kind, reporter) => {
+      if (kind === "unit") return undefined;
+      if (process.platform !== "linux")
+        return { cannot: `a local API server needs Linux, this is ${process.platform}` };
+      if (kind === "integration") return apiServer(root, place("api-server"), reporter);
+      return { cannot: whyNoNode() ?? "not there yet" };
+    },
+    removeDirectory: () => {
+      if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function apiServer(root: string, dir: string, reporter: Reporter): Environment {
+  return new Environment({
+    title: "the API server",
+    isQuick: binariesArePresent,
+    start: async (signal) => {
+      const progress = reporterProgress(reporter);
+      return prepared(
+        root,
+        await startControlPlane({ dir, progress, signal, auditLog: true, controllerManager: true }),
+      );
+    },
+  });
+}
+
+/** Adds the custom resource definitions of this checkout; stops the environment again if it will not take them. */
+async function prepared(root: string, environment: ControlPlane): Promise<Started> {
+  try {
+    await applyDefinitions(root, environment);
+  } catch (error) {
+    await environment.stop();
+    throw error;
+  }
+  return {
+    variables: {
+      KUBECONFIG: environment.kubeconfig,
+      ODIN_TEST_KUBECTL: environment.kubectl,
+      ...(environment.auditLog === undefined ? {} : { ODIN_TEST_AUDIT_LOG: environment.auditLog }),
+    },
+    stop: () => environment.stop(),
+  };
+}
+
+async function applyDefinitions(root: string, { kubectl, kubeconfig }: ControlPlane): Promise<void> {
+  const directory = join(root, "crds/generated");
+  const files = (await readdir(directory))
+    .filter((name) => name.endsWith(".yaml"))
+    .flatMap((name) => ["-f", join(directory, name)]);
+  const env = { ...process.env, KUBECONFIG: kubeconfig };
+  await execute(kubectl, ["apply", "--server-side", ...files], { env });
+  await execute(kubectl, ["wait", "--for=condition=Established", "--timeout=30s", ...files], { env });
+}
+
+/** Whether the cluster's programs are there; where they must be built first, that takes all of the machine for minutes. */
+async function binariesArePresent(): Promise<boolean> {
+  const { cacheDirectory } = await binarySet("kubernetes");
+  const directories = [process.env.KUBEBUILDER_ASSETS, cacheDirectory].filter((path) => path !== undefined);
+  const found = await Promise.all(directories.map((path) => isExecutable(join(path, "kube-apiserver"))));
+  return found.includes(true);
+}
+
+function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}

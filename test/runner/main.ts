@@ -1,0 +1,45 @@
+import { resolve } from "node:path";
+import { environments } from "./environments.ts";
+import { type Build, runTests, type Stage } from "./run.ts";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const STAGES: readonly Stage[] = [
+  {
+    name: "lint",
+    args: ["node_modules/@biomejs/biome/bin/biome", "check", "--colors=off", "--error-on-warnings", "."],
+  },
+  { name: "generated", args: ["dist/crds/generate.js", "--check"] },
+];
+const EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
+/** Runs the tests and ends the process. Whatever goes wrong in the runner itself is a failure in the same last line. */
+export async function main(build: Build): Promise<never> {
+  const abort = new AbortController();
+  let exitCode: number | undefined;
+  for (const signal of Object.keys(EXIT_CODES) as NodeJS.Signals[]) {
+    process.on(signal, () => {
+      exitCode ??= EXIT_CODES[signal];
+      abort.abort(signal);
+    });
+  }
+  // The reader went away (`npm test | head`): nobody is left to tell, but what was started must still be stopped.
+  process.stdout.on("error", () => abort.abort("SIGTERM"));
+
+  const { environmentOf, removeDirectory } = environments(ROOT);
+  let status = 1;
+  try {
+    status = await runTests({
+      root: ROOT,
+      argv: process.argv.slice(2),
+      build,
+      stages: STAGES,
+      environmentOf,
+      write: (text) => process.stdout.write(text),
+      signal: abort.signal,
+    });
+  } catch (error) {
+    process.stdout.write(`${error instanceof Error ? error.stack : String(error)}\n\n0 passed, 1 failed\n`);
+  }
+  removeDirectory();
+  process.exit(exitCode ?? status);
+}

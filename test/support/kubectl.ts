@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+const execute = promisify(execFile);
+const MOST_OUTPUT = 64 * 1024 * 1024;
+const TIMEOUT_MS = 60_000;
+
+/** The variable that the runner sets for integration and end-to-end files; throws where it did not. */
+export function testVariable(name: "KUBECONFIG" | "ODIN_TEST_KUBECTL" | "ODIN_TEST_AUDIT_LOG"): string {
+  const value = process.env[name];
+  if (value === undefined || value === "") throw new Error(`${name} is not set: run this file through npm test`);
+  return value;
+}
+
+/** Runs kubectl against the API server of the tests and returns what it prints; throws with its message if it fails. */
+export async function kubectl(...args: string[]): Promise<string> {
+  const options = {
+    maxBuffer: MOST_OUTPUT,
+    timeout: TIMEOUT_MS,
+    env: { ...process.env, KUBECONFIG: testVariable("KUBECONFIG") },
+  };
+  try {
+    return (await execute(testVariable("ODIN_TEST_KUBECTL"), args, options)).stdout;
+  } catch (error) {
+    const stderr = typeof error === "object" && error !== null && "stderr" in error ? String(error.stderr).trim() : "";
+    throw new Error(`kubectl ${args.join(" ")}: ${stderr || String(error)}`, { cause: error });
+  }
+}
+
+/** Applies objects, given as text or as plain objects, and returns what kubectl says. */
+export async function kubectlApply(namespace: string | undefined, ...objects: (string | object)[]): Promise<string> {
+  const text = objects.map((object) => (typeof object === "string" ? object : JSON.stringify(object))).join("\n---\n");
+  const args = ["apply", "-f", "-", ...(namespace === undefined ? [] : ["--namespace", namespace])];
+  const child = execFile(testVariable("ODIN_TEST_KUBECTL"), args, {
+    timeout: TIMEOUT_MS,
+    env: { ...process.env, KUBECONFIG: testVariable("KUBECONFIG") },
+  });
+  let output = "";
+  child.stdout?.on("data", (chunk) => {
+    output += chunk;
+  });
+  child.stderr?.on("data", (chunk) => {
+    output += chunk;
+  });
+  child.stdin?.end(text);
+  const exitCode = await new Promise<number | null>((done, fail) => {
+    child.on("error", fail);
+    child.on("close", done);
+  });
+  if (exitCode !== 0) throw new Error(`kubectl apply: ${output.trim()}`);
+  return output;
+}
