@@ -1,0 +1,106 @@
+import { kubernetesBinaries } from "./binaries.ts";
+import { type LaunchedControlPlane, launchControlPlane } from "./control-plane-launch.ts";
+import { withFileLock } from "./file-lock.ts";
+import { createDirectories, type Layout, layoutOf } from "./layout.ts";
+import { Interrupted, LocalError, messageOf } from "./local-error.ts";
+import { Pki } from "./pki.ts";
+import { freePorts } from "./ports.ts";
+import type { Progress } from "./progress.ts";
+import { removeCluster } from "./teardown.ts";
+
+/** What to start. */
+export interface ControlPlaneOptions {
+  /** A new or empty directory, or that of an earlier control plane, whose remains are removed first. */
+  dir: string;
+  progress: Progress;
+  /** Log every request to a file. */
+  auditLog?: boolean;
+  scheduler?: boolean;
+  controllerManager?: boolean;
+  /** Gives the start up: everything is undone and `Interrupted` thrown. */
+  signal?: AbortSignal;
+}
+
+/** A running API server. */
+export interface ControlPlane {
+  /** Path of an administrator's kubeconfig. */
+  kubeconfig: string;
+  server: string;
+  /** Path of the audit log, if one was asked for. */
+  auditLog?: string;
+  /** Path of the kubectl that belongs to it. */
+  kubectl: string;
+  /** Stops it and removes its directory. */
+  stop(): Promise<void>;
+}
+
+const ATTEMPTS = 3;
+
+/**
+ * Starts etcd and an API server on free ports of 127.0.0.1, without root and without nodes; several can run at once. It
+ * dies with the process that starts it.
+ */
+export async function startControlPlane(o: ControlPlaneOptions): Promise<ControlPlane> {
+  const binaries = await kubernetesBinaries(
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"],
+    o.progress,
+    o.signal,
+  );
+  const layout = layoutOf(o.dir);
+  const stop = () => removeCluster(layout);
+  const step = o.progress.step("Starting an API server");
+  try {
+    const started = await withFileLock(layout.lockFile, { signal: o.signal }, async () => {
+      try {
+        return await launchWithRetry(o, layout, binaries);
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    });
+    started.api.close();
+    step.done(started.server);
+    return {
+      kubeconfig: layout.kubeconfig,
+      server: started.server,
+      kubectl: binaries.kubectl,
+      ...(o.auditLog ? { auditLog: layout.auditLog } : {}),
+      stop,
+    };
+  } catch (error) {
+    step.fail(error instanceof Interrupted ? "interrupted" : "failed");
+    throw error;
+  }
+}
+
+/** A port that was free may be taken a moment later: then everything is tried again with others. */
+async function launchWithRetry(
+  o: ControlPlaneOptions,
+  layout: Layout,
+  binaries: Parameters<typeof launchControlPlane>[0]["binaries"],
+): Promise<LaunchedControlPlane> {
+  for (let attempt = 1; ; attempt++) {
+    await removeCluster(layout);
+    await createDirectories(layout);
+    const [api = 0, etcd = 0, etcdPeer = 0] = await freePorts(3);
+    try {
+      return await launchControlPlane({
+        layout,
+        pki: await Pki.create(layout.pki),
+        binaries,
+        address: "127.0.0.1",
+        ports: { api, etcd, etcdPeer },
+        hasNode: false,
+        auditLog: o.auditLog ?? false,
+        scheduler: o.scheduler ?? false,
+        controllerManager: o.controllerManager ?? false,
+        diesWithStarter: true,
+        enter: (command, args) => ({ command, args }),
+        signal: o.signal,
+      });
+    } catch (error) {
+      const portTaken = error instanceof LocalError && messageOf(error).includes("address already in use");
+      if (!portTaken || attempt === ATTEMPTS) throw error;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { BinarySet } from "./binary-set.ts";
+import { findExecutable, run, SYSTEM_PATH } from "./command.ts";
+import { LocalError } from "./local-error.ts";
+import type { Step } from "./progress.ts";
+
+const BUILD_TIMEOUT_MS = 60 * 60_000;
+/** The name that Go gives a program is the last element of its import path; etcd's is `server/v3`. */
+const PUBLISHED_NAMES: Record<string, string> = { server: "etcd" };
+
+/**
+ * Builds every tool of the set with `go build` and puts them into its cache directory, which must exist. They are built
+ * beside it and moved in one by one, so a program in the cache is always whole.
+ */
+export async function goBuild(set: BinarySet, step: Step, signal?: AbortSignal): Promise<void> {
+  const go = await findGo();
+  if (!go) {
+    throw new LocalError(
+      "the Kubernetes binaries are not on this machine: they can be neither downloaded (dl.k8s.io and github.com do not answer) nor built (there is no `go`). Install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a directory that has them",
+    );
+  }
+  const options = {
+    cwd: set.directory,
+    env: { ...process.env, PATH: SYSTEM_PATH },
+    signal,
+    timeoutMs: BUILD_TIMEOUT_MS,
+  };
+  let downloads = 0;
+  const onDownload = (line: string) => {
+    if (line.startsWith("go: downloading ")) step.update(`module ${++downloads}: ${line.slice(16)}`);
+  };
+  step.update("reading the module list");
+  const listed = await run(go, ["list", "-deps", "tool"], { ...options, onErrorLine: onDownload });
+  const total = listed.trim().split("\n").length;
+  const temporary = await mkdtemp(`${set.cacheDirectory}.build-`);
+  try {
+    let compiled = 0;
+    // `-v` names each package when it is compiled; those that Go's own cache has are not named.
+    const onErrorLine = (line: string) => {
+      onDownload(line);
+      if (!line.includes(": ")) step.update(`package ${++compiled} of at most ${total}: ${line}`);
+    };
+    step.update(`compiling ${total} packages (several minutes the first time; later starts use the result)`);
+    await run(go, ["build", "-v", ...set.flags, "-o", `${temporary}/`, "tool"], { ...options, onErrorLine });
+    for (const name of await readdir(temporary)) {
+      await rename(join(temporary, name), join(set.cacheDirectory, PUBLISHED_NAMES[name] ?? name));
+    }
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Many machines have Go where its official archive puts it, without having it on PATH. */
+function findGo(): Promise<string | undefined> {
+  return findExecutable("go", ["/usr/local/go/bin"]);
+}
