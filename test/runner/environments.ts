@@ -1,44 +1,27 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { access, constants, readdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { binarySet } from "../../local/binary-set.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane.ts";
-import type { Kind } from "./discover.ts";
 import { Environment, type Started } from "./environment.ts";
 import { whyNoNode } from "./machine.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterProgress } from "./reporter-progress.ts";
+import type { RunOptions } from "./run.ts";
 
 const execute = promisify(execFile);
 
-/** The real environments of this checkout's tests and the temporary directory that they live in. */
-export interface Environments {
-  environmentOf(kind: Kind, reporter: Reporter): Environment | { cannot: string } | undefined;
-  /** Removes the temporary directory, once everything in it has been stopped. */
-  removeDirectory(): void;
-}
-
-/** Unit files stand on nothing, integration files on an API server, end-to-end files on a cluster with one real node. */
-export function environments(root: string): Environments {
-  let directory: string | undefined;
-  const place = (name: string): string => {
-    directory ??= mkdtempSync(join(tmpdir(), "odin-test-"));
-    return join(directory, name);
-  };
-  return {
-    environmentOf: (kind, reporter) => {
-      if (kind === "unit") return undefined;
-      if (process.platform !== "linux")
-        return { cannot: `a local API server needs Linux, this is ${process.platform}` };
-      if (kind === "integration") return apiServer(root, place("api-server"), reporter);
-      return { cannot: whyNoNode() ?? "not there yet" };
-    },
-    removeDirectory: () => {
-      if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
-    },
+/**
+ * The real environments of this checkout's tests, which live in `directory`: unit files stand on nothing, integration
+ * files on an API server, end-to-end files on a cluster with one real node.
+ */
+export function environments(root: string, directory: string): RunOptions["environmentOf"] {
+  return (kind, reporter) => {
+    if (kind === "unit") return undefined;
+    if (process.platform !== "linux") return { cannot: `a local API server needs Linux, this is ${process.platform}` };
+    if (kind === "integration") return apiServer(root, join(directory, "api"), reporter);
+    return { cannot: whyNoNode() ?? "not there yet" };
   };
 }
 

@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { environments } from "./environments.ts";
 import { type Build, runTests, type Stage } from "./run.ts";
+import { abandonedRunDirectories, runDirectory } from "./run-directory.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const STAGES: readonly Stage[] = [
@@ -25,21 +27,23 @@ export async function main(build: Build): Promise<never> {
   // The reader went away (`npm test | head`): nobody is left to tell, but what was started must still be stopped.
   process.stdout.on("error", () => abort.abort("SIGTERM"));
 
-  const { environmentOf, removeDirectory } = environments(ROOT);
+  const directory = runDirectory();
   let status = 1;
   try {
+    for (const abandoned of abandonedRunDirectories()) rmSync(abandoned, { recursive: true, force: true });
     status = await runTests({
       root: ROOT,
       argv: process.argv.slice(2),
       build,
       stages: STAGES,
-      environmentOf,
+      environmentOf: environments(ROOT, directory.path),
+      temporaryDirectory: directory.path,
       write: (text) => process.stdout.write(text),
       signal: abort.signal,
     });
   } catch (error) {
     process.stdout.write(`${error instanceof Error ? error.stack : String(error)}\n\n0 passed, 1 failed\n`);
   }
-  removeDirectory();
+  directory.remove();
   process.exit(exitCode ?? status);
 }

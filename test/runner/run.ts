@@ -34,6 +34,8 @@ export interface RunOptions {
   write(text: string): void;
   /** Fires when the run is to end early; its reason is the name of a Unix signal. */
   signal: AbortSignal;
+  /** TMPDIR of the files. */
+  temporaryDirectory?: string;
   /** Time that a file may live on after its summary. */
   lingerMs?: number;
 }
@@ -171,11 +173,13 @@ class Run {
     o: Pick<ProcessOptions, "args" | "timeoutMs" | "lingerMs"> & { variables: Record<string, string> },
   ): Promise<Outcome> {
     const { variables, ...rest } = o;
+    const { temporaryDirectory } = this.#options;
+    const temporary = temporaryDirectory === undefined ? {} : { TMPDIR: temporaryDirectory };
     const running = startProcess({
       ...rest,
       command: process.execPath,
       cwd: resolve(this.#options.root),
-      env: { ...inheritedVariables(), ...variables },
+      env: { ...inheritedVariables(), ...temporary, ...variables },
     });
     this.#running.add(running);
     const outcome = await running.outcome;
