@@ -19,7 +19,12 @@ export const LABELS = {
 export const MANAGED_BY = "odin";
 
 /** Annotations that keep what a label value cannot hold. */
-export const ANNOTATIONS = { job: "odin.io/job", task: "odin.io/task", attempt: "odin.io/attempt" } as const;
+export const ANNOTATIONS = {
+  job: "odin.io/job",
+  task: "odin.io/task",
+  attempt: "odin.io/attempt",
+  snapshot: "odin.io/snapshot",
+} as const;
 
 function shortHash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 8);

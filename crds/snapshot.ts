@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Job, Metadata, Task } from "./generated/types.ts";
+import type { Job, Metadata, Pipeline, Task } from "./generated/types.ts";
 import { LABELS, labelValue, MANAGED_BY } from "./names.ts";
 import type { Problem } from "./problem.ts";
+import { API_VERSION, PIPELINE } from "./resources.ts";
 
 /** What a run runs, frozen when it starts (O-14, O-106): later edits of the Job do not reach it. */
 export interface Definition {
@@ -20,7 +21,7 @@ export interface Definition {
 export interface SnapshotObject {
   apiVersion: "v1";
   kind: "ConfigMap";
-  metadata: Pick<Metadata, "name" | "labels" | "annotations"> & { namespace: string };
+  metadata: Pick<Metadata, "name" | "labels" | "ownerReferences"> & { namespace: string };
   immutable: true;
   data: Record<string, string>;
 }
@@ -66,13 +67,16 @@ export function snapshotOfJob(job: Job): SnapshotObject {
   return snapshotObject(definition, job.spec.files ?? {}, job.metadata.namespace ?? "default", job.metadata.name);
 }
 
-/** The snapshot of a run's own tasks and files; needed only where there are files to mount. */
-export function snapshotOfFiles(
-  run: { metadata: { name: string; namespace?: string } },
-  files: Readonly<Record<string, string>>,
-): SnapshotObject {
+/**
+ * The files of a run that carries its own tasks. It belongs to the run and goes with it, so its name depends on the run's UID too: a run of the
+ * same name that was deleted a moment ago must not take it along.
+ */
+export function snapshotOfFiles(run: Pipeline, files: Readonly<Record<string, string>>): SnapshotObject {
+  const { name, namespace, uid } = run.metadata;
   const definition: Definition = { tasks: [], files: Object.keys(files).sort(), failFast: false };
-  return snapshotObject(definition, files, run.metadata.namespace ?? "default", run.metadata.name);
+  const snapshot = snapshotObject(definition, files, namespace ?? "default", name, uid);
+  const owner = { apiVersion: API_VERSION, kind: PIPELINE.kind, name, uid };
+  return { ...snapshot, metadata: { ...snapshot.metadata, ownerReferences: [owner] } };
 }
 
 function snapshotObject(
@@ -80,12 +84,16 @@ function snapshotObject(
   files: Readonly<Record<string, string>>,
   namespace: string,
   slug: string,
+  salt = "",
 ): SnapshotObject {
   const data: Record<string, string> = { [DEFINITION_KEY]: canonicalJson(definition) };
   definition.files.forEach((name, index) => {
     data[fileKey(index)] = files[name] ?? "";
   });
-  const hash = createHash("sha256").update(canonicalJson(data)).digest("hex").slice(0, 12);
+  const hash = createHash("sha256")
+    .update(canonicalJson(data) + salt)
+    .digest("hex")
+    .slice(0, 12);
   return {
     apiVersion: "v1",
     kind: "ConfigMap",

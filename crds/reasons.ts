@@ -1,0 +1,51 @@
+/** What a reason means for the task that carries it. */
+export interface Reason {
+  /** `waiting`: the task will go on by itself or when the cause is mended; `failed`: it ended; `ended`: it ended as asked. */
+  class: "waiting" | "failed" | "ended";
+  /** What it means and what to do, for the reference page. */
+  meaning: string;
+}
+
+/** Every reason that a task or a run can carry, by name; reasons that the kubelet gives (`ErrImagePull`, …) are passed through. */
+export const REASONS = {
+  Dependencies: { class: "waiting", meaning: "Other tasks must end first; the message names the next one." },
+  Suspended: { class: "waiting", meaning: "`spec.suspend` is true; set it to false to go on." },
+  JobNotFound: {
+    class: "waiting",
+    meaning: "The run names a Job that is not there. Create it within ten seconds, or the run ends.",
+  },
+  Unschedulable: { class: "waiting", meaning: "No node can take the pod now; the scheduler's message says why." },
+  QuotaExceeded: {
+    class: "waiting",
+    meaning: "A ResourceQuota of the namespace is used up; tried again with growing intervals.",
+  },
+  ApiUnavailable: {
+    class: "waiting",
+    meaning: "The API server did not take the pod; tried again with growing intervals.",
+  },
+  NotStarted: { class: "ended", meaning: "The run ended before the task could start." },
+  Cancelled: { class: "ended", meaning: "The run was cancelled." },
+  FailFast: { class: "ended", meaning: "Another task failed and the run has `failFast`." },
+  EarlyExit: { class: "ended", meaning: "A task asked for the run to end early, successfully." },
+  Completed: { class: "ended", meaning: "All tasks ended well." },
+  Invalid: {
+    class: "failed",
+    meaning: "The definition cannot be run; the message names the first problem and its place.",
+  },
+  TaskFailed: { class: "failed", meaning: "A task failed; the message is that of the first failure." },
+  Error: { class: "failed", meaning: "The container ended with an exit code other than 0." },
+  OOMKilled: { class: "failed", meaning: "The container used more memory than its limit." },
+  Evicted: { class: "failed", meaning: "The node took the pod away to save its own resources." },
+  PodDeleted: { class: "failed", meaning: "Somebody deleted the pod while the task ran." },
+  NameCollision: {
+    class: "failed",
+    meaning: "An object of the pod's name exists that is not ours; rename it or the task.",
+  },
+  AdmissionDenied: { class: "failed", meaning: "An admission policy refused the pod; the message is the policy's." },
+  PodInvalid: { class: "failed", meaning: "The API server refused the pod as invalid; the message names the field." },
+  ReferenceNotFound: { class: "failed", meaning: "The task refers to a value that the other task did not hand back." },
+  SnapshotLost: { class: "failed", meaning: "The ConfigMap with the run's definition was deleted." },
+  StatusTooLarge: { class: "failed", meaning: "The run's status would not fit an object of the API server." },
+} as const satisfies Record<string, Reason>;
+
+export type ReasonName = keyof typeof REASONS;

@@ -1,0 +1,66 @@
+import { randomBytes } from "node:crypto";
+import type { Pipeline, RunEvent } from "../../crds/generated/types.ts";
+import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import type { Logger } from "../../kube/logger.ts";
+import { collectionPath } from "../../kube/resource.ts";
+import { EVENT } from "../warnings.ts";
+
+/** Events that may be sent at once, and how many more per second; above that they are dropped, for the run's own record has them all. */
+const BURST = 25;
+const PER_SECOND = 5;
+
+/** Tells run-level news as core events, so that `kubectl describe` and event exporters show them. Never in the way of anything. */
+export class CoreEvents {
+  readonly #client: KubeClient;
+  readonly #logger: Logger;
+  #tokens = BURST;
+  #filledAt = performance.now();
+
+  constructor(client: KubeClient, logger: Logger) {
+    this.#client = client;
+    this.#logger = logger;
+  }
+
+  /** Sends those of the events that concern the run as a whole, or a failure; returns at once. */
+  tell(run: Pipeline, events: readonly RunEvent[]): void {
+    for (const event of events) {
+      if (event.source !== "odin" || (event.task !== undefined && event.type === "Normal") || !this.#take()) continue;
+      this.#send(run, event).catch((error: unknown) => {
+        this.#logger.debug({ run: run.metadata.name, reason: event.reason, err: String(error) }, "event not sent");
+      });
+    }
+  }
+
+  #take(): boolean {
+    const now = performance.now();
+    this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) / 1000) * PER_SECOND);
+    this.#filledAt = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  async #send(run: Pipeline, event: RunEvent): Promise<void> {
+    const { name, namespace, uid, resourceVersion } = run.metadata;
+    const body = {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: `${name.slice(0, 200)}.${randomBytes(8).toString("hex")}`, namespace },
+      involvedObject: { apiVersion: API_VERSION, kind: PIPELINE.kind, name, namespace, uid, resourceVersion },
+      type: event.type,
+      reason: event.reason,
+      message: event.task === undefined ? event.message : `task ${event.task}: ${event.message}`,
+      source: { component: "odin-operator" },
+      firstTimestamp: seconds(event.time),
+      lastTimestamp: seconds(event.time),
+      count: 1,
+    };
+    await this.#client.create(collectionPath(EVENT, namespace), body, { lane: "event" });
+  }
+}
+
+/** Core events carry whole seconds. */
+function seconds(time: string): string {
+  return `${new Date(time).toISOString().slice(0, 19)}Z`;
+}

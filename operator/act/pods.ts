@@ -1,0 +1,112 @@
+import type { TaskStatus } from "../../crds/generated/types.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { isKubeError, type KubeError } from "../../kube/errors.ts";
+import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
+import { bounded } from "../decide/message.ts";
+import type { ObservedPod } from "../decide/run.ts";
+import { type Attempt, buildPod, POD, type PodSettings } from "../kinds/pod.ts";
+
+/** What became of the creation of a pod. */
+export type CreateResult =
+  /** The pod exists and is ours: made now, or found there from before a crash. */
+  | { kind: "created"; object: KubeObject; adopted: boolean }
+  /** It will never be created: the task's record says why. */
+  | { kind: "refused"; record: TaskStatus }
+  /** It cannot be created now: tried again later, the record says why. */
+  | { kind: "later"; record: TaskStatus; retryAfterMs?: number };
+
+/**
+ * Creates the pod of an attempt. The name is the claim: if it is there already and owned by this run it is adopted (F-6, O-187), if it is
+ * somebody else's the task fails (F-11). Refusals for good and for now are told apart (O-184, F-12 – F-16).
+ */
+export async function createPod(
+  client: KubeClient,
+  attempt: Attempt,
+  settings: PodSettings,
+  now: string,
+): Promise<CreateResult> {
+  const namespace = attempt.run.metadata.namespace;
+  try {
+    const object = await client.create<KubeObject>(collectionPath(POD, namespace), buildPod(attempt, settings), {
+      lane: "create",
+    });
+    return { kind: "created", object, adopted: false };
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    if (isKubeError(error, "alreadyExists")) return await adopt(client, attempt, settings, now);
+    return refusal(error, now);
+  }
+}
+
+async function adopt(client: KubeClient, attempt: Attempt, settings: PodSettings, now: string): Promise<CreateResult> {
+  const { metadata } = buildPod(attempt, settings) as { metadata: { name: string } };
+  try {
+    const object = await client.get<KubeObject>(objectPath(POD, attempt.run.metadata.namespace, metadata.name));
+    const ours = object.metadata.ownerReferences?.some((owner) => owner.uid === attempt.run.metadata.uid) ?? false;
+    if (ours) return { kind: "created", object, adopted: true };
+    if (object.metadata.deletionTimestamp !== undefined) {
+      return later(
+        "ApiUnavailable",
+        `a pod named ${metadata.name} of another owner is being deleted; waiting for its name`,
+      );
+    }
+    const message = `a pod named ${metadata.name} exists and does not belong to this run; delete it or name the run differently`;
+    return { kind: "refused", record: failure("NameCollision", message, now) };
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    return later("ApiUnavailable", error.message, error.retryAfterMs);
+  }
+}
+
+function refusal(error: KubeError, now: string): CreateResult {
+  switch (error.category) {
+    case "quota":
+      return later("QuotaExceeded", `quota: ${error.message}`, error.retryAfterMs);
+    case "invalid":
+    case "tooLarge":
+      return { kind: "refused", record: failure("PodInvalid", error.message, now) };
+    case "forbidden":
+      return { kind: "refused", record: failure("AdmissionDenied", error.message, now) };
+    default:
+      return later("ApiUnavailable", error.message, error.retryAfterMs);
+  }
+}
+
+function later(reason: "QuotaExceeded" | "ApiUnavailable", message: string, retryAfterMs?: number): CreateResult {
+  return {
+    kind: "later",
+    record: { state: "waiting", reason, message: bounded(message) },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+function failure(reason: string, message: string, now: string): TaskStatus {
+  return { state: "terminated", reason, message: bounded(message), completionTime: now };
+}
+
+/** Asks the API server to stop a pod; one that is gone or has been replaced by another of its name is success. */
+export async function deletePod(client: KubeClient, namespace: string | undefined, pod: ObservedPod): Promise<void> {
+  try {
+    await client.delete(objectPath(POD, namespace, pod.name), {
+      uid: pod.uid,
+      propagationPolicy: "Background",
+      lane: "delete",
+    });
+  } catch (error) {
+    if (!isKubeError(error, "notFound", "conflict")) throw error;
+  }
+}
+
+/** Looks a pod up that is recorded but not in the cache : a task is never called lost on the word of a cache alone. */
+export async function findPod(
+  client: KubeClient,
+  namespace: string | undefined,
+  name: string,
+): Promise<KubeObject | undefined> {
+  try {
+    return await client.get<KubeObject>(objectPath(POD, namespace, name));
+  } catch (error) {
+    if (isKubeError(error, "notFound")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+import type { Condition, Job } from "../crds/generated/types.ts";
+import { summary } from "../crds/problem.ts";
+import { jobId, snapshotOfJob, snapshotProblems } from "../crds/snapshot.ts";
+import { validateDefinition } from "../crds/validate.ts";
+import type { KubeObject, ObjectMeta } from "../kube/resource.ts";
+
+/** What the cache keeps of a Job: whether it can be run and which snapshot it has; tasks and files are read when a run starts. */
+export interface CachedJob {
+  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion" | "generation">;
+  id: string;
+  taskCount: number;
+  /** Name of the snapshot of the Job as it is now. */
+  snapshot: string;
+  /** Why it cannot be run; empty if it can. */
+  problem: string;
+  valid?: Condition;
+  observedGeneration?: number;
+}
+
+/** Reduces a Job to what the cache keeps; validates it on the way. */
+export function projectJob(raw: KubeObject): CachedJob {
+  const job = raw as unknown as Job;
+  const { name, namespace, uid, resourceVersion, generation } = raw.metadata;
+  const snapshot = snapshotOfJob(job);
+  const valid = job.status?.conditions?.find((condition) => condition.type === "Valid");
+  return {
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(generation === undefined ? {} : { generation }),
+    },
+    id: jobId(job),
+    taskCount: job.spec.tasks?.length ?? 0,
+    snapshot: snapshot.metadata.name,
+    problem: summary([...validateDefinition(job.spec.tasks ?? [], job.spec.files), ...snapshotProblems(snapshot)]),
+    ...(valid === undefined ? {} : { valid }),
+    ...(job.status?.observedGeneration === undefined ? {} : { observedGeneration: job.status.observedGeneration }),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Registry } from "prom-client";
+import { LABELS, MANAGED_BY } from "../crds/names.ts";
+import { JOB, PIPELINE } from "../crds/resources.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { Informer } from "../kube/informer.ts";
+import type { Logger } from "../kube/logger.ts";
+import type { KubeObject, ObjectMeta, Resource } from "../kube/resource.ts";
+import { type CachedJob, projectJob } from "./cached-job.ts";
+import { type CachedRun, projectRun } from "./cached-run.ts";
+import { type CachedSnapshot, CONFIG_MAP, projectSnapshot } from "./cached-snapshot.ts";
+import { POD } from "./kinds/pod.ts";
+import { type CachedPod, projectPod } from "./kinds/pod-state.ts";
+import { PodIndex } from "./pod-index.ts";
+import { type CachedWarning, EVENT, projectWarning, WARNING_SELECTOR, WarningIndex } from "./warnings.ts";
+
+/** What the operator reads from: a projection of every object that matters, kept current by watches. */
+export interface Caches {
+  runs: Informer<CachedRun>;
+  jobs: Informer<CachedJob>;
+  pods: Informer<CachedPod>;
+  snapshots: Informer<CachedSnapshot>;
+  warnings: Informer<CachedWarning>;
+  podsByRun: PodIndex;
+  warningsByPod: WarningIndex;
+}
+
+export interface CacheOptions {
+  client: KubeClient;
+  /** The namespace to watch; undefined: all. */
+  namespace: string | undefined;
+  logger: Logger;
+  registry: Registry;
+}
+
+/** Makes the caches; nothing is read before they are started. */
+export function makeCaches({ client, namespace, logger, registry }: CacheOptions): Caches {
+  const informer = <P extends { metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion"> }>(
+    resource: Resource,
+    project: (raw: KubeObject) => P,
+    selector: { labelSelector?: string; fieldSelector?: string } = {},
+  ): Informer<P> =>
+    new Informer<P>({
+      client,
+      resource,
+      project,
+      logger,
+      registry,
+      ...selector,
+      ...(namespace === undefined ? {} : { namespace }),
+    });
+  const caches: Caches = {
+    runs: informer(PIPELINE, projectRun),
+    jobs: informer(JOB, projectJob),
+    pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
+    snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),
+    warnings: informer(EVENT, projectWarning, { fieldSelector: WARNING_SELECTOR }),
+    podsByRun: new PodIndex(),
+    warningsByPod: new WarningIndex(),
+  };
+  caches.pods.onChange(({ type, object, previous }) => {
+    if (type === "deleted") caches.podsByRun.remove(previous ?? object);
+    else caches.podsByRun.set(object);
+  });
+  caches.warnings.onChange(({ type, object }) => {
+    if (type !== "deleted") caches.warningsByPod.add(object);
+  });
+  return caches;
+}
+
+/** The caches that are only read; those of runs and jobs have handlers and are started with them. */
+function companions(
+  caches: Caches,
+): readonly { start(): void; readonly synced: Promise<void>; stop(): Promise<void> }[] {
+  return [caches.pods, caches.snapshots, caches.warnings];
+}
+
+/** Starts the watches that have no handlers and resolves when their caches hold what the API server holds. */
+export async function startCompanions(caches: Caches): Promise<void> {
+  for (const informer of companions(caches)) informer.start();
+  await Promise.all(companions(caches).map((informer) => informer.synced));
+}
+
+export async function stopCompanions(caches: Caches): Promise<void> {
+  await Promise.all(companions(caches).map((informer) => informer.stop()));
+}
+
+/** The Job that a run names: by its id, else by the name of the object. */
+export function findJob(caches: Caches, namespace: string | undefined, id: string): CachedJob | undefined {
+  const byName = caches.jobs.get(`${namespace}/${id}`);
+  for (const job of caches.jobs.list()) {
+    if (job.id === id && job.metadata.namespace === namespace) return job;
+  }
+  return byName;
+}

@@ -1,0 +1,21 @@
+import type { TaskStatus } from "../../crds/generated/types.ts";
+import { bounded } from "./message.ts";
+
+/** Names of at most this many unfinished dependencies are told. */
+const NAMED = 3;
+
+/**
+ * The record of a task that cannot start because of its dependencies; undefined if all of them are executed (O-181).
+ * With few dependencies all unfinished ones are named, with many only the first: the text of a wide join must not change with
+ * every task that ends.
+ */
+export function waitingForDependencies(
+  dependencies: readonly string[],
+  isExecuted: (task: string) => boolean,
+): TaskStatus | undefined {
+  const unmet = dependencies.filter((name) => !isExecuted(name));
+  const [first] = unmet;
+  if (first === undefined) return undefined;
+  const names = dependencies.length <= NAMED ? unmet.join(", ") : unmet.length === 1 ? first : `${first} and others`;
+  return { state: "waiting", reason: "Dependencies", message: bounded(`waiting for ${names}`) };
+}

@@ -1,0 +1,61 @@
+import type { Task, TaskStatus } from "../../crds/generated/types.ts";
+
+/** A pod of a run, reduced to what decisions need. */
+export interface ObservedPod {
+  name: string;
+  uid: string;
+  task: string;
+  attempt: number;
+  /** When the API server created it. */
+  createdAt: string;
+  phase: "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
+  /** Asked to go, but still there. */
+  deleting: boolean;
+  /** No longer there; what is known is from before. */
+  gone: boolean;
+  /** Why it does not run, where something is in the way. */
+  waiting?: { reason: string; message: string };
+  /** How it ended. */
+  ended?: { reason?: string; message?: string; exitCode?: number; terminationMessage?: string; at?: string };
+}
+
+/** A warning that the scheduler or a kubelet gave about a pod of a run. */
+export interface ObservedWarning {
+  id: string;
+  pod: string;
+  task: string;
+  reason: string;
+  message: string;
+  source: string;
+  time: string;
+  count: number;
+}
+
+/** What is run: the frozen definition, with everything that follows from it alone. */
+export interface Plan {
+  job?: string;
+  version?: string;
+  snapshot?: string;
+  tasks: readonly Task[];
+  /** Names of the job's files. */
+  files: readonly string[];
+  failFast: boolean;
+  /** By task: the tasks that must be executed first. */
+  dependencies: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The controls that a user may change while the run goes on. */
+export interface Controls {
+  suspend: boolean;
+  cancel: boolean;
+  cancelledBy?: string;
+}
+
+/** State of one task while a decision is made. */
+export interface TaskView {
+  task: Task;
+  /** The record as it is to be written; the last persisted one until something changed. */
+  record: TaskStatus;
+  /** The pod of the latest attempt, if there is one. */
+  pod?: ObservedPod;
+}

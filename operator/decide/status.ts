@@ -1,0 +1,170 @@
+import type { Condition, Pipeline, PipelineStatus, TaskCounts, TaskStatus } from "../../crds/generated/types.ts";
+import { MAX_RESULTS_BYTES } from "../../crds/limits.ts";
+import type { Ending } from "./finish.ts";
+import { bounded } from "./message.ts";
+import type { Controls, ObservedWarning, Plan, TaskView } from "./run.ts";
+import { happenings, withNews } from "./story.ts";
+
+/** Everything that goes into a run's status. */
+export interface StatusInput {
+  run: Pipeline;
+  plan: Plan;
+  controls: Controls;
+  tasks: readonly TaskView[];
+  ending?: Ending;
+  warnings: readonly ObservedWarning[];
+  now: string;
+}
+
+/** The run's new status (O-180, O-183): derived from the records alone, so that its counters always agree with them (I-6). */
+export function statusOf(input: StatusInput): PipelineStatus {
+  const { run, plan, ending, now } = input;
+  const before = run.status;
+  const tasks = withinResultBudget(input.tasks);
+  const counts = countsOf(input.tasks);
+  const ended = ending !== undefined && counts.executing === 0;
+  const cause = causeOf(input, ending);
+  const status: PipelineStatus = {
+    phase: ended ? ending.phase : "RUNNING",
+    progress: `${counts.executed}/${counts.total}`,
+    ...cause,
+    conditions: conditionsOf(before?.conditions ?? [], input, ended),
+    ...(plan.version === undefined ? {} : { version: plan.version }),
+    ...(plan.snapshot === undefined ? {} : { snapshot: plan.snapshot }),
+    ...(plan.job === undefined ? {} : { job: plan.job }),
+    startTime: before?.startTime ?? now,
+    ...(ended ? { completionTime: now } : {}),
+    counts,
+    tasks,
+    observedGeneration: run.metadata.generation ?? 0,
+  };
+  if (status.conditions?.length === 0) delete status.conditions;
+  return withEvents(before, status, input.warnings, now);
+}
+
+/** A status for a run that cannot be run at all (O-14, O-148). */
+export function refusedStatus(
+  run: Pipeline,
+  reason: "Invalid" | "JobNotFound" | "SnapshotLost",
+  message: string,
+  now: string,
+): PipelineStatus {
+  const text = bounded(message, 1000);
+  const tasks = run.status?.tasks;
+  const status: PipelineStatus = {
+    ...run.status,
+    phase: "TERMINATED",
+    reason,
+    message: text,
+    conditions: [{ type: "Failed", status: "True", reason, message: text, lastTransitionTime: now }],
+    startTime: run.status?.startTime ?? now,
+    completionTime: now,
+    observedGeneration: run.metadata.generation ?? 0,
+    ...(tasks === undefined ? {} : { tasks }),
+  };
+  return withEvents(run.status, status, [], now);
+}
+
+/** A status for a run that names a Job which is not there yet. */
+export function buildingStatus(run: Pipeline, message: string): PipelineStatus {
+  return { ...run.status, phase: "BUILDING", reason: "JobNotFound", message: bounded(message, 1000) };
+}
+
+function withEvents(
+  before: PipelineStatus | undefined,
+  status: PipelineStatus,
+  warnings: readonly ObservedWarning[],
+  now: string,
+): PipelineStatus {
+  const told = withNews(before?.events ?? [], before?.eventCount ?? 0, happenings(before, status, now), warnings);
+  return { ...status, events: [...told.events], eventCount: told.count };
+}
+
+function countsOf(tasks: readonly TaskView[]): TaskCounts {
+  const counts: TaskCounts = { total: tasks.length, waiting: 0, executing: 0, executed: 0, terminated: 0 };
+  for (const { record } of tasks) counts[record.state] += 1;
+  return counts;
+}
+
+/** Results are kept up to a total, in the order of the definition, so that the object stays small (F-26). */
+function withinResultBudget(tasks: readonly TaskView[]): Record<string, TaskStatus> {
+  let bytes = 0;
+  const records: Record<string, TaskStatus> = {};
+  for (const { task, record } of tasks) {
+    bytes += record.result?.length ?? 0;
+    if (record.result !== undefined && bytes > MAX_RESULTS_BYTES) {
+      const { result: _, ...rest } = record;
+      records[task.name] = {
+        ...rest,
+        message: `result not kept: the run's results are over ${MAX_RESULTS_BYTES} bytes`,
+      };
+    } else {
+      records[task.name] = record;
+    }
+  }
+  return records;
+}
+
+/** The run's own reason and message: how it is ending, or what the first task in trouble waits for. */
+function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: string; message?: string } {
+  if (ending !== undefined) {
+    return { reason: ending.reason, ...(ending.message ? { message: bounded(ending.message, 1000) } : {}) };
+  }
+  const inTrouble = (view: TaskView): boolean => {
+    const { state, reason } = view.record;
+    return (
+      reason !== undefined &&
+      (state === "executing" || (state === "waiting" && reason !== "Dependencies" && reason !== "Suspended"))
+    );
+  };
+  const troubled = input.tasks.find(inTrouble);
+  if (troubled !== undefined) {
+    const { record, task } = troubled;
+    return {
+      reason: `${task.name}: ${record.reason}`,
+      ...(record.message === undefined ? {} : { message: `task ${task.name}: ${record.message}` }),
+    };
+  }
+  return input.controls.suspend
+    ? { reason: "Suspended", message: "no further task starts until spec.suspend is false" }
+    : {};
+}
+
+function conditionsOf(before: readonly Condition[], input: StatusInput, ended: boolean): Condition[] {
+  const { ending, controls, now, run } = input;
+  const wanted: Condition[] = [];
+  const want = (type: string, status: "True" | "False", reason: string, message: string): void => {
+    const old = before.find((condition) => condition.type === type);
+    const unchanged = old !== undefined && old.status === status;
+    if (unchanged && old.reason === reason) wanted.push(old);
+    else {
+      const lastTransitionTime = unchanged ? (old.lastTransitionTime ?? now) : now;
+      wanted.push({
+        type,
+        status,
+        reason,
+        message,
+        lastTransitionTime,
+        observedGeneration: run.metadata.generation ?? 0,
+      });
+    }
+  };
+  const suspended = controls.suspend && !ended;
+  if (suspended || before.some((condition) => condition.type === "Suspended")) {
+    want(
+      "Suspended",
+      suspended ? "True" : "False",
+      suspended ? "Suspended" : "Resumed",
+      suspended ? "spec.suspend is true" : "spec.suspend is not true",
+    );
+  }
+  if (ended && ending !== undefined) {
+    want(
+      ending.phase === "DONE" ? "Complete" : "Failed",
+      "True",
+      ending.reason,
+      bounded(ending.message, 1000) || "all tasks were executed",
+    );
+  }
+  return wanted;
+}

@@ -1,0 +1,119 @@
+import type { PipelineStatus, RunEvent, TaskStatus } from "../../crds/generated/types.ts";
+import { MAX_EVENTS } from "../../crds/limits.ts";
+import { bounded, duration } from "./message.ts";
+import type { ObservedWarning } from "./run.ts";
+
+/** An event of ours, before it gets its id. */
+export type Happening = Omit<RunEvent, "id" | "source">;
+
+/** What changed between two statuses of a run, told for people, in the order of the definition. */
+export function happenings(before: PipelineStatus | undefined, after: PipelineStatus, now: string): Happening[] {
+  const told: Happening[] = [];
+  const tell = (reason: string, message: string, more: Partial<Happening> = {}): void => {
+    told.push({ type: "Normal", reason, message: bounded(message), time: now, ...more });
+  };
+  if (before?.phase === undefined || before.phase === "BUILDING") {
+    if (after.phase !== "BUILDING") tell("Started", started(after));
+  }
+  const suspended = isSuspended(after);
+  if (suspended !== isSuspended(before)) {
+    tell(suspended ? "Suspended" : "Resumed", suspended ? "no further task starts" : "tasks start again");
+  }
+  for (const [task, record] of Object.entries(after.tasks ?? {})) {
+    for (const happening of taskHappenings(task, before?.tasks?.[task], record, now)) told.push(happening);
+  }
+  if (after.phase !== before?.phase && after.completionTime !== undefined) {
+    const took = duration(after.startTime ?? after.completionTime, after.completionTime);
+    if (after.phase === "DONE")
+      tell(
+        after.reason ?? "Completed",
+        `done in ${took}, ${after.progress} tasks executed${after.message ? `: ${after.message}` : ""}`,
+      );
+    else tell(after.reason ?? "TaskFailed", `terminated after ${took}: ${after.message ?? ""}`, { type: "Warning" });
+  }
+  return told;
+}
+
+function started(after: PipelineStatus): string {
+  const total = after.counts?.total ?? 0;
+  const job = after.job === undefined ? "" : ` of job ${after.job}`;
+  const version = after.version === undefined ? "" : ` at version ${after.version.slice(0, 12)}`;
+  return `running ${total} ${total === 1 ? "task" : "tasks"}${job}${version}`;
+}
+
+function isSuspended(status: PipelineStatus | undefined): boolean {
+  return (
+    status?.conditions?.some((condition) => condition.type === "Suspended" && condition.status === "True") ?? false
+  );
+}
+
+function taskHappenings(task: string, before: TaskStatus | undefined, after: TaskStatus, now: string): Happening[] {
+  const told: Happening[] = [];
+  const tell = (type: "Normal" | "Warning", reason: string, message: string): void => {
+    told.push({ type, reason, task, message: bounded(message), time: now });
+  };
+  if (after.pod !== undefined && after.pod !== before?.pod) tell("Normal", "TaskStarted", `created pod ${after.pod}`);
+  if (after.state === before?.state && after.reason === before?.reason) return told;
+  if (after.state === "executed") {
+    tell("Normal", "TaskSucceeded", `finished in ${duration(after.startTime ?? now, after.completionTime ?? now)}`);
+  } else if (after.state === "terminated") {
+    tell(
+      "Warning",
+      after.reason === "Cancelled" || after.reason === "FailFast" ? "TaskStopped" : "TaskFailed",
+      after.message ?? after.reason ?? "failed",
+    );
+  } else if (after.reason !== undefined && isTrouble(after)) {
+    tell("Warning", after.reason, after.message ?? after.reason);
+  }
+  return told;
+}
+
+/** Reasons worth an event of ours; about a pod that exists the scheduler and the kubelet speak themselves. */
+function isTrouble(record: TaskStatus): boolean {
+  return record.reason === "QuotaExceeded" || record.reason === "ApiUnavailable";
+}
+
+/**
+ * The ring of events with news added: a repeated warning is counted where it stands, the oldest entries make room.
+ * Returns the ring itself if there is no news, so that an unchanged status stays unchanged.
+ */
+export function withNews(
+  ring: readonly RunEvent[],
+  count: number,
+  news: readonly Happening[],
+  warnings: readonly ObservedWarning[],
+): { events: readonly RunEvent[]; count: number } {
+  const events = [...ring];
+  let total = count;
+  let changed = false;
+  for (const warning of warnings) {
+    const entry: RunEvent = {
+      id: warning.id,
+      type: "Warning",
+      reason: warning.reason,
+      task: warning.task,
+      message: bounded(warning.message),
+      source: warning.source,
+      time: warning.time,
+      ...(warning.count > 1 ? { count: warning.count } : {}),
+    };
+    const known = events.findIndex((event) => event.id === warning.id);
+    if (known >= 0) {
+      if ((events[known]?.count ?? 1) >= warning.count) continue;
+      events[known] = entry;
+    } else {
+      const oldest = events[0];
+      // One that the ring has dropped already must not come back as news.
+      if (events.length >= MAX_EVENTS && oldest !== undefined && warning.time < oldest.time) continue;
+      events.push(entry);
+      total += 1;
+    }
+    changed = true;
+  }
+  for (const happening of news) {
+    events.push({ id: `odin-${total}`, source: "odin", ...happening });
+    total += 1;
+    changed = true;
+  }
+  return changed ? { events: events.slice(-MAX_EVENTS), count: total } : { events: ring, count };
+}

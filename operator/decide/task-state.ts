@@ -1,0 +1,76 @@
+import type { TaskStatus } from "../../crds/generated/types.ts";
+import { MAX_RESULT_BYTES } from "../../crds/limits.ts";
+import { bounded } from "./message.ts";
+import type { ObservedPod } from "./run.ts";
+
+/** True once a task's state can no longer change (I-3). */
+export function isTerminal(record: TaskStatus): boolean {
+  return record.state === "executed" || record.state === "terminated";
+}
+
+/**
+ * The record of a task whose pod is known (O-182, O-183). A terminal record never changes, whatever the pod does afterwards.
+ * `stopping` names the reason where we delete pods ourselves; one that failed before it was asked to go has failed by itself.
+ */
+export function recordOfPod(
+  record: TaskStatus,
+  pod: ObservedPod,
+  now: string,
+  stopping: "Cancelled" | "FailFast" | undefined,
+): TaskStatus {
+  if (isTerminal(record)) return record;
+  const started: TaskStatus = { state: "executing", attempt: pod.attempt, pod: pod.name, startTime: pod.createdAt };
+  if (pod.phase === "Succeeded") return succeeded(started, pod, now);
+  if (stopping !== undefined && (pod.gone || pod.deleting)) {
+    const message =
+      stopping === "Cancelled" ? "stopped because the run was cancelled" : "stopped because another task failed";
+    return { ...started, state: "terminated", reason: stopping, message, completionTime: pod.ended?.at ?? now };
+  }
+  if (pod.phase === "Failed") return failed(started, pod, now);
+  if (pod.gone) {
+    return {
+      ...started,
+      state: "terminated",
+      reason: "PodDeleted",
+      message: `resource not found: pod ${pod.name} was deleted by somebody else`,
+      completionTime: now,
+    };
+  }
+  if (pod.waiting === undefined) return started;
+  return { ...started, reason: pod.waiting.reason, message: bounded(`${pod.waiting.reason}: ${pod.waiting.message}`) };
+}
+
+function succeeded(started: TaskStatus, pod: ObservedPod, now: string): TaskStatus {
+  const { ended } = pod;
+  const done: TaskStatus = { ...started, state: "executed", completionTime: ended?.at ?? now };
+  if (ended?.exitCode !== undefined) done.exitCode = ended.exitCode;
+  const text = ended?.terminationMessage?.trim();
+  if (!text) return done;
+  if (!isJsonObject(text)) return { ...done, message: bounded(text) };
+  if (Buffer.byteLength(text) > MAX_RESULT_BYTES)
+    return { ...done, message: `result of ${Buffer.byteLength(text)} bytes not kept; the most is ${MAX_RESULT_BYTES}` };
+  return { ...done, result: text };
+}
+
+function isJsonObject(text: string): boolean {
+  if (!text.startsWith("{")) return false;
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === "object";
+  } catch {
+    return false;
+  }
+}
+
+function failed(started: TaskStatus, pod: ObservedPod, now: string): TaskStatus {
+  const { ended } = pod;
+  const reason = ended?.reason && ended.reason !== "Error" ? ended.reason : "Error";
+  const record: TaskStatus = { ...started, state: "terminated", reason, completionTime: ended?.at ?? now };
+  if (ended?.exitCode !== undefined) record.exitCode = ended.exitCode;
+  const cause =
+    ended?.message ||
+    ended?.terminationMessage?.trim() ||
+    (ended?.exitCode === undefined ? undefined : `${reason}, exit code ${ended.exitCode}`) ||
+    "ended without saying why";
+  return { ...record, message: bounded(cause) };
+}

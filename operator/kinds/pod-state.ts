@@ -1,0 +1,99 @@
+import { ANNOTATIONS } from "../../crds/names.ts";
+import { PIPELINE } from "../../crds/resources.ts";
+import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
+import type { ObservedPod } from "../decide/run.ts";
+
+/** What the cache keeps of a pod: its identity, its run, and its state. */
+export interface CachedPod {
+  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
+  /** UID and name of the run that owns it; absent for a pod that is not ours. */
+  run?: { uid: string; name: string };
+  /** The snapshot whose definition the pod was made from. */
+  snapshot?: string;
+  state: ObservedPod;
+}
+
+interface ContainerStatus {
+  name: string;
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    terminated?: { reason?: string; message?: string; exitCode?: number; finishedAt?: string; signal?: number };
+  };
+}
+
+interface RawPod extends KubeObject {
+  status?: {
+    phase?: ObservedPod["phase"];
+    reason?: string;
+    message?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    containerStatuses?: ContainerStatus[];
+  };
+}
+
+/** States that every pod passes through; telling them would cost a write for each pod. */
+const NORMAL_WAITING = new Set(["ContainerCreating", "PodInitializing"]);
+
+/** Reduces a pod to what decisions need. */
+export function projectPod(raw: KubeObject): CachedPod {
+  const pod = raw as RawPod;
+  const { name, namespace, uid, resourceVersion } = pod.metadata;
+  const owner = pod.metadata.ownerReferences?.find(
+    (reference) => reference.controller && reference.kind === PIPELINE.kind,
+  );
+  const annotations = pod.metadata.annotations ?? {};
+  const waiting = waitingReason(pod);
+  const ended = endingOf(pod);
+  return {
+    metadata: { name, uid, resourceVersion, ...(namespace === undefined ? {} : { namespace }) },
+    ...(owner === undefined ? {} : { run: { uid: owner.uid, name: owner.name } }),
+    ...(annotations[ANNOTATIONS.snapshot] === undefined ? {} : { snapshot: annotations[ANNOTATIONS.snapshot] }),
+    state: {
+      name,
+      uid,
+      task: annotations[ANNOTATIONS.task] ?? "",
+      attempt: Number(annotations[ANNOTATIONS.attempt] ?? 1),
+      createdAt: pod.metadata.creationTimestamp ?? "",
+      phase: pod.status?.phase ?? "Pending",
+      deleting: pod.metadata.deletionTimestamp !== undefined,
+      gone: false,
+      ...(waiting === undefined ? {} : { waiting }),
+      ...(ended === undefined ? {} : { ended }),
+    },
+  };
+}
+
+function mainContainer(pod: RawPod): ContainerStatus | undefined {
+  return pod.status?.containerStatuses?.find((status) => status.name === "main") ?? pod.status?.containerStatuses?.[0];
+}
+
+function waitingReason(pod: RawPod): ObservedPod["waiting"] {
+  if (pod.status?.phase !== undefined && pod.status.phase !== "Pending") return undefined;
+  const scheduled = pod.status?.conditions?.find((condition) => condition.type === "PodScheduled");
+  if (scheduled?.status === "False") {
+    return { reason: scheduled.reason ?? "Unschedulable", message: scheduled.message ?? "no node can take the pod" };
+  }
+  const waiting = mainContainer(pod)?.state?.waiting;
+  if (waiting?.reason === undefined || NORMAL_WAITING.has(waiting.reason)) return undefined;
+  // The kubelet goes back and forth between the two while it tries again; one name keeps the record still.
+  const reason = waiting.reason === "ErrImagePull" ? "ImagePullBackOff" : waiting.reason;
+  return { reason, message: waiting.message ?? "the container cannot start" };
+}
+
+function endingOf(pod: RawPod): ObservedPod["ended"] {
+  const phase = pod.status?.phase;
+  if (phase !== "Succeeded" && phase !== "Failed") return undefined;
+  const terminated = mainContainer(pod)?.state?.terminated;
+  const disrupted = pod.status?.conditions?.find(
+    (condition) => condition.type === "DisruptionTarget" && condition.status === "True",
+  );
+  const reason = pod.status?.reason ?? disrupted?.reason ?? terminated?.reason;
+  const message = pod.status?.message ?? disrupted?.message;
+  return {
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+    ...(terminated?.exitCode === undefined ? {} : { exitCode: terminated.exitCode }),
+    ...(terminated?.message === undefined ? {} : { terminationMessage: terminated.message }),
+    ...(terminated?.finishedAt ? { at: terminated.finishedAt } : {}),
+  };
+}

@@ -1,0 +1,160 @@
+import { resolve } from "node:path";
+import type { Condition } from "../crds/generated/types.ts";
+import { JOB, PIPELINE } from "../crds/resources.ts";
+import { isKubeError } from "../kube/errors.ts";
+import { objectPath } from "../kube/resource.ts";
+import { CoreEvents } from "./act/core-events.ts";
+import type { CachedJob } from "./cached-job.ts";
+import type { CachedRun } from "./cached-run.ts";
+import { type Caches, makeCaches, startCompanions, stopCompanions } from "./caches.ts";
+import type { PodSettings } from "./kinds/pod.ts";
+import type { CachedPod } from "./kinds/pod-state.ts";
+import type { Metrics } from "./metrics.ts";
+import { DurableOperator, type DurableOperatorOptions } from "./operator.ts";
+import { PlanSource } from "./plan-source.ts";
+import { Reconciler } from "./reconcile.ts";
+import type { Change, ResourceWatch } from "./resource-watch.ts";
+import { SnapshotSweep } from "./snapshot-sweep.ts";
+
+const CRD_DIRECTORY = resolve(import.meta.dirname, "../../crds/generated");
+
+export interface PipelineOperatorOptions extends DurableOperatorOptions {
+  /** The namespace to work in; undefined: all. */
+  namespace: string | undefined;
+  /** Apply our CustomResourceDefinitions at start. */
+  installDefinitions: boolean;
+  taskSecrets: readonly string[];
+  pods: PodSettings;
+  metrics: Metrics;
+}
+
+/** Runs Pipelines and judges Jobs. */
+export class PipelineOperator extends DurableOperator {
+  readonly #options: PipelineOperatorOptions;
+  readonly #caches: Caches;
+  readonly #reconciler: Reconciler;
+  readonly #sweep: SnapshotSweep;
+  #runs: ResourceWatch<CachedRun> | undefined;
+
+  constructor(options: PipelineOperatorOptions) {
+    super(options);
+    this.#options = options;
+    const { client, logger, registry, namespace, taskSecrets, pods, metrics } = options;
+    this.#caches = makeCaches({ client, namespace, logger, registry });
+    const plans = new PlanSource({ client, caches: this.#caches, taskSecrets });
+    const events = new CoreEvents(client, logger);
+    this.#reconciler = new Reconciler({ client, caches: this.#caches, plans, events, pods, logger, metrics });
+    this.#sweep = new SnapshotSweep({ client, caches: this.#caches, plans, logger });
+  }
+
+  protected override async init(): Promise<void> {
+    if (this.#options.installDefinitions) await this.#installDefinitions();
+    const { namespace } = this.#options;
+    const [, runs] = await Promise.all([
+      startCompanions(this.#caches),
+      this.follow<CachedRun>(PIPELINE, (change) => this.#runChanged(change), namespace, {
+        informer: this.#caches.runs,
+      }),
+      this.follow<CachedJob>(JOB, (change) => this.#jobChanged(change), namespace, { informer: this.#caches.jobs }),
+    ]);
+    this.#runs = runs;
+    this.#caches.pods.onChange(({ type, object, previous }) => this.#podChanged(type, object, previous));
+    this.#caches.warnings.onChange(({ type, object }) => {
+      if (type === "added" || type === "modified") this.#touchRunOfPod(`${object.metadata.namespace}/${object.pod}`);
+    });
+  }
+
+  override begin(): void {
+    super.begin();
+    this.#sweep.start();
+  }
+
+  override async stop(): Promise<void> {
+    this.#sweep.stop();
+    await super.stop();
+    await stopCompanions(this.#caches);
+  }
+
+  async #installDefinitions(): Promise<void> {
+    for (const { plural, group } of [JOB, PIPELINE]) {
+      try {
+        await this.registerCustomResourceDefinition(resolve(CRD_DIRECTORY, `${plural}.${group}.yaml`));
+      } catch (error) {
+        if (!isKubeError(error, "forbidden")) throw error;
+        this.log.warn(
+          { definition: `${plural}.${group}` },
+          "not allowed to apply the definition; going on with the one that is there",
+        );
+      }
+    }
+  }
+
+  async #runChanged({ key, type, object }: Change<CachedRun>): Promise<{ requeueAfterMs: number } | undefined> {
+    if (type === "deleted") {
+      this.#reconciler.forget(key, object.metadata.uid);
+      this.#sweep.soon();
+      return undefined;
+    }
+    return await this.#reconciler.reconcile(key);
+  }
+
+  async #jobChanged({ type, object }: Change<CachedJob>): Promise<undefined> {
+    if (type === "deleted") {
+      this.#sweep.soon();
+      return undefined;
+    }
+    for (const key of this.#reconciler.waitingForJob()) this.#runs?.touch(key);
+    await this.#judge(object);
+    return undefined;
+  }
+
+  /** Says on the Job whether it can be run; once for each generation. */
+  async #judge(job: CachedJob): Promise<void> {
+    const { name, namespace, generation } = job.metadata;
+    const valid = job.problem === "";
+    if (job.observedGeneration === generation && job.valid?.status === (valid ? "True" : "False")) return;
+    const condition: Condition = {
+      type: "Valid",
+      status: valid ? "True" : "False",
+      reason: valid ? "Valid" : "Invalid",
+      message: valid ? `${job.taskCount} tasks` : job.problem,
+      lastTransitionTime: new Date().toISOString(),
+      observedGeneration: generation ?? 0,
+    };
+    const body = { status: { conditions: [condition], observedGeneration: generation ?? 0, tasks: job.taskCount } };
+    try {
+      await this.client.patch(objectPath(JOB, namespace, name, "status"), "merge", body, { lane: "status" });
+    } catch (error) {
+      if (!isKubeError(error, "notFound")) throw error;
+    }
+  }
+
+  #podChanged(type: "added" | "modified" | "deleted", pod: CachedPod, previous: CachedPod | undefined): void {
+    if (pod.run === undefined) return;
+    const { namespace } = pod.metadata;
+    const key = `${namespace}/${pod.run.name}`;
+    const run = this.#caches.runs.get(key);
+    if (run?.active === undefined || run.metadata.uid !== pod.run.uid) {
+      // The run has ended or is gone: nothing will ask for its pods again.
+      if (this.#caches.runs.hasSynced) this.#caches.podsByRun.forget(pod.run.uid);
+    } else if (type !== "modified" || matters(previous, pod)) {
+      this.#runs?.touch(key);
+    }
+    const freed = type === "deleted" || pod.state.phase === "Succeeded" || pod.state.phase === "Failed";
+    // Something in the namespace was freed: tasks that quota held back may fit now (F-12).
+    if (freed) for (const held of this.#reconciler.wakeHeld(namespace)) this.#runs?.touch(held);
+  }
+
+  #touchRunOfPod(podKey: string): void {
+    const pod = this.#caches.pods.get(podKey);
+    if (pod?.run !== undefined) this.#runs?.touch(`${pod.metadata.namespace}/${pod.run.name}`);
+  }
+}
+
+/** Whether a change of a pod can change its task's record; most steps of a start cannot. */
+function matters(previous: CachedPod | undefined, pod: CachedPod): boolean {
+  if (previous === undefined) return true;
+  const { state: a } = previous;
+  const { state: b } = pod;
+  return a.phase !== b.phase || a.deleting !== b.deleting || a.waiting?.reason !== b.waiting?.reason || a.uid !== b.uid;
+}

@@ -1,0 +1,234 @@
+import type { Pipeline, PipelineStatus } from "../crds/generated/types.ts";
+import { PIPELINE } from "../crds/resources.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { Logger } from "../kube/logger.ts";
+import { type KubeObject, objectPath } from "../kube/resource.ts";
+import type { CoreEvents } from "./act/core-events.ts";
+import { createPod, deletePod } from "./act/pods.ts";
+import { writeStatus } from "./act/status.ts";
+import type { Caches } from "./caches.ts";
+import { type Action, type Decision, decide, type View } from "./decide/decide.ts";
+import { endingOf } from "./decide/finish.ts";
+import { controlsOf } from "./decide/plan.ts";
+import type { Plan, TaskView } from "./decide/run.ts";
+import { buildingStatus, refusedStatus, statusOf } from "./decide/status.ts";
+import { recordOfPod } from "./decide/task-state.ts";
+import type { PodSettings } from "./kinds/pod.ts";
+import { projectPod } from "./kinds/pod-state.ts";
+import type { Metrics } from "./metrics.ts";
+import { noteOwnPod, observe } from "./observe.ts";
+import type { PlanSource } from "./plan-source.ts";
+import { RunMemory } from "./run-memory.ts";
+
+/** Status writes of one run keep this distance, so that changes which come together are written together. */
+const WRITE_INTERVAL_MS = 75;
+/** Pods created in one pass; what is observed meanwhile is looked at in the next. */
+const CREATE_BATCH = 50;
+
+export interface ReconcilerOptions {
+  client: KubeClient;
+  caches: Caches;
+  plans: PlanSource;
+  events: CoreEvents;
+  pods: PodSettings;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+/** When the queue is to look at the run again, if before the next change. */
+export type Next = { requeueAfterMs: number } | undefined;
+
+/** Brings one run a step further: get, observe, decide, act, and one status write. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #memory = new Map<string, RunMemory>();
+  /** Runs that wait for a Job, by key. */
+  readonly #waitingForJob = new Set<string>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** One pass over the run at `namespace/name`; throws what the queue should repeat with back-off. */
+  async reconcile(key: string): Promise<Next> {
+    const { caches, plans } = this.#options;
+    const cached = caches.runs.get(key);
+    if (cached?.active === undefined) {
+      if (cached !== undefined) this.forget(key, cached.metadata.uid);
+      return undefined;
+    }
+    const run = cached.active;
+    const memory = this.#memoryOf(key, run);
+    if (memory.plan === undefined) {
+      const result = await plans.planFor(run, Date.now());
+      if (result.kind === "refused")
+        return await this.#write(key, run, refusedStatus(run, result.reason, result.message, now()));
+      if (result.kind === "wait") return await this.#waitForJob(key, run, result.message, result.untilMs);
+      memory.plan = result.plan;
+      this.#waitingForJob.delete(key);
+    }
+    return await this.#advance(key, run, memory, memory.plan);
+  }
+
+  /** Drops what is remembered of a run that has ended or is gone. */
+  forget(key: string, uid: string): void {
+    this.#memory.delete(uid);
+    this.#waitingForJob.delete(key);
+    for (const pod of this.#options.caches.podsByRun.of(uid)) this.#options.caches.warningsByPod.forget(pod.uid);
+    this.#options.caches.podsByRun.forget(uid);
+    this.#options.plans.release(uid);
+  }
+
+  /** Keys of the runs that wait for a Job: one of them may have come. */
+  waitingForJob(): readonly string[] {
+    return [...this.#waitingForJob];
+  }
+
+  /** Lets the held tasks of a namespace's runs try again; returns the keys of those runs. */
+  wakeHeld(namespace: string | undefined): string[] {
+    return [...this.#memory.values()]
+      .filter((memory) => memory.namespace === namespace && memory.wake())
+      .map((memory) => memory.key);
+  }
+
+  #memoryOf(key: string, { metadata: { uid, namespace } }: Pipeline): RunMemory {
+    let memory = this.#memory.get(uid);
+    if (memory === undefined) {
+      memory = new RunMemory(key, namespace);
+      this.#memory.set(uid, memory);
+    }
+    return memory;
+  }
+
+  async #waitForJob(key: string, run: Pipeline, message: string, untilMs: number): Promise<Next> {
+    this.#waitingForJob.add(key);
+    await this.#write(key, run, buildingStatus(run, message));
+    return { requeueAfterMs: Math.max(50, untilMs - Date.now()) };
+  }
+
+  async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {
+    const { client, caches, pods } = this.#options;
+    const { pods: observed, warnings } = await observe(client, caches, run);
+    const view: View = {
+      run,
+      plan,
+      controls: controlsOf(run),
+      pods: observed,
+      heldBack: memory.held(performance.now()),
+      paths: pods.paths,
+      now: now(),
+    };
+    const decision = decide(view);
+    const { tasks, more } = await this.#act(view, decision, memory);
+    const ending = decision.ending ?? endingOf(run, tasks, view.controls, plan.failFast);
+    const status = statusOf({
+      run,
+      plan,
+      controls: view.controls,
+      tasks,
+      warnings,
+      now: view.now,
+      ...(ending === undefined ? {} : { ending }),
+    });
+    const written = await this.#writeInTime(key, run, status, memory);
+    // A refusal for good changes what the other tasks are told; the next pass says so.
+    const again = more || (ending !== undefined && decision.ending === undefined);
+    return again ? { requeueAfterMs: 0 } : sooner(written, memory.nextTryMs(performance.now()));
+  }
+
+  /** Carries the decision out and returns the records as they are then. `more`: not everything fitted into this pass. */
+  async #act(view: View, decision: Decision, memory: RunMemory): Promise<{ tasks: TaskView[]; more: boolean }> {
+    const { client } = this.#options;
+    const creates = decision.actions.filter((action) => action.kind === "create");
+    const results = new Map<string, TaskView>();
+    await Promise.all([
+      ...creates.slice(0, CREATE_BATCH).map(async (action) => {
+        results.set(action.task.name, await this.#create(view, action, memory));
+      }),
+      ...decision.actions.map(async (action) => {
+        if (action.kind === "delete") await deletePod(client, view.run.metadata.namespace, action.pod);
+      }),
+    ]);
+    const tasks = decision.tasks.map((task) => results.get(task.task.name) ?? task);
+    return { tasks, more: creates.length > CREATE_BATCH };
+  }
+
+  async #create(view: View, action: Extract<Action, { kind: "create" }>, memory: RunMemory): Promise<TaskView> {
+    const { client, caches, pods, logger, metrics } = this.#options;
+    const { run, plan } = view;
+    const { task, attempt: number, args, env } = action;
+    const result = await createPod(client, { run, plan, task, number, args, env }, pods, view.now);
+    const context = { namespace: run.metadata.namespace, run: run.metadata.name, task: task.name, attempt: number };
+    if (result.kind === "created") {
+      memory.unhold(task.name);
+      noteOwnPod(caches, result.object);
+      if (result.adopted) metrics.adoptions.inc();
+      logger.info(context, result.adopted ? "adopted pod" : "created pod");
+      const pod = projectPod(result.object).state;
+      return { task, pod, record: recordOfPod({ state: "waiting" }, pod, view.now, undefined) };
+    }
+    logger.warn({ ...context, reason: result.record.reason, cause: result.record.message }, "pod not created");
+    if (result.kind === "later") memory.hold(task.name, result.record, performance.now(), result.retryAfterMs);
+    return { task, record: result.record };
+  }
+
+  /** Writes at once what matters at once, and the rest together with what comes within the interval. */
+  async #writeInTime(key: string, run: Pipeline, status: PipelineStatus, memory: RunMemory): Promise<Next> {
+    const wait = memory.lastWriteMs + WRITE_INTERVAL_MS - performance.now();
+    if (wait > 0 && status.phase === run.status?.phase) return { requeueAfterMs: Math.ceil(wait) };
+    const next = await this.#write(key, run, status);
+    memory.lastWriteMs = performance.now();
+    return next;
+  }
+
+  async #write(key: string, run: Pipeline, status: PipelineStatus): Promise<Next> {
+    const { client, caches, events, metrics, plans, logger } = this.#options;
+    const result = await writeStatus(client, run, status);
+    switch (result.kind) {
+      case "unchanged":
+        return undefined;
+      case "gone":
+        this.forget(key, run.metadata.uid);
+        return undefined;
+      case "stale": {
+        const fresh = await client.get<KubeObject>(objectPath(PIPELINE, run.metadata.namespace, run.metadata.name));
+        caches.runs.noteWritten(fresh);
+        return { requeueAfterMs: 0 };
+      }
+      case "written": {
+        metrics.statusBytes.observe(result.bytes);
+        const told = run.status?.eventCount ?? 0;
+        const fresh = (status.events ?? []).filter(
+          (event) => event.source === "odin" && Number(event.id.slice("odin-".length)) >= told,
+        );
+        events.tell(run, fresh);
+        caches.runs.noteWritten(result.object as unknown as KubeObject);
+        if (result.object.status?.snapshot !== undefined) plans.release(run.metadata.uid);
+        if (status.completionTime !== undefined) {
+          metrics.runsFinished.inc({ phase: status.phase ?? "" });
+          logger.info(
+            {
+              namespace: run.metadata.namespace,
+              run: run.metadata.name,
+              phase: status.phase,
+              reason: status.reason,
+              progress: status.progress,
+            },
+            "run finished",
+          );
+          this.forget(key, run.metadata.uid);
+        }
+        return undefined;
+      }
+    }
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+function sooner(next: Next, ms: number | undefined): Next {
+  if (ms === undefined) return next;
+  return { requeueAfterMs: Math.min(ms, next?.requeueAfterMs ?? Number.POSITIVE_INFINITY) };
+}

@@ -1,0 +1,96 @@
+import type { Registry } from "prom-client";
+import type { Informer } from "../kube/informer.ts";
+import type { Logger } from "../kube/logger.ts";
+import { WorkQueue } from "../kube/queue.ts";
+import type { ObjectMeta, Resource } from "../kube/resource.ts";
+
+/** The least that a watched object has. */
+export interface Watched {
+  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
+}
+
+/** What a handler is told: the object as it is in the cache, or the last that was seen of one that is gone. */
+export interface Change<P extends Watched> {
+  key: string;
+  type: "added" | "modified" | "deleted";
+  object: P;
+}
+
+/** Handles a change; the queue repeats it with back-off when it throws, and looks again when told to. */
+export type Handler<P extends Watched> = (change: Change<P>) => Promise<{ requeueAfterMs: number } | undefined>;
+
+export interface ResourceWatchOptions<P extends Watched> {
+  resource: Resource;
+  informer: Informer<P>;
+  handler: Handler<P>;
+  workers: number;
+  logger: Logger;
+  registry: Registry;
+}
+
+/**
+ * One watched resource: a cache and a queue of its keys. Events of one key collapse; the handler gets what the cache holds when its turn comes. A
+ * deletion is handled on its own even if an object of the same name was created meanwhile, and is repeated until it succeeds.
+ */
+export class ResourceWatch<P extends Watched> {
+  readonly informer: Informer<P>;
+  readonly #queue: WorkQueue;
+  readonly #handler: Handler<P>;
+  readonly #deleted = new Map<string, P[]>();
+  readonly #seen = new Set<string>();
+
+  constructor({ resource, informer, handler, workers, logger, registry }: ResourceWatchOptions<P>) {
+    this.informer = informer;
+    this.#handler = handler;
+    this.#queue = new WorkQueue({
+      name: resource.plural,
+      concurrency: workers,
+      handler: (key) => this.#handle(key),
+      logger,
+      registry,
+    });
+    informer.onChange((change) => {
+      if (change.type === "deleted")
+        this.#deleted.set(change.key, [...(this.#deleted.get(change.key) ?? []), change.object]);
+      this.#queue.add(change.key);
+    });
+  }
+
+  /** Fills the cache; no handler runs yet, so that a follower is ready to take over. */
+  async sync(): Promise<void> {
+    this.informer.start();
+    await this.informer.synced;
+  }
+
+  /** Starts handling. */
+  begin(): void {
+    this.#queue.start();
+  }
+
+  /** Looks at a key again, because something else changed that concerns it. */
+  touch(key: string): void {
+    this.#queue.add(key);
+  }
+
+  /** Stops watching at once and gives running handlers until the deadline; false if one did not end by then. */
+  async stop(deadlineMs: number): Promise<boolean> {
+    await this.informer.stop();
+    return await this.#queue.drain(deadlineMs);
+  }
+
+  async #handle(key: string): Promise<{ requeueAfterMs: number } | undefined> {
+    for (let gone = this.#deleted.get(key)?.[0]; gone !== undefined; gone = this.#deleted.get(key)?.[0]) {
+      await this.#handler({ key, type: "deleted", object: gone });
+      this.#seen.delete(gone.metadata.uid);
+      const left = this.#deleted.get(key)?.slice(1) ?? [];
+      if (left.length > 0) this.#deleted.set(key, left);
+      else this.#deleted.delete(key);
+    }
+    const object = this.informer.get(key);
+    if (object === undefined) return undefined;
+    const type = this.#seen.has(object.metadata.uid) ? "modified" : "added";
+    const next = await this.#handler({ key, type, object });
+    this.#seen.add(object.metadata.uid);
+    return next;
+  }
+}

@@ -1,0 +1,41 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import { SettingProblem } from "./settings.ts";
+
+/** How to reach the API server, and the namespace that goes with it. */
+export interface Cluster {
+  kubeConfig: KubeConfig;
+  /** Namespace of the context, or of the pod this process runs in. */
+  namespace: string;
+}
+
+/**
+ * The cluster to work on: the kubeconfig that is named, else the user's own, else the pod's service account.
+ * Throws `SettingProblem` if the file, the context or any cluster is missing.
+ */
+export function loadCluster(file: string | undefined, context: string | undefined): Cluster {
+  const kubeConfig = new KubeConfig();
+  try {
+    if (file === undefined) kubeConfig.loadFromDefault();
+    else kubeConfig.loadFromFile(file);
+  } catch (error) {
+    throw new SettingProblem(
+      `kubeconfig ${file ?? ""} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  if (context !== undefined) {
+    if (!kubeConfig.getContexts().some((known) => known.name === context)) {
+      const known = kubeConfig.getContexts().map((other) => other.name);
+      throw new SettingProblem(
+        `there is no context ${JSON.stringify(context)} in the kubeconfig; it has ${known.join(", ") || "none"}`,
+      );
+    }
+    kubeConfig.setCurrentContext(context);
+  }
+  if (!kubeConfig.getCurrentCluster()) {
+    throw new SettingProblem(
+      "no cluster is configured; set KUBECONFIG or --kubeconfig, and --context if it names several",
+    );
+  }
+  const namespace = kubeConfig.getContextObject(kubeConfig.getCurrentContext())?.namespace ?? "default";
+  return { kubeConfig, namespace };
+}

@@ -1,0 +1,133 @@
+import { parseArgs } from "node:util";
+
+/** A wrong setting; the message is one line that names the setting, what was given and what is wanted. */
+export class SettingProblem extends Error {}
+
+/** One setting: a flag, and the environment variable that is read where the flag is not given. */
+export interface Setting<T> {
+  flag: string;
+  env: string;
+  /** What it does, for `--help` and the reference page. */
+  help: string;
+  /** What holds where neither is given; undefined: nothing. */
+  fallback?: string;
+  /** Turns the text into the value; throws `SettingProblem` saying what is wanted. */
+  parse: (text: string) => T;
+  /** Its value is never shown. */
+  secret?: boolean;
+}
+
+/** A setting without a fallback that must be given says so by `required`. */
+export type Settings = Record<string, Setting<unknown> & { required?: boolean }>;
+
+type Value<S> = S extends { parse: (text: string) => infer T }
+  ? S extends { fallback: string } | { required: true }
+    ? T
+    : T | undefined
+  : never;
+
+/** The values of a group of settings. */
+export type Values<S extends Settings> = { [K in keyof S]: Value<S[K]> };
+
+/**
+ * Reads the settings from flags, else the environment, else their fallbacks. An empty environment variable counts as absent.
+ * Throws `SettingProblem` for an unknown flag, a missing required setting or a value that does not parse.
+ */
+export function readSettings<const S extends Settings>(
+  settings: S,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Values<S> {
+  const given = flagValues(settings, argv);
+  const values = Object.entries(settings).map(([key, setting]) => {
+    const text = given[setting.flag] ?? (env[setting.env] || undefined) ?? setting.fallback;
+    if (text === undefined) {
+      if (setting.required)
+        throw new SettingProblem(`--${setting.flag} (or ${setting.env}) is needed: ${setting.help}`);
+      return [key, undefined];
+    }
+    return [key, parsed(setting, text)];
+  });
+  return Object.fromEntries(values) as Values<S>;
+}
+
+function flagValues(settings: Settings, argv: readonly string[]): Record<string, string | undefined> {
+  const options = Object.fromEntries(Object.values(settings).map(({ flag }) => [flag, { type: "string" as const }]));
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    const [reason] = (error instanceof Error ? error.message : String(error)).split(". ");
+    throw new SettingProblem(`${reason}; --help lists the flags`);
+  }
+}
+
+function parsed(setting: Setting<unknown>, text: string): unknown {
+  try {
+    return setting.parse(text);
+  } catch (error) {
+    if (!(error instanceof SettingProblem)) throw error;
+    const shown = setting.secret ? "" : ` ${JSON.stringify(text)}`;
+    throw new SettingProblem(`--${setting.flag} (${setting.env})${shown}: ${error.message}`);
+  }
+}
+
+/** The text of `--help`. */
+export function helpText(usage: string, settings: Settings): string {
+  const rows = Object.values(settings).map(({ flag, env, help, fallback }) => {
+    const value = fallback === undefined || fallback === "" ? "" : ` (default ${fallback})`;
+    return `  --${flag.padEnd(24)} ${env}\n      ${help}${value}`;
+  });
+  return `${usage}\n\nSettings; a flag wins over its environment variable:\n${rows.join("\n")}\n`;
+}
+
+/** Any text. */
+export function textValue(text: string): string {
+  return text;
+}
+
+/** A comma-separated list; empty entries are dropped. */
+export function listValue(text: string): string[] {
+  return text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+}
+
+/** `true` or `false`, also `1` and `0`. */
+export function booleanValue(text: string): boolean {
+  if (/^(true|1)$/i.test(text)) return true;
+  if (/^(false|0)$/i.test(text)) return false;
+  throw new SettingProblem("must be true or false");
+}
+
+/** A whole number within bounds. */
+export function integerValue(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new SettingProblem(`must be a whole number from ${min} to ${max}`);
+    return value;
+  };
+}
+
+/** One of a few words. */
+export function choiceValue<const T extends readonly string[]>(choices: T): (text: string) => T[number] {
+  return (text) => {
+    if (!choices.includes(text)) throw new SettingProblem(`must be one of ${choices.join(", ")}`);
+    return text as T[number];
+  };
+}
+
+/** `host:port`, `[v6]:port` or `:port`; port 0 takes a free one. */
+export function addressValue(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) throw new SettingProblem("must be an address like 0.0.0.0:9003");
+  return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
+}
+
+/** An absolute path without `..`, without a slash at the end. */
+export function pathValue(text: string): string {
+  if (!text.startsWith("/") || text.split("/").includes("..")) throw new SettingProblem("must be an absolute path");
+  return text.replace(/\/+$/, "") || "/";
+}

@@ -1,0 +1,128 @@
+/**
+ * Pairs in test/golden: a run with its observed pods, and what is decided. `-u` (or UPDATE_GOLDEN=1) rewrites the outputs; their
+ * difference is part of a review.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import * as yaml from "js-yaml";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Pipeline, PipelineStatus, Task, TaskStatus } from "../../../crds/generated/types.ts";
+import { podName } from "../../../crds/names.ts";
+import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
+import { type Decision, decide, type View } from "../../../operator/decide/decide.ts";
+import { endingOf } from "../../../operator/decide/finish.ts";
+import { controlsOf, planOf } from "../../../operator/decide/plan.ts";
+import type { ObservedPod, ObservedWarning } from "../../../operator/decide/run.ts";
+import { statusOf } from "../../../operator/decide/status.ts";
+import { recordOfPod } from "../../../operator/decide/task-state.ts";
+
+const DIRECTORY = resolve(import.meta.dirname, "../../../../test/golden");
+const update = process.argv.includes("-u") || process.env.UPDATE_GOLDEN === "1";
+
+interface Input {
+  now?: string;
+  name?: string;
+  job?: string;
+  spec: Omit<Pipeline["spec"], "tasks"> & { tasks: (Partial<Task> & { name: string })[] };
+  status?: PipelineStatus;
+  pods?: (Partial<ObservedPod> & { task: string })[];
+  warnings?: ObservedWarning[];
+  held?: Record<string, TaskStatus>;
+}
+
+function podOf(run: string, pod: Partial<ObservedPod> & { task: string }): ObservedPod {
+  const name = podName(run, pod.task, pod.attempt ?? 1);
+  return {
+    name,
+    uid: `uid-${name}`,
+    attempt: 1,
+    createdAt: "2026-01-01T00:00:10Z",
+    phase: "Running",
+    deleting: false,
+    gone: false,
+    ...pod,
+  };
+}
+
+function viewOf(input: Input): View {
+  const name = input.name ?? "run";
+  const tasks = input.spec.tasks.map((task) => ({ image: "image", command: ["run"], ...task }));
+  const run: Pipeline = {
+    apiVersion: "odin.io/v1",
+    kind: "Pipeline",
+    metadata: { name, namespace: "default", uid: "uid-of-run", resourceVersion: "1", generation: 1 },
+    spec: { ...input.spec, tasks },
+    ...(input.status === undefined ? {} : { status: input.status }),
+  };
+  const definition = {
+    tasks,
+    files: [],
+    failFast: input.spec.failFast ?? false,
+    ...(input.job === undefined ? {} : { job: input.job }),
+  };
+  return {
+    run,
+    plan: planOf(definition, undefined),
+    controls: controlsOf(run),
+    pods: (input.pods ?? []).map((pod) => podOf(name, pod)),
+    heldBack: new Map(Object.entries(input.held ?? {})),
+    paths: DEFAULT_PATHS,
+    now: input.now ?? "2026-01-01T00:01:00.000Z",
+  };
+}
+
+/** The status that is written when every creation succeeds. */
+function statusAfter(view: View, decision: Decision, warnings: ObservedWarning[]): PipelineStatus {
+  const created = new Map(
+    decision.actions.flatMap((action) => (action.kind === "create" ? [[action.task.name, action] as const] : [])),
+  );
+  const tasks = decision.tasks.map((current) => {
+    const action = created.get(current.task.name);
+    if (action === undefined) return current;
+    const pod = podOf(view.run.metadata.name, { task: current.task.name, phase: "Pending", createdAt: view.now });
+    return { task: current.task, pod, record: recordOfPod({ state: "waiting" }, pod, view.now, undefined) };
+  });
+  const ending = decision.ending ?? endingOf(view.run, tasks, view.controls, view.plan.failFast);
+  const { run, plan, controls, now } = view;
+  return statusOf({ run, plan, controls, tasks, warnings, now, ...(ending === undefined ? {} : { ending }) });
+}
+
+function answer(input: Input): unknown {
+  const view = viewOf(input);
+  const decision = decide(view);
+  assert.equal(decide(view), decision, "the same view twice gives the same decision");
+  const actions = decision.actions.map((action) =>
+    action.kind === "delete"
+      ? { delete: action.pod.name }
+      : {
+          create: action.task.name,
+          ...(action.args.length > 0 ? { args: action.args } : {}),
+          ...(Object.keys(action.env).length > 0 ? { env: action.env } : {}),
+        },
+  );
+  return { actions, status: statusAfter(view, decision, input.warnings ?? []) };
+}
+
+const golden = suite("golden pairs");
+const names = readdirSync(DIRECTORY)
+  .filter((file) => file.endsWith(".input.yaml"))
+  .map((file) => file.slice(0, -".input.yaml".length));
+
+golden("there are pairs", () => {
+  assert.ok(names.length > 10, `found ${names.length} pairs in ${DIRECTORY}`);
+});
+
+for (const name of names) {
+  golden(name, () => {
+    const input = yaml.load(readFileSync(resolve(DIRECTORY, `${name}.input.yaml`), "utf8"), {
+      schema: yaml.CORE_SCHEMA,
+    }) as Input;
+    const actual = yaml.dump(JSON.parse(JSON.stringify(answer(input))), { lineWidth: 140, noRefs: true });
+    const file = resolve(DIRECTORY, `${name}.output.yaml`);
+    if (update) writeFileSync(file, actual);
+    assert.ok(existsSync(file), `${file} is missing; write it with UPDATE_GOLDEN=1 and review it`);
+    assert.fixture(actual, readFileSync(file, "utf8"));
+  });
+}
+golden.run();
