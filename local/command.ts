@@ -76,9 +76,16 @@ export async function run(command: string, args: readonly string[], o: RunOption
   }
 }
 
-/** The path of an executable on PATH or in the system directories that a user's PATH often lacks. */
-export async function findExecutable(name: string, further: string[] = []): Promise<string | undefined> {
-  for (const directory of [...SYSTEM_PATH.split(":"), ...further]) {
+/**
+ * The path of an executable on PATH or in the system directories that a user's PATH often lacks, then in `further`
+ * (or only there).
+ */
+export async function findExecutable(
+  name: string,
+  further: string[] = [],
+  where?: "only",
+): Promise<string | undefined> {
+  for (const directory of where === "only" ? further : [...SYSTEM_PATH.split(":"), ...further]) {
     const path = `${directory}/${name}`;
     try {
       await access(path, constants.X_OK);

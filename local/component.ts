@@ -2,7 +2,13 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { findExecutable, SYSTEM_PATH } from "./command.ts";
 import { LocalError } from "./local-error.ts";
-import { type ProcessIdentity, processesMarked, processIdentity, signalProcess } from "./process-identity.ts";
+import {
+  isRunning,
+  type ProcessIdentity,
+  processesMarked,
+  processIdentity,
+  signalProcess,
+} from "./process-identity.ts";
 import { waitFor } from "./wait.ts";
 
 /**
@@ -90,13 +96,21 @@ export function lastLines(path: string): string {
   }
 }
 
-/** Kills every process of these clusters and returns when none is left. */
+/**
+ * Kills every process of these clusters and returns when none is left. A dying process soon has no environment to
+ * recognise it by, so each one that was seen is followed by its identity to its end; the first process of a namespace
+ * ends only when all others in it have.
+ */
 export async function killMarked(clusterIds: ReadonlySet<string>): Promise<void> {
+  const seen = new Map<number, ProcessIdentity>();
   await waitFor(
     () => {
-      const left = processesMarked(MARK, clusterIds).filter(({ pid }) => pid !== process.pid);
-      for (const identity of left) signalProcess(identity, "SIGKILL");
-      return left.length === 0;
+      for (const identity of processesMarked(MARK, clusterIds)) {
+        if (identity.pid === process.pid) continue;
+        signalProcess(identity, "SIGKILL");
+        seen.set(identity.pid, identity);
+      }
+      return ![...seen.values()].some(isRunning);
     },
     { deadlineMs: 20_000, everyMs: 30, what: "the end of the cluster's processes" },
   );

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { chmod, mkdtemp, rename, rm } from "node:fs/promises";
+import { chmod, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { BinarySet } from "./binary-set.ts";
+import { withTemporary } from "./cache-temporary.ts";
 import { run } from "./command.ts";
 import { LocalError } from "./local-error.ts";
 import type { Step } from "./progress.ts";
@@ -44,8 +45,7 @@ export async function downloadReleases(
   if (names.some((name) => name !== "etcd")) wanted.push(`${kubernetes}/kubectl.sha256`);
   const answers = await Promise.all(wanted.map((url) => answersInTime(url, o.signal)));
   if (answers.includes(false)) return false;
-  const temporary = await mkdtemp(`${set.cacheDirectory}.download-`);
-  try {
+  await withTemporary(`${set.cacheDirectory}.download-`, async (temporary) => {
     for (const [index, name] of names.entries()) {
       const tell = (part: string) => step.update(`downloading ${name} (${index + 1} of ${names.length}), ${part}`);
       const file = join(temporary, name);
@@ -66,10 +66,8 @@ export async function downloadReleases(
       await chmod(file, 0o755);
       await rename(file, join(set.cacheDirectory, name));
     }
-    return true;
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
+  });
+  return true;
 }
 
 async function answersInTime(url: string, signal: AbortSignal | undefined): Promise<boolean> {

@@ -1,6 +1,7 @@
-import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { BinarySet } from "./binary-set.ts";
+import { withTemporary } from "./cache-temporary.ts";
 import { findExecutable, run, SYSTEM_PATH } from "./command.ts";
 import { LocalError } from "./local-error.ts";
 import type { Step } from "./progress.ts";
@@ -33,22 +34,19 @@ export async function goBuild(set: BinarySet, step: Step, signal?: AbortSignal):
   step.update("reading the module list");
   const listed = await run(go, ["list", "-deps", "tool"], { ...options, onErrorLine: onDownload });
   const total = listed.trim().split("\n").length;
-  const temporary = await mkdtemp(`${set.cacheDirectory}.build-`);
-  try {
-    let compiled = 0;
-    // `-v` names each package when it is compiled; those that Go's own cache has are not named.
-    const onErrorLine = (line: string) => {
-      onDownload(line);
-      if (!line.includes(": ")) step.update(`package ${++compiled} of at most ${total}: ${line}`);
-    };
+  // `-v` names each package when it is compiled; those that Go's own cache has are not named.
+  let compiled = 0;
+  const onErrorLine = (line: string) => {
+    onDownload(line);
+    if (!line.includes(": ")) step.update(`package ${++compiled} of at most ${total}: ${line}`);
+  };
+  await withTemporary(`${set.cacheDirectory}.build-`, async (temporary) => {
     step.update(`compiling ${total} packages (several minutes the first time; later starts use the result)`);
     await run(go, ["build", "-v", ...set.flags, "-o", `${temporary}/`, "tool"], { ...options, onErrorLine });
     for (const name of await readdir(temporary)) {
       await rename(join(temporary, name), join(set.cacheDirectory, PUBLISHED_NAMES[name] ?? name));
     }
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Many machines have Go where its official archive puts it, without having it on PATH. */

@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { LocalError } from "./local-error.ts";
 import type { KeyPair } from "./x509.ts";
 
 /** What a client needs to reach an API server: certificates PEM. */
@@ -31,4 +32,24 @@ export async function writeKubeconfig(path: string, o: KubeconfigOptions): Promi
     "current-context": "odin-local",
   };
   await writeFile(path, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+}
+
+interface KubeconfigFile {
+  clusters: { cluster: { server: string; "certificate-authority-data": string } }[];
+  users: { name: string; user: { "client-certificate-data": string; "client-key-data": string } }[];
+}
+
+/** Reads what `writeKubeconfig` wrote. */
+export async function readKubeconfig(path: string): Promise<KubeconfigOptions> {
+  const config: KubeconfigFile = JSON.parse(await readFile(path, "utf8"));
+  const cluster = config.clusters[0]?.cluster;
+  const user = config.users[0];
+  if (!cluster || !user) throw new LocalError(`${path} was not written by a local cluster`);
+  const text = (base64: string) => Buffer.from(base64, "base64").toString("utf8");
+  return {
+    server: cluster.server,
+    authority: text(cluster["certificate-authority-data"]),
+    user: user.name,
+    credentials: { certificate: text(user.user["client-certificate-data"]), key: text(user.user["client-key-data"]) },
+  };
 }

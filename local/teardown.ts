@@ -1,5 +1,7 @@
 import { rm } from "node:fs/promises";
+import { removeCgroup } from "./cgroup.ts";
 import { killMarked } from "./component.ts";
+import { closeNetwork } from "./host-network.ts";
 import { assertOurs, clusterIds, type Layout } from "./layout.ts";
 
 /**
@@ -8,6 +10,14 @@ import { assertOurs, clusterIds, type Layout } from "./layout.ts";
  */
 export async function removeCluster(layout: Layout): Promise<void> {
   await assertOurs(layout);
-  await killMarked(await clusterIds(layout));
+  const ids = await clusterIds(layout);
+  await killMarked(ids);
+  // Only root can have made anything outside the directory.
+  if (process.getuid?.() === 0) {
+    for (const id of ids) {
+      await removeCgroup(id);
+      await closeNetwork(id);
+    }
+  }
   await rm(layout.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }

@@ -1,0 +1,42 @@
+import { parseArgs } from "node:util";
+import { startCluster } from "./cluster.ts";
+import { runInterruptibly } from "./interrupt.ts";
+import { LocalError, messageOf } from "./local-error.ts";
+import { streamProgress } from "./progress.ts";
+
+const HELP = `Usage: node dist/local/cluster-main.js --dir DIR [--gpus N] [--audit-log]
+
+Starts a Kubernetes cluster with one real node in DIR, or finds the one that runs there, and prints the path of its
+kubeconfig. It runs on until: node dist/local/down.js --dir DIR
+`;
+
+await runInterruptibly(async (signal) => {
+  const values = readArguments();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  if (!values.dir) throw new LocalError("--dir DIR is missing; --help shows the usage");
+  const gpus = Number(values.gpus);
+  if (!Number.isInteger(gpus) || gpus < 0 || gpus > 64) {
+    throw new LocalError(`--gpus ${values.gpus} is not a whole number from 0 to 64`);
+  }
+  const progress = streamProgress();
+  const cluster = await startCluster({ dir: values.dir, progress, gpus, auditLog: values["audit-log"], signal });
+  process.stdout.write(`${cluster.kubeconfig}\n`);
+});
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        dir: { type: "string" },
+        gpus: { type: "string", default: "4" },
+        "audit-log": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new LocalError(`${messageOf(error)}; --help shows the usage`);
+  }
+}

@@ -1,0 +1,166 @@
+import { type KubernetesBinary, kubernetesBinaries } from "./binaries.ts";
+import { binarySet, userCacheDirectory } from "./binary-set.ts";
+import { type ClusterState, reusableCluster, writeState } from "./cluster-state.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { launchControlPlane } from "./control-plane-launch.ts";
+import { withFileLock } from "./file-lock.ts";
+import { chooseAddresses, createLink, openOutbound } from "./host-network.ts";
+import { assertNodePossible, ensureHostPackages } from "./host-packages.ts";
+import { baseImages } from "./images.ts";
+import { createDirectories, type Layout, layoutOf } from "./layout.ts";
+import { Interrupted, LocalError, messageOf, systemCode } from "./local-error.ts";
+import { startNode } from "./node.ts";
+import { createNamespace } from "./node-namespace.ts";
+import { Pki } from "./pki.ts";
+import type { Progress, Step } from "./progress.ts";
+import { removeCluster } from "./teardown.ts";
+
+/** What to start. */
+export interface ClusterOptions {
+  /** A new or empty directory, or that of an earlier cluster. */
+  dir: string;
+  progress: Progress;
+  /** How many simulated GPUs the node advertises; 4 by default. */
+  gpus?: number;
+  auditLog?: boolean;
+  /** Stop the cluster when this process dies, however it does; by default it runs on until `stopCluster`. */
+  diesWithStarter?: boolean;
+  /** Gives the start up: everything is undone and `Interrupted` thrown. */
+  signal?: AbortSignal;
+}
+
+/** A running cluster with one real node. */
+export interface Cluster extends ControlPlane {
+  /** Whether it was running before this start. */
+  reused: boolean;
+  /** The machine's address as the node and its pods see it: where they reach a process of the machine. */
+  hostAddress: string;
+}
+
+const DEFAULT_GPUS = 4;
+/** The cluster has its network to itself, so its ports need not be chosen. */
+const PORTS = { api: 6443, etcd: 2379, etcdPeer: 2380 };
+
+/** Clusters of one machine choose their addresses one after the other. */
+const NETWORK_LOCK = "/run/odin-local.lock";
+
+/**
+ * Starts a Kubernetes cluster with one real node (containerd, kubelet, kube-proxy) on this machine, or takes over the
+ * healthy one that runs in `dir` already. Remains of an earlier one are removed first. Needs root on Linux.
+ */
+export async function startCluster(o: ClusterOptions): Promise<Cluster> {
+  assertNodePossible();
+  const layout = layoutOf(o.dir);
+  const release = (await binarySet("kubernetes")).cacheDirectory;
+  const wanted = { gpus: o.gpus ?? DEFAULT_GPUS, auditLog: o.auditLog ?? false, release };
+  const step = o.progress.step("Looking for a running cluster");
+  const onWait = (pid: number) => step.update(`process ${pid} is starting or stopping it; waiting`);
+  return withFileLock(layout.lockFile, { signal: o.signal, onWait }, async () => {
+    const found = await reusableCluster(layout, wanted);
+    if (found.state) {
+      step.done(`${found.state.server} is healthy`);
+      return describe(layout, found.state, true);
+    }
+    step.done(found.reason);
+    return describe(layout, await createCluster(o, layout, wanted), false);
+  });
+}
+
+/** Stops the cluster of that directory and removes all that is left of it; nothing there is no error. */
+export async function stopCluster(dir: string): Promise<void> {
+  const layout = layoutOf(dir);
+  await withFileLock(layout.lockFile, {}, () => removeCluster(layout));
+}
+
+function describe(layout: Layout, state: ClusterState, reused: boolean): Cluster {
+  return {
+    kubeconfig: layout.kubeconfig,
+    server: state.server,
+    kubectl: state.kubectl,
+    hostAddress: state.hostAddress,
+    ...(state.auditLog ? { auditLog: layout.auditLog } : {}),
+    reused,
+    stop: () => stopCluster(layout.directory),
+  };
+}
+
+type Wanted = Pick<ClusterState, "gpus" | "auditLog" | "release">;
+
+async function createCluster(o: ClusterOptions, layout: Layout, wanted: Wanted): Promise<ClusterState> {
+  const binaries = await kubernetesBinaries(
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet", "kube-proxy"],
+    o.progress,
+    o.signal,
+  );
+  await ensureHostPackages(o.progress, userCacheDirectory(), o.signal);
+  const images = await baseImages(o.progress, o.signal);
+  const step = o.progress.step("Starting the cluster");
+  try {
+    await removeCluster(layout);
+    const state = await launch({ ...o, layout, wanted, binaries, images, step });
+    step.done(state.server);
+    return state;
+  } catch (error) {
+    step.fail(error instanceof Interrupted ? "interrupted; cleaning up" : "failed; cleaning up");
+    await removeCluster(layout);
+    if (systemCode(error) !== "ENOSPC") throw error;
+    throw new LocalError(`the disk is full (${messageOf(error)}); free some space and start again`);
+  }
+}
+
+interface Launch extends ClusterOptions {
+  layout: Layout;
+  wanted: Wanted;
+  binaries: Record<KubernetesBinary, string>;
+  images: string;
+  step: Step;
+}
+
+async function launch(o: Launch): Promise<ClusterState> {
+  const { layout, wanted, binaries, step, signal } = o;
+  const diesWithStarter = o.diesWithStarter ?? false;
+  await createDirectories(layout);
+  step.update("making its namespaces");
+  const namespace = await createNamespace({
+    layout,
+    cacheDirectory: userCacheDirectory(),
+    binaries: { kubelet: binaries.kubelet, "kube-proxy": binaries["kube-proxy"] },
+    diesWithStarter,
+    signal,
+  });
+  const addresses = await withFileLock(NETWORK_LOCK, { signal }, async () => {
+    const chosen = await chooseAddresses(layout.id);
+    await createLink(layout.id, namespace.pid, chosen);
+    await openOutbound(layout.id, chosen);
+    return chosen;
+  });
+  step.update("starting the API server");
+  const pki = await Pki.create(layout.pki);
+  const plane = await launchControlPlane({
+    layout,
+    pki,
+    binaries,
+    address: addresses.node,
+    ports: PORTS,
+    hasNode: true,
+    auditLog: wanted.auditLog,
+    scheduler: true,
+    controllerManager: true,
+    diesWithStarter,
+    enter: namespace.enterNetwork,
+    signal,
+  });
+  const { server, api } = plane;
+  try {
+    const node = await startNode({
+      ...{ layout, pki, addresses, namespace, server, api, diesWithStarter, step, signal },
+      images: o.images,
+      gpus: wanted.gpus,
+    });
+    const components = [namespace.component, ...plane.components, ...node];
+    const state = { ...wanted, server, kubectl: binaries.kubectl, hostAddress: addresses.host };
+    return await writeState(layout, state, components);
+  } finally {
+    api.close();
+  }
+}
