@@ -1,0 +1,32 @@
+import type { Job } from "../../crds/generated/types.ts";
+import { summary } from "../../crds/problem.ts";
+import { jobId, jobVersion } from "../../crds/snapshot.ts";
+import { validateDefinition } from "../../crds/validate.ts";
+import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
+import { keptMetadata } from "./metadata.ts";
+
+/** A Job, judged once when it changes and not at every request. */
+export interface CachedJob {
+  metadata: ObjectMeta;
+  /** The job's id (O-10): its path, or the object's name. */
+  id: string;
+  version: string;
+  spec: Job["spec"];
+  /** Why it cannot be run; empty if it can. */
+  problem: string;
+}
+
+/** Reduces a Job to what the facade shows. */
+export function projectJob(raw: KubeObject): CachedJob {
+  const job = raw as KubeObject & Job;
+  const id = jobId(job);
+  return {
+    metadata: keptMetadata(raw.metadata),
+    id,
+    version: jobVersion(job),
+    spec: job.spec,
+    problem: id.includes("__")
+      ? "the id holds __, which stands for / in this API; rename the job"
+      : summary(validateDefinition(job.spec.tasks ?? [], job.spec.files)),
+  };
+}

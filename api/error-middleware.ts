@@ -1,0 +1,32 @@
+import type { Middleware } from "koa";
+import type { Logger } from "../kube/logger.ts";
+import { ApiError, ERRORS } from "./errors.ts";
+import { PROBLEM_TYPE, problemDetails, toApiError } from "./problem-details.ts";
+
+/** Turns everything thrown below it, and answers without a body, into problem documents (O-3). */
+export function errorMiddleware(logger: Logger): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (thrown) {
+      const error = toApiError(thrown);
+      const requestId = ctx.state.requestId as string | undefined;
+      const { status } = ERRORS[error.code];
+      if (status >= 500) logger.error({ requestId, code: error.code, err: error.cause ?? error }, "request failed");
+      // Koa would end the connection with half an answer; nothing else can be done once the header is out.
+      if (ctx.headerSent) throw thrown;
+      ctx.status = status;
+      ctx.set({ ...error.headers });
+      ctx.body = JSON.stringify(problemDetails(error, requestId));
+      ctx.type = PROBLEM_TYPE;
+    }
+  };
+}
+
+/** Refuses a change to websockets: the engine that spoke it is gone (O-260). Other upgrades are ignored, as HTTP allows. */
+export const refuseWebsocket: Middleware = async (ctx, next) => {
+  if (/\bwebsocket\b/i.test(ctx.get("Upgrade"))) {
+    throw new ApiError("UpgradeRefused", "there is no websocket here; use the same operations over plain HTTP");
+  }
+  await next();
+};

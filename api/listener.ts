@@ -1,0 +1,100 @@
+import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { ApiError, ERRORS, type ErrorCode } from "./errors.ts";
+import { PROBLEM_TYPE, problemDetails } from "./problem-details.ts";
+
+/** Where to listen, and with which certificate, if any (PEM texts). */
+export interface ListenOptions {
+  host: string;
+  port: number;
+  tls?: { cert: string; key: string };
+}
+
+/** A listening server. */
+export interface Listener {
+  /** Base URL, with the port the system chose where 0 was asked for. */
+  url: string;
+  /** Accepts nothing more, lets answers in progress finish for at most `graceMs`, then closes every connection. */
+  close(graceMs: number): Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 120_000;
+const HEADERS_TIMEOUT_MS = 20_000;
+/** Longer than the idle time of common load balancers, which would otherwise reuse a connection that we are closing. */
+const KEEP_ALIVE_MS = 65_000;
+/** How long a caller that still sends gets to read our answer before its connection is cut. */
+const UNREAD_BODY_GRACE_MS = 1_000;
+
+/** Starts to listen; rejects if the address is taken or not ours. */
+export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listener> {
+  const server: Server = options.tls ? createTlsServer(options.tls) : createServer();
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const guarded: RequestListener = (request, response) => {
+    cutUnreadBody(response);
+    handler(request, response);
+  };
+  server.on("request", guarded);
+  // The caller waits with its body until it is asked for, which `readBody` does after the credential check.
+  server.on("checkContinue", guarded);
+  server.on("clientError", answerClientError);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return {
+    url: `${options.tls ? "https" : "http"}://${host}:${port}`,
+    close: (graceMs) => closeServer(server, graceMs),
+  };
+}
+
+/**
+ * An answer can be complete while its request is still coming in (a refused upload). Node would read and drop the rest
+ * however large it is; we leave it in the socket and cut the connection once the caller had time to read the answer.
+ */
+function cutUnreadBody(response: ServerResponse): void {
+  const request = response.req;
+  response.once("prefinish", () => {
+    if (request.complete) return;
+    // A request that somebody has begun to read is left alone by Node; of this one only a buffer is filled.
+    request.read(0);
+    const timer = setTimeout(() => request.socket.destroy(), UNREAD_BODY_GRACE_MS);
+    request.socket.once("close", () => clearTimeout(timer));
+  });
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: "HeadersTooLarge",
+  ERR_HTTP_REQUEST_TIMEOUT: "RequestTimeout",
+};
+
+/** What is no HTTP never reaches the application; it gets the same kind of answer (O-3). */
+function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code = CLIENT_ERRORS[error.code ?? ""] ?? "MalformedRequest";
+  const { status } = ERRORS[code];
+  const body = JSON.stringify(problemDetails(new ApiError(code, "the request is not HTTP that this server can read")));
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { pino } from "pino";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { KubeClient } from "../kube/client.ts";
+import { describePublicReads } from "./auth/access.ts";
+import { startFacade } from "./facade.ts";
+import { loadKubeConfig, namespaceOf } from "./kube-config.ts";
+import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
+
+/**
+ * Runs the REST facade until `signal` aborts. `argv` are the arguments after `odin api`. Rejects with a `SettingsError` (one
+ * line, `exitCode` 2) for a wrong setting, and with the system's error if the address cannot be listened on.
+ */
+export async function runApi(
+  argv: readonly string[],
+  env: Readonly<NodeJS.ProcessEnv>,
+  signal: AbortSignal,
+): Promise<void> {
+  const settings = readSettings(argv, env);
+  if (settings === "help") {
+    process.stdout.write(settingsHelp());
+    return;
+  }
+  const tls = readTlsFiles(settings.tls);
+  const kubeConfig = loadKubeConfig(settings.kubeconfig);
+  const namespace = namespaceOf(kubeConfig, settings.namespace);
+  const logger = pino({ name: "odin-api", level: settings.logLevel });
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const client = new KubeClient({ kubeConfig, userAgent: "odin-api", registry, logger });
+  try {
+    const facade = await startFacade({
+      settings,
+      namespace,
+      client,
+      logger,
+      registry,
+      ...(tls === undefined ? {} : { tls }),
+    });
+    logger.info({ url: facade.url, namespace, reads: describePublicReads(settings.publicReads) }, "listening");
+    try {
+      await untilAborted(
+        signal,
+        facade.ready.then(() => logger.info({}, "ready")),
+      );
+    } finally {
+      logger.info({}, "stopping");
+      await facade.stop();
+    }
+  } finally {
+    client.close();
+  }
+}
+
+/** Waits for the signal; a start that cannot succeed ends the wait with its error. */
+async function untilAborted(signal: AbortSignal, ready: Promise<void>): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.race([aborted, ready.then(() => aborted)]);
+}
+
+function readTlsFiles(files: Settings["tls"]): { cert: string; key: string } | undefined {
+  if (files === undefined) return undefined;
+  try {
+    return { cert: readFileSync(files.certFile, "utf8"), key: readFileSync(files.keyFile, "utf8") };
+  } catch (error) {
+    throw new SettingsError(`--tls-cert (ODIN_TLS_CERT), --tls-key (ODIN_TLS_KEY): ${(error as Error).message}`);
+  }
+}

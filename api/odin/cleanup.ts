@@ -1,0 +1,163 @@
+import type { Pipeline, Task } from "../../crds/generated/types.ts";
+import { taskId } from "../../crds/names.ts";
+import { PIPELINE } from "../../crds/resources.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { isKubeError } from "../../kube/errors.ts";
+import type { Logger } from "../../kube/logger.ts";
+import { type KubeObject, objectPath } from "../../kube/resource.ts";
+import type { ClusterView } from "../cache/cluster-view.ts";
+import { type CachedPod, projectPod } from "../cache/pod.ts";
+import { projectRun } from "../cache/run.ts";
+import { Gate } from "../gate.ts";
+import { PODS } from "../resources.ts";
+import { pipelineUnknown } from "./ids.ts";
+import { inOrder, stateOf } from "./pipeline-view.ts";
+
+type YesNo = "Yes" | "No";
+
+/** What became of the run, or of one task, in a clean-up (O-66). */
+export interface CleanupRow {
+  taskId: string;
+  cleanedFromK8s: YesNo;
+  purgedFromDb: YesNo;
+  removedFromFs: YesNo;
+}
+
+/** What cleaning up needs. */
+export interface Cleaner {
+  client: KubeClient;
+  namespace: string;
+  view: ClusterView;
+  logger: Logger;
+}
+
+const CONCURRENT_DELETES = 8;
+
+/**
+ * Stops a run for good, then deletes the pods of its started tasks, then, if `db` is asked for, its record (O-210 to O-212).
+ * Throws a 404 for an unknown run; once the run is stopped, a part that fails is only reported as `No`. Directories of runs are
+ * not removed here, so `removedFromFs` is always `No`.
+ */
+export async function cleanUp(cleaner: Cleaner, id: string, user: string, db: boolean): Promise<CleanupRow[]> {
+  const { client, namespace, view, logger } = cleaner;
+  const path = objectPath(PIPELINE, namespace, id);
+  const found = await readRun(client, path, id);
+  // Looked up before the run is stopped: the operator deletes pods of a stopped run too, and that is this call's doing.
+  const podsBefore = view.podsOf(found.metadata.uid);
+  const pipeline = await stop(cleaner, path, found, user);
+  const { tasks } = view.runOf(projectRun(pipeline));
+  // A task whose pod is there has started even where the operator has not written so yet.
+  const withPod = new Set(podsBefore.map((pod) => pod.task));
+  const started = inOrder(pipeline, tasks).filter(
+    (task) => stateOf(pipeline, task) !== "waiting" || withPod.has(task.name),
+  );
+  const gate = new Gate(CONCURRENT_DELETES, Number.POSITIVE_INFINITY);
+  const cleaned = await Promise.all(
+    started.map((task) => gate.run(() => deletePods(cleaner, pipeline, task, podsBefore), never)),
+  );
+  const purged = db && (await purge(cleaner, path, pipeline));
+  logger.info({ run: id, user, db, pods: cleaned.filter(Boolean).length }, "run cleaned up");
+  const row = (rowId: string, wasCleaned: boolean): CleanupRow => ({
+    taskId: rowId,
+    cleanedFromK8s: wasCleaned ? "Yes" : "No",
+    purgedFromDb: purged ? "Yes" : "No",
+    removedFromFs: "No",
+  });
+  return [row(id, false), ...started.map((task, index) => row(taskId(id, task.name), cleaned[index] ?? false))];
+}
+
+function never(): Error {
+  return new Error("a queue without end is never full");
+}
+
+async function readRun(client: KubeClient, path: string, id: string): Promise<KubeObject & Pipeline> {
+  try {
+    const run = await client.get<KubeObject & Pipeline>(path);
+    if (run.metadata.deletionTimestamp === undefined) return run;
+  } catch (error) {
+    if (!isKubeError(error, "notFound")) throw error;
+  }
+  throw pipelineUnknown(id);
+}
+
+/** Writes the cancellation unless the run has ended or is cancelled already; from then on nothing new starts. */
+async function stop(
+  { client, view }: Cleaner,
+  path: string,
+  run: KubeObject & Pipeline,
+  user: string,
+): Promise<KubeObject & Pipeline> {
+  const { phase } = run.status ?? {};
+  if (phase === "DONE" || phase === "TERMINATED" || run.spec.cancel) return run;
+  try {
+    const stopped = await client.patch<KubeObject & Pipeline>(path, "merge", {
+      metadata: { uid: run.metadata.uid },
+      spec: { cancel: true, cancelledBy: user },
+    });
+    view.noteRun(stopped);
+    return stopped;
+  } catch (error) {
+    // Deleted, or replaced by another of its name, between the two calls.
+    if (isKubeError(error, "notFound", "conflict")) throw pipelineUnknown(run.metadata.name);
+    throw error;
+  }
+}
+
+/** Deletes what is left of a task's pods; true if there was something. */
+async function deletePods(
+  cleaner: Cleaner,
+  run: Pipeline,
+  task: Task,
+  podsBefore: readonly CachedPod[],
+): Promise<boolean> {
+  const pods = podsBefore.filter((pod) => pod.task === task.name && pod.metadata.deletionTimestamp === undefined);
+  const record = run.status?.tasks?.[task.name];
+  // A pod that was made a moment ago may not have reached the cache.
+  if (
+    record?.state === "executing" &&
+    record.pod !== undefined &&
+    !podsBefore.some((pod) => pod.metadata.name === record.pod)
+  ) {
+    const pod = await readPod(cleaner, record.pod);
+    if (pod?.runUid === run.metadata.uid && pod.metadata.deletionTimestamp === undefined) pods.push(pod);
+  }
+  const deleted = await Promise.all(pods.map((pod) => deletePod(cleaner, pod)));
+  return deleted.includes(true);
+}
+
+async function readPod({ client, namespace, logger }: Cleaner, name: string): Promise<CachedPod | undefined> {
+  try {
+    return projectPod(await client.get<KubeObject>(objectPath(PODS, namespace, name)));
+  } catch (error) {
+    if (!isKubeError(error, "notFound")) logger.warn({ pod: name, err: error }, "pod not read during a clean-up");
+    return undefined;
+  }
+}
+
+async function deletePod({ client, namespace, logger }: Cleaner, pod: CachedPod): Promise<boolean> {
+  const { name, uid } = pod.metadata;
+  try {
+    await client.delete(objectPath(PODS, namespace, name), { uid, propagationPolicy: "Background" });
+    return true;
+  } catch (error) {
+    // It was there when the call began; if it is gone, the operator was faster.
+    if (isKubeError(error, "notFound", "conflict")) return true;
+    logger.warn({ pod: name, err: error }, "pod not deleted during a clean-up");
+    return false;
+  }
+}
+
+/** Deletes the Pipeline; what it owns follows by its owner references. True if it is gone. */
+async function purge({ client, view, logger }: Cleaner, path: string, run: Pipeline): Promise<boolean> {
+  const { uid, name } = run.metadata;
+  try {
+    await client.delete(path, { uid, propagationPolicy: "Background" });
+  } catch (error) {
+    if (!isKubeError(error, "notFound", "conflict")) {
+      logger.warn({ run: name, err: error }, "record not deleted during a clean-up");
+      return false;
+    }
+  }
+  view.noteRunDeleted(uid);
+  return true;
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import type { Job } from "../../crds/generated/types.ts";
+import { MAX_OBJECT_BYTES, MAX_TASK_ID } from "../../crds/limits.ts";
+import { jobObjectName, LABELS, labelValue, MANAGED_BY, newRunId, runPrefix, taskId } from "../../crds/names.ts";
+import type { Problem } from "../../crds/problem.ts";
+import { API_VERSION, JOB, PIPELINE } from "../../crds/resources.ts";
+import { jobId, snapshotOfJob, snapshotProblems } from "../../crds/snapshot.ts";
+import { validateDefinition } from "../../crds/validate.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { isKubeError } from "../../kube/errors.ts";
+import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
+import type { ClusterView } from "../cache/cluster-view.ts";
+import { ApiError, invalid } from "../errors.ts";
+import { jobUnknown } from "./ids.ts";
+import { secretProblems } from "./task-secrets.ts";
+
+/** What launching needs. */
+export interface Launcher {
+  client: KubeClient;
+  namespace: string;
+  view: ClusterView;
+  /** Secrets that tasks may mount without a label (O-147). */
+  taskSecrets: readonly string[];
+}
+
+/** Names tried before giving up; with 36^8 of them a second try is rare. */
+const ATTEMPTS = 5;
+/** Deepest nesting of a context: more would end in the parsers of others. */
+const MAX_DEPTH = 64;
+/** Stands for the random part of a run's id where only its length matters. */
+const SAMPLE_TAIL = "-00000000j";
+
+/** Starts a run of a job and returns its id, once the run is stored (O-49, O-65, O-148). */
+export async function launch(
+  launcher: Launcher,
+  id: string,
+  context: Record<string, unknown> | undefined,
+  user: string,
+): Promise<string> {
+  const { client, namespace, view } = launcher;
+  if (context !== undefined) checkContext(context);
+  const job = await readJob(launcher, id);
+  const tasks = job.spec.tasks ?? [];
+  const prefix = runPrefix(
+    id,
+    job.spec.name,
+    tasks.map(({ name }) => name),
+  );
+  const problems: Problem[] = [
+    ...validateDefinition(tasks, job.spec.files),
+    ...snapshotProblems(snapshotOfJob(job)),
+    ...idProblems(prefix, job),
+  ];
+  if (problems.length === 0) problems.push(...(await secretProblems(launcher, tasks)));
+  if (problems.length > 0) throw unusable(id, problems);
+
+  const body = (name: string): object => ({
+    apiVersion: API_VERSION,
+    kind: PIPELINE.kind,
+    metadata: { name, namespace, labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.job]: labelValue(id) } },
+    spec: { job: id, ...(context === undefined ? {} : { context }), user },
+  });
+  const bytes = Buffer.byteLength(JSON.stringify(body(`${prefix}${SAMPLE_TAIL}`)));
+  if (bytes > MAX_OBJECT_BYTES)
+    throw invalid("context", `the run would have ${bytes} bytes; the most is ${MAX_OBJECT_BYTES}`);
+  const created = await create(client, namespace, prefix, body);
+  view.noteRun(created);
+  return created.metadata.name;
+}
+
+/** Creates the Pipeline. A create whose answer was lost is repeated under the same name, so that it happens once. */
+async function create(
+  client: KubeClient,
+  namespace: string,
+  prefix: string,
+  body: (name: string) => object,
+): Promise<KubeObject> {
+  let name = newRunId(prefix, randomBytes);
+  let answerLost = false;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await client.create<KubeObject>(collectionPath(PIPELINE, namespace), body(name));
+    } catch (error) {
+      if (isKubeError(error, "alreadyExists")) {
+        // Nobody else draws the same eight characters between two tries: it is the one whose answer was lost.
+        if (answerLost) return await client.get<KubeObject>(objectPath(PIPELINE, namespace, name));
+        name = newRunId(prefix, randomBytes);
+      } else if (isKubeError(error, "transient") && !answerLost) {
+        answerLost = true;
+        continue;
+      } else throw error;
+      if (attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** The Job as it is now, not as it was cached: an edit a moment ago counts. */
+async function readJob({ client, namespace, view }: Launcher, id: string): Promise<Job> {
+  const name = view.job(id)?.metadata.name ?? jobObjectName(id);
+  try {
+    const job = await client.get<Job>(objectPath(JOB, namespace, name));
+    if (jobId(job) === id) return job;
+  } catch (error) {
+    if (!isKubeError(error, "notFound")) throw error;
+  }
+  throw jobUnknown(id);
+}
+
+function idProblems(prefix: string, job: Job): Problem[] {
+  return (job.spec.tasks ?? []).flatMap(({ name }, index) => {
+    const { length } = taskId(`${prefix}${SAMPLE_TAIL}`, name);
+    if (length <= MAX_TASK_ID) return [];
+    const detail = `its id (<run>--${name}) would have ${length} characters; the most is ${MAX_TASK_ID}, shorten the task's name or the job's \`name\``;
+    return [{ path: `tasks[${index}].name`, task: name, detail }];
+  });
+}
+
+function unusable(id: string, problems: readonly Problem[]): ApiError {
+  const errors = problems.map(({ path, task, detail }) => ({
+    path,
+    detail: task === undefined ? detail : `task ${task}: ${detail}`,
+  }));
+  return new ApiError("Invalid", `job ${id} cannot be run: ${errors[0]?.path}: ${errors[0]?.detail}`, { errors });
+}
+
+/** Refuses a context nested too deeply; walks without recursion, since depth is what it guards against. */
+function checkContext(context: Record<string, unknown>): void {
+  let level: unknown[] = [context];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw invalid("context", `is nested more than ${MAX_DEPTH} levels deep`);
+    level = level.flatMap((value) => (value !== null && typeof value === "object" ? Object.values(value) : []));
+  }
+}

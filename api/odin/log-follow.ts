@@ -1,0 +1,96 @@
+import type { ClusterView } from "../cache/cluster-view.ts";
+import { type LogOptions, type LogTarget, logTargets, missingLog, type OpenLog } from "./log-source.ts";
+import { logHeader } from "./logs.ts";
+import type { FoundResource } from "./resource.ts";
+
+/**
+ * Text of the logs of a run or a task as it comes: one section after the other in the order in which pods start, until what was
+ * asked for has ended or `signal` aborts (O-224). Never throws; a log that breaks off says so.
+ */
+export async function* followLogs(
+  view: ClusterView,
+  find: () => FoundResource | undefined,
+  open: OpenLog,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const shown = new Set<string>();
+  const changes = watchRun(view, find()?.run.pipeline.metadata.uid ?? "", signal);
+  try {
+    while (!signal.aborted) {
+      const changed = changes.next();
+      const found = find();
+      if (found === undefined) return;
+      const pending = logTargets(view, found).filter(({ name }) => !shown.has(name));
+      const target = pending.find(isReadable);
+      if (target !== undefined) {
+        shown.add(target.name);
+        yield* section(target, open, options, signal, shown.size > 1);
+      } else if (isOver(found)) return;
+      else await changed;
+    }
+  } finally {
+    changes.stop();
+  }
+}
+
+/** A pod whose container has not been started yet has no log to follow; one that is gone only has a note. */
+function isReadable({ pod, isExpected }: LogTarget): boolean {
+  return pod === undefined ? !isExpected : pod.started || pod.ended;
+}
+
+function isOver({ run: { pipeline }, task, pod }: FoundResource): boolean {
+  const { phase, tasks } = pipeline.status ?? {};
+  if (phase === "DONE" || phase === "TERMINATED") return true;
+  const record = task === undefined ? undefined : tasks?.[task.name];
+  // Another attempt has taken the place of the pod that was asked for.
+  if (pod !== undefined && record?.pod !== undefined && record.pod !== pod) return true;
+  return record?.state === "executed" || record?.state === "terminated";
+}
+
+async function* section(
+  target: LogTarget,
+  open: OpenLog,
+  options: LogOptions,
+  signal: AbortSignal,
+  isLater: boolean,
+): AsyncGenerator<string> {
+  yield (isLater ? "\n" : "") + logHeader(target.name);
+  const decoder = new TextDecoder();
+  try {
+    const stream = await open(target, { ...options, follow: true, signal });
+    // One chunk at a time: the next is read when the caller has taken this one.
+    for await (const chunk of stream as AsyncIterable<Buffer>) yield decoder.decode(chunk, { stream: true });
+    yield decoder.decode();
+  } catch (error) {
+    if (signal.aborted) return;
+    yield `${decoder.decode()}${missingLog(error)}\n`;
+  }
+}
+
+/** Promises for the next change of one run; a change between two calls is not lost. */
+function watchRun(view: ClusterView, uid: string, signal: AbortSignal): { next(): Promise<void>; stop(): void } {
+  let wake: () => void = () => {};
+  let changed = Promise.resolve();
+  const arm = (): void => {
+    changed = new Promise((resolve) => {
+      wake = resolve;
+    });
+  };
+  const onAbort = (): void => wake();
+  arm();
+  const unsubscribe = view.onChange((runUid) => {
+    if (runUid === uid) wake();
+  });
+  signal.addEventListener("abort", onAbort, { once: true });
+  return {
+    next() {
+      arm();
+      return changed;
+    },
+    stop() {
+      unsubscribe();
+      signal.removeEventListener("abort", onAbort);
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { Readable } from "node:stream";
+import type { TaskStatus } from "../../crds/generated/types.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { isKubeError } from "../../kube/errors.ts";
+import { objectPath } from "../../kube/resource.ts";
+import type { ClusterView } from "../cache/cluster-view.ts";
+import type { CachedPod } from "../cache/pod.ts";
+import { PODS } from "../resources.ts";
+import type { FoundResource } from "./resource.ts";
+
+/** Which part of each log is asked for (O-223). */
+export interface LogOptions {
+  /** Last lines of each pod. */
+  lines?: number;
+  /** Container; left out: the task's. */
+  container?: string;
+}
+
+/** One pod whose log is to be shown. */
+export interface LogTarget {
+  name: string;
+  /** The pod as it is; absent if it is gone, or not seen yet. */
+  pod?: CachedPod;
+  /** Whether the run counts on the pod, so that one that is absent can only be late. */
+  isExpected?: boolean;
+}
+
+/** Opens the log of a pod; with `follow` the stream goes on until the container ends. */
+export type OpenLog = (
+  target: LogTarget,
+  options: LogOptions & { follow: boolean; signal: AbortSignal },
+) => Promise<Readable>;
+
+/** Opens logs through the API server, which asks the kubelet. */
+export function kubernetesLogs(client: KubeClient, namespace: string): OpenLog {
+  return ({ name, pod }, { lines, container = pod?.container, follow, signal }) =>
+    client.stream(objectPath(PODS, namespace, name, "log"), {
+      signal,
+      query: { container, tailLines: lines, follow: follow || undefined },
+    });
+}
+
+/** The pods of a run, a task or one attempt, in the order in which they were started; those included that are gone (O-223). */
+export function logTargets(view: ClusterView, { run, task, pod: only }: FoundResource): LogTarget[] {
+  const { pipeline } = run;
+  const targets = new Map<string, LogTarget & { time: string }>();
+  for (const [name, record] of Object.entries(pipeline.status?.tasks ?? {})) {
+    if (record.pod === undefined || !hasStarted(record) || (task !== undefined && task.name !== name)) continue;
+    const isExpected = record.state === "executing";
+    targets.set(record.pod, { name: record.pod, isExpected, time: record.startTime ?? "" });
+  }
+  for (const pod of view.podsOf(pipeline.metadata.uid)) {
+    if (task !== undefined && task.name !== pod.task) continue;
+    const { name, creationTimestamp = "" } = pod.metadata;
+    targets.set(name, { name, pod, time: creationTimestamp });
+  }
+  return [...targets.values()]
+    .filter(({ name }) => only === undefined || name === only)
+    .sort((a, b) => a.time.localeCompare(b.time) || a.name.localeCompare(b.name))
+    .map(({ time: _, ...target }) => target);
+}
+
+function hasStarted(record: TaskStatus): boolean {
+  return record.state !== "waiting";
+}
+
+/** The line that stands in the place of a log that cannot be read, with the server's reason. */
+export function missingLog(error: unknown): string {
+  if (isKubeError(error, "notFound")) return "(the log is gone: the pod was deleted)";
+  return `(no log: ${isKubeError(error) ? serverWords(error.message) : "the connection broke"})`;
+}
+
+/** The server's own words in the message of a KubeError, which also names the request and the code. */
+function serverWords(message: string): string {
+  return message.replace(/^[A-Z]+ \/\S*: /, "").replace(/ \(HTTP [^()]*\)$/, "");
+}

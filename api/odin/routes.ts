@@ -1,0 +1,241 @@
+import { Readable } from "node:stream";
+import type { RouterContext } from "@koa/router";
+import type { Paths } from "../../crds/run-paths.ts";
+import type { CredentialState } from "../auth/credential.ts";
+import { objectAt, textAt } from "../body.ts";
+import type { ClusterView } from "../cache/cluster-view.ts";
+import { ApiError, invalid, retryAfter } from "../errors.ts";
+import { Gate } from "../gate.ts";
+import { queryBoolean, queryInteger, queryText } from "../query.ts";
+import { param, type Route } from "../route.ts";
+import { type Cleaner, cleanUp } from "./cleanup.ts";
+import { dataView } from "./data-view.ts";
+import { eventsView } from "./events-view.ts";
+import {
+  isContainerName,
+  isObjectName,
+  jobIdText,
+  jobUnknown,
+  parseJobId,
+  pipelineUnknown,
+  resourceUnknown,
+} from "./ids.ts";
+import { jobView } from "./job-view.ts";
+import { type Launcher, launch } from "./launch.ts";
+import { followLogs } from "./log-follow.ts";
+import { type LogOptions, logTargets, type OpenLog } from "./log-source.ts";
+import { logReply } from "./logs.ts";
+import { pipelineView } from "./pipeline-view.ts";
+import { type FoundResource, findResource } from "./resource.ts";
+import { searchTest } from "./search.ts";
+
+/** What the routes of Odin rest on. */
+export interface OdinParts {
+  view: ClusterView;
+  paths: Paths;
+  launcher: Launcher;
+  cleaner: Cleaner;
+  openLog: OpenLog;
+  /** Aborts when the server stops: streams that would go on for ever end. */
+  stopping: AbortSignal;
+}
+
+const MAX_LIMIT = 1000;
+const MAX_LOG_LINES = 1_000_000;
+/** Followed logs at once, each with a connection to the API server. */
+const MAX_FOLLOWERS = 100;
+
+/** The routes of the Odin API that are served so far (§3 of its contract). */
+export function odinRoutes(parts: OdinParts): Route[] {
+  const start = startPipeline(parts);
+  return [
+    { method: "GET", path: "/v1/ping", access: "open", needsCaches: false, handle: ping },
+    { method: "GET", path: "/v1/jobs", access: "read", handle: listJobs(parts) },
+    { method: "GET", path: "/v1/jobs/:id", access: "read", handle: getJob(parts) },
+    { method: "GET", path: "/v1/pipelines", access: "status", handle: listPipelines(parts) },
+    { method: "POST", path: "/v1/pipelines", access: "write", body: "json", handle: start },
+    { method: "GET", path: "/v1/pipelines/:id", access: "status", handle: getPipeline(parts) },
+    {
+      method: "DELETE",
+      path: "/v1/pipelines/:id",
+      access: "write",
+      handle: deletePipeline(parts, (cleanups) => ({ cleanups })),
+    },
+    // The document's headings and its kill example use the singular, with a bare list as the reply (O-59).
+    { method: "POST", path: "/v1/pipeline", access: "write", body: "json", handle: start },
+    {
+      method: "DELETE",
+      path: "/v1/pipeline/:id",
+      access: "write",
+      handle: deletePipeline(parts, (cleanups) => cleanups),
+    },
+    { method: "GET", path: "/v1/resources/:id/data", access: "read", handle: getData(parts) },
+    { method: "GET", path: "/v1/resources/:id/events", access: "status", handle: getEvents(parts) },
+    { method: "GET", path: "/v1/resources/:id/logs", access: "read", handle: getLogs(parts) },
+  ];
+}
+
+type Handler = Route["handle"];
+
+/** A JSON string, so that Koa does not take it for text (O-40). */
+const ping: Handler = (ctx) => {
+  ctx.type = "json";
+  ctx.body = JSON.stringify("pong");
+};
+
+function listJobs({ view, paths }: OdinParts): Handler {
+  return (ctx) => {
+    const q = queryText(ctx.query, "q");
+    const matches = searchTest(q === undefined ? undefined : jobIdText(q));
+    const jobs = view.jobs().filter((job) => matches(job.id));
+    jobs.sort((a, b) => compare(a.id, b.id));
+    ctx.body = { jobs: jobs.map((job) => jobView(job, paths.root)) };
+  };
+}
+
+function getJob({ view, paths }: OdinParts): Handler {
+  return (ctx) => {
+    const text = param(ctx, "id");
+    const id = parseJobId(text);
+    const job = id === undefined ? undefined : view.job(id);
+    if (job === undefined) throw jobUnknown(text);
+    ctx.body = { job: jobView(job, paths.root) };
+  };
+}
+
+function listPipelines({ view }: OdinParts): Handler {
+  return (ctx) => {
+    const matches = searchTest(queryText(ctx.query, "q"));
+    const limit = queryInteger(ctx.query, "limit", 1, MAX_LIMIT) ?? MAX_LIMIT;
+    const found = view.pipelines().filter(({ metadata }) => matches(metadata.name));
+    // Creation times have seconds; runs of one second are told apart by name only so that the order is stable.
+    found.sort(
+      (a, b) =>
+        compare(b.metadata.creationTimestamp ?? "", a.metadata.creationTimestamp ?? "") ||
+        compare(a.metadata.name, b.metadata.name),
+    );
+    if (found.length > limit) ctx.set("X-Total-Count", String(found.length));
+    ctx.body = { pipelines: found.slice(0, limit).map((pipeline) => pipelineView(view.runOf(pipeline))) };
+  };
+}
+
+function getPipeline({ view }: OdinParts): Handler {
+  return (ctx) => {
+    const id = param(ctx, "id");
+    const run = view.run(id);
+    if (run === undefined) throw pipelineUnknown(id);
+    ctx.body = { pipeline: pipelineView(run) };
+  };
+}
+
+function startPipeline({ launcher }: OdinParts): Handler {
+  return async (ctx) => {
+    const body = objectAt("body", ctx.request.body);
+    const text = textAt("pipeline.", objectAt("pipeline", body.pipeline), "job");
+    const job = parseJobId(text);
+    if (job === undefined)
+      throw invalid("pipeline.job", "is no job id: 1 to 8 segments of letters, digits, . _ and -, joined by / or __");
+    const context = body.context === undefined || body.context === null ? undefined : objectAt("context", body.context);
+    const id = await launch(launcher, job, context, userName(ctx));
+    ctx.body = { pipeline: { id, job, name: id } };
+  };
+}
+
+function deletePipeline({ cleaner }: OdinParts, reply: (rows: Awaited<ReturnType<typeof cleanUp>>) => object): Handler {
+  return async (ctx) => {
+    const id = param(ctx, "id");
+    const db = queryBoolean(ctx.query, "db");
+    queryBoolean(ctx.query, "fs");
+    if (!isObjectName(id)) throw pipelineUnknown(id);
+    ctx.body = reply(await cleanUp(cleaner, id, userName(ctx), db));
+  };
+}
+
+function getData({ view, paths }: OdinParts): Handler {
+  return (ctx) => {
+    ctx.body = dataView(resourceOf(view, ctx), paths);
+  };
+}
+
+function getEvents({ view }: OdinParts): Handler {
+  return (ctx) => {
+    const found = resourceOf(view, ctx);
+    const pods = logTargets(view, found).map(({ name }) => name);
+    ctx.body = {
+      events: eventsView(
+        param(ctx, "id"),
+        found,
+        pods.map((pod) => view.eventsOf(pod)),
+      ),
+    };
+  };
+}
+
+function getLogs({ view, openLog, stopping }: OdinParts): Handler {
+  const followers = new Gate(MAX_FOLLOWERS, 0);
+  return async (ctx) => {
+    const found = resourceOf(view, ctx);
+    const options = logOptions(ctx);
+    const follow = queryBoolean(ctx.query, "follow");
+    const left = new AbortController();
+    ctx.res.once("close", () => left.abort());
+    const signal = AbortSignal.any([left.signal, stopping]);
+    if (follow) {
+      if (followers.full) {
+        throw new ApiError("Busy", `${MAX_FOLLOWERS} logs are being followed already; try again later`, {
+          headers: retryAfter(30),
+        });
+      }
+      void followers.run(
+        () => aborted(left.signal),
+        () => new ApiError("Busy", "too many followers"),
+      );
+      ctx.type = "text/plain; charset=utf-8";
+      ctx.set("Cache-Control", "no-store");
+      ctx.body = Readable.from(followLogs(view, () => findResource(view, param(ctx, "id")), openLog, options, signal));
+      // The header goes out now: a task that has not started yet may have nothing to say for hours.
+      ctx.flushHeaders();
+      return;
+    }
+    const pieces = logReply(logTargets(view, found), openLog, options, signal);
+    // Awaited here, so that an API server that is down still becomes a 503.
+    const first = await pieces.next();
+    ctx.type = "json";
+    ctx.body = Readable.from(continued(first, pieces));
+  };
+}
+
+async function* continued(first: IteratorResult<string>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  if (!first.done) yield first.value;
+  yield* rest;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function logOptions(ctx: RouterContext): LogOptions {
+  const lines = queryInteger(ctx.query, "lines", 0, MAX_LOG_LINES);
+  const container = queryText(ctx.query, "container");
+  if (container !== undefined && !isContainerName(container)) throw invalid("container", "is no name of a container");
+  return { ...(lines === undefined ? {} : { lines }), ...(container === undefined ? {} : { container }) };
+}
+
+function resourceOf(view: ClusterView, ctx: RouterContext): FoundResource {
+  const id = param(ctx, "id");
+  const found = findResource(view, id);
+  if (found === undefined) throw resourceUnknown(id);
+  return found;
+}
+
+/** The user of a route that needs a credential. */
+function userName(ctx: RouterContext): string {
+  return (ctx.state as CredentialState).user?.username ?? "";
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
