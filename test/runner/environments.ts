@@ -1,16 +1,19 @@
 import { execFile } from "node:child_process";
-import { access, constants, readdir } from "node:fs/promises";
+import { access, constants, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { binarySet } from "../../local/binary-set.ts";
+import { startCluster, stopCluster } from "../../local/cluster.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane.ts";
 import { Environment, type Started } from "./environment.ts";
 import { whyNoNode } from "./machine.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterProgress } from "./reporter-progress.ts";
 import type { RunOptions } from "./run.ts";
+import { abandonedRunDirectories } from "./run-directory.ts";
 
 const execute = promisify(execFile);
+const CLUSTER = "cluster";
 
 /**
  * The real environments of this checkout's tests, which live in `directory`: unit files stand on nothing, integration
@@ -21,7 +24,8 @@ export function environments(root: string, directory: string): RunOptions["envir
     if (kind === "unit") return undefined;
     if (process.platform !== "linux") return { cannot: `a local API server needs Linux, this is ${process.platform}` };
     if (kind === "integration") return apiServer(root, join(directory, "api"), reporter);
-    return { cannot: whyNoNode() ?? "not there yet" };
+    const cannot = whyNoNode();
+    return cannot === undefined ? cluster(root, join(directory, CLUSTER), reporter) : { cannot };
   };
 }
 
@@ -37,6 +41,27 @@ function apiServer(root: string, dir: string, reporter: Reporter): Environment {
       );
     },
   });
+}
+
+function cluster(root: string, dir: string, reporter: Reporter): Environment {
+  return new Environment({
+    title: "the cluster",
+    isQuick: async () => false,
+    start: async (signal) => {
+      const progress = reporterProgress(reporter);
+      const started = await startCluster({ dir, progress, signal, auditLog: true, diesWithStarter: true });
+      const { variables, stop } = await prepared(root, started);
+      return { variables: { ...variables, ODIN_TEST_HOST_ADDRESS: started.hostAddress }, stop };
+    },
+  });
+}
+
+/** Removes what runs left that were killed: their processes are gone, but rules and directories are not. */
+export async function removeAbandonedRuns(): Promise<void> {
+  for (const directory of abandonedRunDirectories()) {
+    await stopCluster(join(directory, CLUSTER));
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 /** Adds the custom resource definitions of this checkout; stops the environment again if it will not take them. */

@@ -1,8 +1,7 @@
-import { rmSync } from "node:fs";
 import { resolve } from "node:path";
-import { environments } from "./environments.ts";
+import { environments, removeAbandonedRuns } from "./environments.ts";
 import { type Build, runTests, type Stage } from "./run.ts";
-import { abandonedRunDirectories, runDirectory } from "./run-directory.ts";
+import { runDirectory } from "./run-directory.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const STAGES: readonly Stage[] = [
@@ -31,7 +30,7 @@ export async function main(build: Build): Promise<never> {
   const directory = runDirectory();
   let status = 1;
   try {
-    for (const abandoned of abandonedRunDirectories()) rmSync(abandoned, { recursive: true, force: true });
+    await removeAbandonedRuns();
     status = await runTests({
       root: ROOT,
       argv: process.argv.slice(2),

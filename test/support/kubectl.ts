@@ -5,8 +5,11 @@ const execute = promisify(execFile);
 const MOST_OUTPUT = 64 * 1024 * 1024;
 const TIMEOUT_MS = 60_000;
 
+/** ODIN_TEST_HOST_ADDRESS, where pods reach a process of this machine, is set for end-to-end files only. */
+export type TestVariable = "KUBECONFIG" | "ODIN_TEST_KUBECTL" | "ODIN_TEST_AUDIT_LOG" | "ODIN_TEST_HOST_ADDRESS";
+
 /** The variable that the runner sets for integration and end-to-end files; throws where it did not. */
-export function testVariable(name: "KUBECONFIG" | "ODIN_TEST_KUBECTL" | "ODIN_TEST_AUDIT_LOG"): string {
+export function testVariable(name: TestVariable): string {
   const value = process.env[name];
   if (value === undefined || value === "") throw new Error(`${name} is not set: run this file through npm test`);
   return value;
