@@ -12,7 +12,7 @@ import { Interrupted, LocalError, messageOf, systemCode } from "./local-error.ts
 import { startNode } from "./node.ts";
 import { createNamespace } from "./node-namespace.ts";
 import { Pki } from "./pki.ts";
-import type { Progress, Step } from "./progress.ts";
+import { type Progress, type Step, silentProgress } from "./progress.ts";
 import { removeCluster } from "./teardown.ts";
 
 /** What to start. */
@@ -66,10 +66,21 @@ export async function startCluster(o: ClusterOptions): Promise<Cluster> {
   });
 }
 
-/** Stops the cluster of that directory and removes all that is left of it; nothing there is no error. */
-export async function stopCluster(dir: string): Promise<void> {
+/**
+ * Stops the cluster of that directory and removes all that is left of it. Works from the directory's name alone,
+ * whatever became of the start or of the directory; nothing there is no error.
+ */
+export async function stopCluster(dir: string, progress: Progress = silentProgress): Promise<void> {
   const layout = layoutOf(dir);
-  await withFileLock(layout.lockFile, {}, () => removeCluster(layout));
+  const step = progress.step("Stopping the cluster");
+  const onWait = (pid: number) => step.update(`process ${pid} is starting or stopping it; waiting`);
+  try {
+    await withFileLock(layout.lockFile, { onWait }, () => removeCluster(layout));
+    step.done();
+  } catch (error) {
+    step.fail("failed");
+    throw error;
+  }
 }
 
 function describe(layout: Layout, state: ClusterState, reused: boolean): Cluster {

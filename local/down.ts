@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { rm, rmdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { userCacheDirectory } from "./binary-set.ts";
+import { stopCluster } from "./cluster.ts";
+import { runInterruptibly } from "./interrupt.ts";
+import { LocalError, messageOf, systemCode } from "./local-error.ts";
+import { CLUSTER_DIRECTORY, PROCESS_FILE, RUN_DIRECTORY, stopProcesses } from "./processes.ts";
+import { type Progress, streamProgress } from "./progress.ts";
+
+const HELP = `Usage: npm run down -- [--dir DIR] [--purge-cache]
+
+Stops what \`npm run demo\` started in this checkout, however it was interrupted: the operator and the API, the local
+cluster with its node and pods, and removes its directory, mounts, network and cgroups. Run twice, it does nothing more.
+
+  --dir DIR      the cluster in DIR instead of ${CLUSTER_DIRECTORY}
+  --purge-cache  also remove ${userCacheDirectory()}
+                 (binaries and images; without them the next start takes minutes)
+`;
+
+await runInterruptibly(async () => {
+  const values = readArguments();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  try {
+    await down(values, streamProgress());
+  } catch (error) {
+    if (systemCode(error) !== "EACCES" && systemCode(error) !== "EPERM") throw error;
+    throw new LocalError(`${messageOf(error)}; it was started by another user: run this as that user, or with sudo`);
+  }
+});
+
+async function down(values: { dir?: string | undefined; "purge-cache": boolean }, progress: Progress): Promise<void> {
+  if (values.dir === undefined && existsSync(PROCESS_FILE)) {
+    const step = progress.step("Stopping the operator and the API");
+    const names = await stopProcesses(PROCESS_FILE);
+    step.done(names.length > 0 ? names.join(", ") : "they had ended already");
+  }
+  const directory = resolve(values.dir ?? CLUSTER_DIRECTORY);
+  await stopCluster(directory, progress);
+  // Only if it is empty: other things in it are not ours to judge.
+  if (values.dir === undefined) await rmdir(RUN_DIRECTORY).catch(() => {});
+  const cache = userCacheDirectory();
+  if (values["purge-cache"]) {
+    await rm(cache, { recursive: true, force: true });
+    process.stdout.write(`Removed ${cache}.\n`);
+  } else if (existsSync(cache)) {
+    process.stdout.write(`Binaries and images stay in ${cache}; --purge-cache removes them.\n`);
+  }
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        dir: { type: "string" },
+        "purge-cache": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new LocalError(`${messageOf(error)}; --help shows the usage`);
+  }
+}
