@@ -12,10 +12,15 @@ export function loadKubeConfig(file: string | undefined): KubeConfig {
       `--kubeconfig (KUBECONFIG): cannot read ${file ?? "a kubeconfig"}: ${(error as Error).message}`,
     );
   }
-  if (config.getCurrentCluster() === null) {
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined) {
     throw new SettingsError(
-      `--kubeconfig (KUBECONFIG): ${file ?? "no kubeconfig was found; it"} has no current cluster; name a file that does`,
+      `--kubeconfig (KUBECONFIG): ${file ?? "the kubeconfig found"} has no current cluster; name a file that does`,
     );
+  }
+  // What the library makes up when it finds nothing: an unprotected port that no cluster of today has.
+  if (file === undefined && server === "http://localhost:8080") {
+    throw new SettingsError("--kubeconfig (KUBECONFIG): no kubeconfig was found; name one");
   }
   return config;
 }

@@ -12,12 +12,15 @@ export function dataView({ run, task }: FoundResource, paths: Paths): { success:
 
 function taskData({ pipeline, tasks }: Run, task: Task, paths: Paths): Record<string, unknown> {
   const names = tasks.map(({ name }) => name);
+  const { job } = pipeline.spec;
+  // Until the operator has taken the run up only the spec says which job it is, and with it where the files are.
+  const run = job === undefined ? pipeline : { ...pipeline, status: { job, ...pipeline.status } };
   try {
-    return taskRecord(pipeline, task, names, paths);
+    return taskRecord(run, task, names, paths);
   } catch (error) {
     if (!(error instanceof TextProblem)) throw error;
     // The run was refused because of such a text; it is shown as it was written.
     const args = (task.args ?? []).map((text) => text.replaceAll("$", "$$$$"));
-    return taskRecord(pipeline, { ...task, args }, names, paths);
+    return taskRecord(run, { ...task, args }, names, paths);
   }
 }
