@@ -109,6 +109,7 @@ async function createCluster(o: ClusterOptions, layout: Layout, wanted: Wanted):
   try {
     await removeCluster(layout);
     const state = await launch({ ...o, layout, wanted, binaries, images, step });
+    if (o.signal?.aborted) throw new Interrupted();
     step.done(state.server);
     return state;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Interrupted, systemCode } from "./local-error.ts";
@@ -11,30 +11,24 @@ export interface LockOptions {
   onWait?: (holder: number) => void;
 }
 
+/** Between making the file and writing its holder lie microseconds; a file that stays empty so long was left by a crash. */
+const EMPTY_FOR_MS = 3000;
+
 /**
  * Runs `work` while this process holds the lock file at `path`. The file names its holder by process id and start time,
- * so a lock whose holder was killed is taken over.
+ * so a lock whose holder was killed is taken over. One process must not take the same lock twice.
  */
 export async function withFileLock<T>(path: string, o: LockOptions, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
-  const own = `${path}.${process.pid}`;
-  await writeFile(own, JSON.stringify(processIdentity(process.pid)));
-  try {
-    let told = false;
-    while (!(await tryLink(own, path))) {
-      if (o.signal?.aborted) throw new Interrupted();
-      const holder = await readHolder(path);
-      if (holder === "none") continue;
-      if (holder === "dead") {
-        await breakLock(path);
-        continue;
-      }
-      if (!told) o.onWait?.(holder.pid);
-      told = true;
-      await delay(200);
-    }
-  } finally {
-    await rm(own, { force: true });
+  let told = false;
+  while (!(await tryCreate(path))) {
+    if (o.signal?.aborted) throw new Interrupted();
+    const holder = await readHolder(path);
+    if (holder === "dead") await breakLock(path);
+    if (typeof holder === "string") continue;
+    if (!told) o.onWait?.(holder.pid);
+    told = true;
+    await delay(200);
   }
   try {
     return await work();
@@ -43,10 +37,9 @@ export async function withFileLock<T>(path: string, o: LockOptions, work: () => 
   }
 }
 
-/** A hard link is made whole or not at all, so nobody ever reads a lock file without its holder. */
-async function tryLink(from: string, to: string): Promise<boolean> {
+async function tryCreate(path: string): Promise<boolean> {
   try {
-    await link(from, to);
+    await writeFile(path, JSON.stringify(processIdentity(process.pid)), { flag: "wx" });
     return true;
   } catch (error) {
     if (systemCode(error) === "EEXIST") return false;
@@ -55,30 +48,35 @@ async function tryLink(from: string, to: string): Promise<boolean> {
 }
 
 async function readHolder(path: string): Promise<ProcessIdentity | "none" | "dead"> {
-  let text: string;
   try {
-    text = await readFile(path, "utf8");
+    const text = await readFile(path, "utf8");
+    if (text === "") {
+      if (Date.now() - (await stat(path)).mtimeMs > EMPTY_FOR_MS) return "dead";
+      await delay(20);
+      return "none";
+    }
+    const identity: ProcessIdentity = JSON.parse(text);
+    return isRunning(identity) ? identity : "dead";
   } catch (error) {
+    if (error instanceof SyntaxError) return "dead";
     if (systemCode(error) === "ENOENT") return "none";
     throw error;
   }
-  try {
-    const identity: ProcessIdentity = JSON.parse(text);
-    return isRunning(identity) ? identity : "dead";
-  } catch {
-    return "dead";
-  }
 }
 
-/** Two processes may judge the same lock dead; the second must not remove the lock that the first has taken since. */
+/**
+ * Two processes may judge the same lock dead, and the second must not remove the lock that the first has taken since:
+ * the file is moved aside, which one of them does, and looked at again.
+ */
 async function breakLock(path: string): Promise<void> {
-  const aside = `${path}.dead.${process.pid}`;
+  const aside = `${path}.dead`;
   try {
     await rename(path, aside);
+    const holder = await readHolder(aside);
+    if (typeof holder !== "string") await rename(aside, path);
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return;
-    throw error;
+    if (systemCode(error) !== "ENOENT") throw error;
+  } finally {
+    await rm(aside, { force: true });
   }
-  if ((await readHolder(aside)) !== "dead") await tryLink(aside, path);
-  await rm(aside, { force: true });
 }
