@@ -95,11 +95,13 @@ export function errorFromAnswer(what: string, code: number, retryAfter: string |
   const message = status?.message ?? (cut(body, FOREIGN_BODY_LIMIT) || "no message");
   const reason = status?.reason ?? "";
   const terminating = code === 403 && isNamespaceTerminating(status, message);
+  const unfit = code === 422 && isUnfitPatch(message);
+  const said = unfit ? "the patch does not apply to the object as it is now: read it again" : message;
   return new KubeError({
     code,
-    reason: terminating ? "NamespaceTerminating" : reason || `HTTP${code}`,
-    category: terminating ? "notFound" : categoryOf(code, reason, message, status?.details),
-    message: `${what}: ${cut(message, MESSAGE_LIMIT)} (HTTP ${code}${reason ? ` ${reason}` : ""})`,
+    reason: terminating ? "NamespaceTerminating" : unfit ? "PatchDoesNotApply" : reason || `HTTP${code}`,
+    category: terminating ? "notFound" : unfit ? "conflict" : categoryOf(code, reason, message, status?.details),
+    message: `${what}: ${cut(said, MESSAGE_LIMIT)} (HTTP ${code}${reason ? ` ${reason}` : ""})`,
     retryAfterMs: retryAfterMs(retryAfter, status?.details?.retryAfterSeconds),
     details: status?.details,
   });
@@ -154,6 +156,7 @@ function categoryOf(code: number, reason: string, message: string, details: ApiS
   if (isTooLarge(code, message)) return "tooLarge";
   switch (code) {
     case 400:
+    case 422:
       return "invalid";
     case 401:
       return "unauthorized";
@@ -167,8 +170,6 @@ function categoryOf(code: number, reason: string, message: string, details: ApiS
       return details?.kind === "resourcequotas" ? "transient" : "conflict";
     case 410:
       return "gone";
-    case 422:
-      return isFailedPatchTest(message, details) ? "conflict" : "invalid";
     case 429:
       return "throttled";
     default:
@@ -187,10 +188,12 @@ function isNamespaceTerminating(status: ApiStatus | undefined, message: string):
   return /because it is being terminated/i.test(message);
 }
 
-/** A JSON Patch `test` that does not hold is a 422, but to the writer it is a lost race. */
-function isFailedPatchTest(message: string, details: ApiStatus["details"]): boolean {
-  const failed = /test(?:ing)?\b.*\bfail/i;
-  return failed.test(message) || details?.causes?.some((cause) => failed.test(cause.message ?? "")) === true;
+/**
+ * A JSON Patch that does not apply to the object as it is, such as a `test` that does not hold, is a 422 with this one
+ * sentence and nothing else. To the writer it is a lost race.
+ */
+function isUnfitPatch(message: string): boolean {
+  return message.startsWith("the server rejected our request due to an error in our request");
 }
 
 function parseStatus(body: string): ApiStatus | undefined {

@@ -71,7 +71,7 @@ export class LineSplitter {
 export function parseWatchLine(what: string, line: string): WatchEvent {
   let event: { type?: unknown; object?: unknown };
   try {
-    event = JSON.parse(line) as typeof event;
+    event = (JSON.parse(line) as typeof event | null) ?? {};
   } catch (cause) {
     throw badEvent(what, `a line that is not JSON (${line.length} characters)`, cause);
   }

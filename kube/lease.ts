@@ -1,0 +1,305 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Registry } from "prom-client";
+import type { KubeClient } from "./client.ts";
+import { type Clock, elapsedMs, type Moment, systemClock } from "./elapsed-clock.ts";
+import { isKubeError } from "./errors.ts";
+import {
+  durationMsOf,
+  type Holder,
+  heldLease,
+  holderOf,
+  isWrittenBy,
+  type Lease,
+  newLease,
+  releasedLease,
+  renewalOf,
+} from "./lease-record.ts";
+import type { Logger } from "./logger.ts";
+import { type KubeMetrics, kubeMetrics } from "./metrics.ts";
+import { collectionPath, objectPath } from "./resource.ts";
+
+/** Where leases live. */
+export const LEASE = {
+  group: "coordination.k8s.io",
+  version: "v1",
+  plural: "leases",
+  kind: "Lease",
+  namespaced: true,
+} as const;
+
+/** Construction options of `LeaderElection`. */
+export interface LeaderElectionOptions {
+  /** Must be one without a write guard that asks this election. */
+  client: KubeClient;
+  namespace: string;
+  name: string;
+  /** Unique among the candidates, such as the pod's name. */
+  identity: string;
+  /** How long the others leave a holder alone that no longer renews. */
+  leaseDurationMs?: number;
+  /** How long after the last renewal that reached the server this process still acts; shorter than the duration. */
+  renewDeadlineMs?: number;
+  retryPeriodMs?: number;
+  logger: Logger;
+  registry?: Registry;
+  /** Leadership was won. */
+  onStarted?: () => void;
+  /** Leadership was lost or is being given up; `isLeader()` is false already. */
+  onStopped?: () => void;
+  clock?: Clock;
+}
+
+/** Another holder's record, and when we first saw its latest renewal. */
+interface Observed {
+  renewal: string;
+  at: Moment;
+  durationMs: number;
+}
+
+const RELEASE_TIMEOUT_MS = 2_000;
+
+/**
+ * Leader election on a Lease. Whoever holds it stops acting `renewDeadlineMs` after it *sent* its last successful
+ * renewal, by its own clock and without any answer from the server; the others wait `leaseDurationMs` after they *saw*
+ * that renewal. The difference between the two is the margin in which nobody leads (F-33, F-34). The clocks of two machines
+ * are never compared.
+ */
+export class LeaderElection {
+  readonly #options: LeaderElectionOptions;
+  readonly #path: string;
+  readonly #holder: Holder;
+  readonly #leaseDurationMs: number;
+  readonly #renewDeadlineMs: number;
+  readonly #retryPeriodMs: number;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #metrics: KubeMetrics;
+  readonly #label: string;
+  #lease: Lease | undefined;
+  #renewedAt: Moment | undefined;
+  #observed: Observed | undefined;
+  #isFirstLook = true;
+  #lastProblem = "";
+
+  constructor(options: LeaderElectionOptions) {
+    this.#options = options;
+    this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
+    this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
+    this.#retryPeriodMs = options.retryPeriodMs ?? 2_000;
+    if (!(this.#retryPeriodMs > 0 && this.#retryPeriodMs < this.#renewDeadlineMs)) {
+      throw new Error(`retryPeriodMs (${this.#retryPeriodMs}) must be shorter than renewDeadlineMs`);
+    }
+    if (!(this.#renewDeadlineMs < this.#leaseDurationMs)) {
+      throw new Error(`renewDeadlineMs (${this.#renewDeadlineMs}) must be shorter than leaseDurationMs`);
+    }
+    if (options.identity === "") throw new Error("a leader election needs an identity, such as the pod's name");
+    this.#path = objectPath(LEASE, options.namespace, options.name);
+    this.#holder = {
+      identity: options.identity,
+      instance: randomUUID(),
+      leaseDurationMs: this.#leaseDurationMs,
+    };
+    this.#clock = options.clock ?? systemClock;
+    this.#label = `${options.namespace}/${options.name}`;
+    this.#logger = options.logger;
+    this.#metrics = kubeMetrics(options.registry);
+    this.#metrics.isLeader.set({ lease: this.#label }, 0);
+  }
+
+  /** Whether this process may act now. Computed from the clock at each call: right also after the process was stopped. */
+  isLeader(): boolean {
+    return this.#renewedAt !== undefined && this.#leftMs(this.#renewedAt) > 0;
+  }
+
+  /**
+   * Stands for election until `signal` aborts, as often as it takes: a lost lease makes this process a follower again.
+   * Gives the lease up before it returns, so that another candidate need not wait. Never rejects.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const renewedAt = this.#renewedAt;
+      if (renewedAt) await this.#renewOnce(renewedAt, signal);
+      else await this.#tryToAcquire(signal);
+      const pauseMs = this.#pauseMs();
+      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+    await this.#giveUp();
+  }
+
+  #leftMs(since: Moment): number {
+    return this.#renewDeadlineMs - elapsedMs(since, this.#clock());
+  }
+
+  /** A leader must not sleep past its deadline; candidates spread out so that they do not ask in step. */
+  #pauseMs(): number {
+    if (this.#renewedAt) return Math.max(0, Math.min(this.#retryPeriodMs, this.#leftMs(this.#renewedAt)));
+    return this.#retryPeriodMs * (1 + Math.random() * 0.2);
+  }
+
+  async #renewOnce(renewedAt: Moment, signal: AbortSignal): Promise<void> {
+    const leftMs = this.#leftMs(renewedAt);
+    if (leftMs <= 0) {
+      this.#lose(`the lease was not renewed within ${this.#renewDeadlineMs} ms`);
+      return;
+    }
+    const sentAt = this.#clock();
+    try {
+      if (this.#lease === undefined) throw new Error("the held lease is unknown");
+      const body = heldLease(this.#lease, this.#holder, new Date());
+      const lease = await this.#put(body, leftMs, signal);
+      // An answer that comes after the deadline must not revive a leader that somebody may have replaced.
+      if (this.#leftMs(renewedAt) <= 0) return;
+      this.#lease = lease;
+      this.#renewedAt = sentAt;
+      this.#lastProblem = "";
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isKubeError(error, "notFound")) this.#lose("the lease object was deleted");
+      else if (isKubeError(error, "conflict")) await this.#afterConflict(renewedAt, signal);
+      else this.#tell("the lease could not be renewed; trying again until the deadline", error);
+    }
+  }
+
+  /** Somebody else wrote the lease: our own write whose answer was lost, a bystander's edit, or a new holder. */
+  async #afterConflict(renewedAt: Moment, signal: AbortSignal): Promise<void> {
+    try {
+      const lease = await this.#options.client.get<Lease>(this.#path, {
+        timeoutMs: Math.max(1, this.#leftMs(renewedAt)),
+        signal,
+      });
+      if (isWrittenBy(lease, this.#holder)) this.#lease = lease;
+      else {
+        this.#observe(lease);
+        this.#lose(`"${holderOf(lease) ?? "nobody"}" holds the lease now`);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isKubeError(error, "notFound")) this.#lose("the lease object was deleted");
+      else this.#tell("the lease could not be read; trying again until the deadline", error);
+    }
+  }
+
+  async #tryToAcquire(signal: AbortSignal): Promise<void> {
+    try {
+      const lease = await this.#read(signal);
+      const firstLook = this.#isFirstLook;
+      this.#isFirstLook = false;
+      const sentAt = this.#clock();
+      if (lease === undefined) {
+        // A holder may not have noticed yet that its lease was deleted.
+        if (this.#observed && this.#isHeldByOther(this.#observed)) return;
+        const body = newLease(this.#options.namespace, this.#options.name, this.#holder, new Date());
+        const path = collectionPath(LEASE, this.#options.namespace);
+        const created = await this.#options.client.create<Lease>(path, body, {
+          timeoutMs: this.#renewDeadlineMs,
+          signal,
+        });
+        this.#win(created, sentAt);
+        return;
+      }
+      if (!this.#isFree(lease, firstLook)) return;
+      this.#win(await this.#put(heldLease(lease, this.#holder, new Date()), this.#renewDeadlineMs, signal), sentAt);
+    } catch (error) {
+      if (signal.aborted || isKubeError(error, "conflict", "alreadyExists")) return;
+      this.#tell("standing for election failed; this process stays a follower and tries again", error);
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<Lease | undefined> {
+    try {
+      return await this.#options.client.get<Lease>(this.#path, { timeoutMs: this.#renewDeadlineMs, signal });
+    } catch (error) {
+      if (isKubeError(error) && error.code === 404) return undefined;
+      throw error;
+    }
+  }
+
+  #isFree(lease: Lease, firstLook: boolean): boolean {
+    const held = holderOf(lease);
+    // A restarted process takes its lease over; later a record with our identity is another process that uses it too.
+    const resumes = held === this.#holder.identity && (firstLook || isWrittenBy(lease, this.#holder));
+    const observed = this.#observe(lease);
+    return held === undefined || resumes || !this.#isHeldByOther(observed);
+  }
+
+  #observe(lease: Lease): Observed {
+    const renewal = renewalOf(lease);
+    if (this.#observed?.renewal === renewal) return this.#observed;
+    this.#observed = { renewal, at: this.#clock(), durationMs: durationMsOf(lease, this.#leaseDurationMs) };
+    return this.#observed;
+  }
+
+  /** By the monotonic clock alone: waiting too long is safe here, taking over too early is not. */
+  #isHeldByOther({ at, durationMs }: Observed): boolean {
+    return this.#clock().monotonicMs - at.monotonicMs <= durationMs;
+  }
+
+  #put(lease: Lease, timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease> {
+    return this.#options.client.replace<Lease>(this.#path, lease, {
+      timeoutMs: Math.max(1, Math.ceil(timeoutMs)),
+      ...(signal ? { signal } : {}),
+    });
+  }
+
+  #win(lease: Lease, sentAt: Moment): void {
+    // The answer may have come so late that the deadline it starts is over: then the next round renews or loses it.
+    this.#lease = lease;
+    this.#renewedAt = sentAt;
+    this.#lastProblem = "";
+    this.#announce(1);
+    this.#logger.info({ lease: this.#label, identity: this.#holder.identity }, "this process leads now");
+    this.#call(this.#options.onStarted);
+  }
+
+  #lose(why: string): void {
+    this.#renewedAt = undefined;
+    this.#lease = undefined;
+    this.#announce(0);
+    this.#logger.error({ lease: this.#label, identity: this.#holder.identity, why }, "this process leads no longer");
+    this.#call(this.#options.onStopped);
+  }
+
+  async #giveUp(): Promise<void> {
+    const lease = this.#lease;
+    const held = this.isLeader();
+    if (this.#renewedAt === undefined || lease === undefined) return;
+    this.#renewedAt = undefined;
+    this.#lease = undefined;
+    this.#announce(0);
+    this.#call(this.#options.onStopped);
+    if (!held) return;
+    try {
+      await this.#put(releasedLease(lease, new Date()), RELEASE_TIMEOUT_MS, undefined);
+      this.#logger.info({ lease: this.#label }, "the lease was given up");
+    } catch (error) {
+      this.#tell("the lease could not be given up; another candidate takes it when it has run out", error);
+    }
+  }
+
+  #announce(leads: 0 | 1): void {
+    this.#metrics.isLeader.set({ lease: this.#label }, leads);
+    this.#metrics.leaseTransitions.inc({ lease: this.#label });
+  }
+
+  #call(callback: (() => void) | undefined): void {
+    try {
+      callback?.();
+    } catch (error) {
+      this.#logger.error({ lease: this.#label, err: messageOf(error) }, "a callback of the election failed");
+    }
+  }
+
+  /** The same trouble comes back every retry period; it is told when it changes. */
+  #tell(message: string, error: unknown): void {
+    const err = messageOf(error);
+    const problem = `${message} ${err}`;
+    if (problem === this.#lastProblem) return;
+    this.#lastProblem = problem;
+    this.#logger.warn({ lease: this.#label, err }, message);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
