@@ -69,7 +69,6 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     if (signal.aborted) return;
     ready = true;
     if (!settings.leaderElect) {
-      metrics.isLeader.set(1);
       operator.begin();
       logger.info({}, "operator running");
       await aborted(signal);
@@ -84,12 +83,10 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
       identity: settings.identity,
       logger,
       onStarted: () => {
-        metrics.isLeader.set(1);
         operator.begin();
         logger.info({ identity: settings.identity }, "operator running as leader");
       },
       onStopped: () => {
-        metrics.isLeader.set(0);
         term.abort();
       },
     });

@@ -1,11 +1,10 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Histogram, type Registry } from "prom-client";
 
 /** What the operator counts; no label names a run, a task or a pod, so that the number of series is bounded. */
 export interface Metrics {
   adoptions: Counter;
   runsFinished: Counter<"phase">;
   statusBytes: Histogram;
-  isLeader: Gauge;
 }
 
 export function makeMetrics(registry: Registry): Metrics {
@@ -28,6 +27,5 @@ export function makeMetrics(registry: Registry): Metrics {
       buckets: [256, 1024, 4096, 16384, 65536, 262144, 1048576],
       registers,
     }),
-    isLeader: new Gauge({ name: "odin_is_leader", help: "1 while this process holds the lease.", registers }),
   };
 }

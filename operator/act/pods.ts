@@ -54,22 +54,31 @@ async function adopt(client: KubeClient, attempt: Attempt, settings: PodSettings
     return { kind: "refused", record: failure("NameCollision", message, now) };
   } catch (error) {
     if (!isKubeError(error)) throw error;
-    return later("ApiUnavailable", error.message, error.retryAfterMs);
+    return later("ApiUnavailable", serverWords(error), error.retryAfterMs);
   }
 }
 
+/** Words that admission policies and webhooks are quoted with; a policy may answer with any code, 422 included. */
+const DENIED = /ValidatingAdmissionPolicy|admission webhook|denied (the )?request/;
+
 function refusal(error: KubeError, now: string): CreateResult {
+  const words = serverWords(error);
   switch (error.category) {
     case "quota":
-      return later("QuotaExceeded", `quota: ${error.message}`, error.retryAfterMs);
+      return later("QuotaExceeded", `quota: ${words}`, error.retryAfterMs);
     case "invalid":
     case "tooLarge":
-      return { kind: "refused", record: failure("PodInvalid", error.message, now) };
+      return { kind: "refused", record: failure(DENIED.test(words) ? "AdmissionDenied" : "PodInvalid", words, now) };
     case "forbidden":
-      return { kind: "refused", record: failure("AdmissionDenied", error.message, now) };
+      return { kind: "refused", record: failure("AdmissionDenied", words, now) };
     default:
-      return later("ApiUnavailable", error.message, error.retryAfterMs);
+      return later("ApiUnavailable", words, error.retryAfterMs);
   }
+}
+
+/** What the server said, without the request it said it to: a record has no room for both. */
+function serverWords(error: KubeError): string {
+  return error.message.replace(/^[A-Z]+ \/\S+: /, "").replace(/ \(HTTP \d+[^()]*\)$/, "");
 }
 
 function later(reason: "QuotaExceeded" | "ApiUnavailable", message: string, retryAfterMs?: number): CreateResult {

@@ -112,5 +112,5 @@ export function buildPod(attempt: Attempt, settings: PodSettings): Record<string
 
 /** The kubelet expands `$(NAME)` in commands, arguments and values; ours are final (O-150), so the dollar before a bracket is doubled. */
 function escapeExpansion(value: string): string {
-  return value.replaceAll("$(", "$$(");
+  return value.replaceAll("$(", () => "$$(");
 }

@@ -1,0 +1,186 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import { pino } from "pino";
+import { Registry } from "prom-client";
+import type { Pipeline, Task } from "../../../crds/generated/types.ts";
+import { podName } from "../../../crds/names.ts";
+import { API_VERSION, PIPELINE } from "../../../crds/resources.ts";
+import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
+import { KubeClient } from "../../../kube/client.ts";
+import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
+import { POD } from "../../../operator/kinds/pod.ts";
+import { makeMetrics } from "../../../operator/metrics.ts";
+import { PipelineOperator } from "../../../operator/pipeline-operator.ts";
+import { until } from "../../support/deadline.ts";
+import { testVariable } from "../../support/kubectl.ts";
+import { temporaryNamespace } from "../../support/temporary-namespace.ts";
+
+const WAIT_MS = 20_000;
+
+/** A pod as far as these tests look at it. */
+export interface Pod extends KubeObject {
+  spec: {
+    containers: {
+      args?: string[];
+      env?: { name: string; value: string }[];
+      volumeMounts?: { mountPath: string; subPath?: string }[];
+    }[];
+  };
+  status?: { phase?: string };
+}
+
+/**
+ * A namespace with an operator working in it, and the part of the kubelet that the tests play themselves: no node is there, so a pod's
+ * state is whatever a test says.
+ */
+export class Stage {
+  readonly namespace: string;
+  readonly client: KubeClient;
+  readonly kubeConfig: KubeConfig;
+  #operator: PipelineOperator | undefined;
+  readonly #remove: () => Promise<void>;
+
+  private constructor(namespace: string, remove: () => Promise<void>) {
+    this.namespace = namespace;
+    this.#remove = remove;
+    this.kubeConfig = new KubeConfig();
+    this.kubeConfig.loadFromFile(testVariable("KUBECONFIG"));
+    this.client = new KubeClient({ kubeConfig: this.kubeConfig, userAgent: "odin-test" });
+  }
+
+  /** Creates the namespace and starts the operator in it. */
+  static async open(): Promise<Stage> {
+    const namespace = await temporaryNamespace("operator");
+    const stage = new Stage(namespace.name, namespace.remove);
+    try {
+      await stage.startOperator();
+      return stage;
+    } catch (error) {
+      // uvu says nothing about a hook that throws.
+      console.error(error);
+      throw error;
+    }
+  }
+
+  async startOperator(): Promise<void> {
+    const logger = pino({ level: process.env.ODIN_LOG_LEVEL ?? "silent" });
+    const registry = new Registry();
+    const client = new KubeClient({
+      kubeConfig: this.kubeConfig,
+      userAgent: `odin-operator-${this.namespace}`,
+      logger,
+    });
+    const operator = new PipelineOperator({
+      kubeConfig: this.kubeConfig,
+      client,
+      logger,
+      registry,
+      metrics: makeMetrics(registry),
+      workers: 8,
+      namespace: this.namespace,
+      installDefinitions: false,
+      taskSecrets: ["odin-cred"],
+      pods: { paths: DEFAULT_PATHS, pullSecrets: [] },
+    });
+    await operator.start();
+    operator.begin();
+    this.#operator = operator;
+    this.#closeClient = () => client.close();
+  }
+
+  #closeClient: () => void = () => {};
+
+  /** Stops the operator, as for an upgrade. */
+  async stopOperator(): Promise<void> {
+    await this.#operator?.stop();
+    this.#closeClient();
+    this.#operator = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.stopOperator();
+    this.client.close();
+    await this.#remove();
+  }
+
+  async create(name: string, spec: Pipeline["spec"]): Promise<Pipeline> {
+    const body = { apiVersion: API_VERSION, kind: "Pipeline", metadata: { name }, spec };
+    return await this.client.create<Pipeline>(collectionPath(PIPELINE, this.namespace), body);
+  }
+
+  async get(name: string): Promise<Pipeline> {
+    return await this.client.get<Pipeline>(objectPath(PIPELINE, this.namespace, name));
+  }
+
+  /** Changes the controls of a run. */
+  async control(name: string, spec: Partial<Pipeline["spec"]>): Promise<void> {
+    await this.client.patch(objectPath(PIPELINE, this.namespace, name), "merge", { spec });
+  }
+
+  /** Changes something of a run that the operator does not care about. */
+  async annotate(name: string, annotations: Record<string, string>): Promise<void> {
+    await this.client.patch(objectPath(PIPELINE, this.namespace, name), "merge", { metadata: { annotations } });
+  }
+
+  /** Waits until the run is as `accept` wants it, and returns it. */
+  async untilRun(name: string, describe: string, accept: (run: Pipeline) => boolean): Promise<Pipeline> {
+    return await until(() => this.get(name), WAIT_MS, { describe: `run ${name}: ${describe}`, accept });
+  }
+
+  async untilPhase(name: string, phase: string): Promise<Pipeline> {
+    return await this.untilRun(name, `phase ${phase}`, (run) => run.status?.phase === phase);
+  }
+
+  /** Waits until the pod of a task's first attempt is there. */
+  async pod(run: string, task: string): Promise<Pod> {
+    const path = objectPath(POD, this.namespace, podName(run, task, 1));
+    return await until(() => this.client.get<Pod>(path), WAIT_MS, { describe: `pod of task ${task} of run ${run}` });
+  }
+
+  async pods(run?: string): Promise<Pod[]> {
+    const selector = run === undefined ? {} : { labelSelector: `odin.io/pipeline=${run}` };
+    return (await this.client.listAll<Pod>(collectionPath(POD, this.namespace), selector)).items;
+  }
+
+  /** Says of a pod what a kubelet would say. */
+  async setPodStatus(run: string, task: string, status: Record<string, unknown>): Promise<void> {
+    await this.pod(run, task);
+    await this.client.patch(objectPath(POD, this.namespace, podName(run, task, 1), "status"), "strategic", { status });
+  }
+
+  async startPod(run: string, task: string): Promise<void> {
+    await this.setPodStatus(run, task, { phase: "Running" });
+  }
+
+  async succeed(run: string, task: string, message?: string): Promise<void> {
+    await this.#end(run, task, "Succeeded", 0, "Completed", message);
+  }
+
+  async fail(run: string, task: string, exitCode: number, reason = "Error"): Promise<void> {
+    await this.#end(run, task, "Failed", exitCode, reason);
+  }
+
+  async #end(
+    run: string,
+    task: string,
+    phase: string,
+    exitCode: number,
+    reason: string,
+    message?: string,
+  ): Promise<void> {
+    const now = new Date().toISOString();
+    const terminated = {
+      exitCode,
+      reason,
+      startedAt: now,
+      finishedAt: now,
+      ...(message === undefined ? {} : { message }),
+    };
+    const container = { name: "main", image: "i", imageID: "", ready: false, restartCount: 0, state: { terminated } };
+    await this.setPodStatus(run, task, { phase, containerStatuses: [container] });
+  }
+}
+
+/** A task with what a pod needs at least. */
+export function task(name: string, more: Partial<Task> = {}): Task {
+  return { name, image: "image:1", command: ["run"], ...more };
+}
