@@ -31,9 +31,25 @@ export async function kubectl(...args: string[]): Promise<string> {
 }
 
 /** Applies objects, given as text or as plain objects, and returns what kubectl says. */
-export async function kubectlApply(namespace: string | undefined, ...objects: (string | object)[]): Promise<string> {
-  const text = objects.map((object) => (typeof object === "string" ? object : JSON.stringify(object))).join("\n---\n");
-  const args = ["apply", "-f", "-", ...(namespace === undefined ? [] : ["--namespace", namespace])];
+export function kubectlApply(namespace: string | undefined, ...objects: (string | object)[]): Promise<string> {
+  return kubectlWithInput(manifestOf(objects), ["apply", "-f", "-", ...inNamespace(namespace)]);
+}
+
+/** Asks the API server whether it would take the objects; a field that their schema does not know is an error. */
+export function kubectlDryRun(namespace: string | undefined, ...objects: (string | object)[]): Promise<string> {
+  const args = ["apply", "-f", "-", "--dry-run=server", "--validate=strict", ...inNamespace(namespace)];
+  return kubectlWithInput(manifestOf(objects), args);
+}
+
+function inNamespace(namespace: string | undefined): string[] {
+  return namespace === undefined ? [] : ["--namespace", namespace];
+}
+
+function manifestOf(objects: (string | object)[]): string {
+  return objects.map((object) => (typeof object === "string" ? object : JSON.stringify(object))).join("\n---\n");
+}
+
+async function kubectlWithInput(input: string, args: string[]): Promise<string> {
   const child = execFile(testVariable("ODIN_TEST_KUBECTL"), args, {
     timeout: TIMEOUT_MS,
     env: { ...process.env, KUBECONFIG: testVariable("KUBECONFIG") },
@@ -45,11 +61,11 @@ export async function kubectlApply(namespace: string | undefined, ...objects: (s
   child.stderr?.on("data", (chunk) => {
     output += chunk;
   });
-  child.stdin?.end(text);
+  child.stdin?.end(input);
   const exitCode = await new Promise<number | null>((done, fail) => {
     child.on("error", fail);
     child.on("close", done);
   });
-  if (exitCode !== 0) throw new Error(`kubectl apply: ${output.trim()}`);
+  if (exitCode !== 0) throw new Error(`kubectl ${args.join(" ")}: ${output.trim()}`);
   return output;
 }
