@@ -17,11 +17,11 @@ import { odinRoutes } from "./odin/routes.ts";
 import { openApiRoutes } from "./openapi-route.ts";
 import type { Route } from "./route.ts";
 import { buildApp } from "./server.ts";
-import type { Settings } from "./settings.ts";
+import type { ApiSettings } from "./settings.ts";
 
 /** What a facade is started with, beyond its settings. */
 export interface FacadeOptions {
-  settings: Settings;
+  settings: ApiSettings;
   namespace: string;
   client: KubeClient;
   logger: Logger;

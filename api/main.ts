@@ -2,28 +2,25 @@ import { readFileSync } from "node:fs";
 import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { KubeClient } from "../kube/client.ts";
+import { loadCluster } from "../settings/kube-config.ts";
+import { helpText, SettingProblem } from "../settings/settings.ts";
 import { describePublicReads } from "./auth/access.ts";
 import { startFacade } from "./facade.ts";
-import { loadKubeConfig, namespaceOf } from "./kube-config.ts";
-import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
+import { API_SETTINGS, type ApiSettings, readApiSettings } from "./settings.ts";
 
 /**
- * Runs the REST facade until `signal` aborts. `argv` are the arguments after `odin api`. Rejects with a `SettingsError` (one
- * line, `exitCode` 2) for a wrong setting, and with the system's error if the address cannot be listened on.
+ * Runs the REST facade until `signal` aborts. `argv` are the arguments after `odin api`. Rejects with a `SettingProblem` for
+ * a wrong setting, and with the system's error if the address cannot be listened on.
  */
-export async function runApi(
-  argv: readonly string[],
-  env: Readonly<NodeJS.ProcessEnv>,
-  signal: AbortSignal,
-): Promise<void> {
-  const settings = readSettings(argv, env);
-  if (settings === "help") {
-    process.stdout.write(settingsHelp());
+export async function runApi(argv: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
+  if (argv.includes("--help")) {
+    process.stdout.write(helpText("odin api: serves the REST API.", API_SETTINGS));
     return;
   }
+  const settings = readApiSettings(argv, env);
   const tls = readTlsFiles(settings.tls);
-  const kubeConfig = loadKubeConfig(settings.kubeconfig);
-  const namespace = namespaceOf(kubeConfig, settings.namespace);
+  const { kubeConfig, namespace: own } = loadCluster(settings.cluster.kubeconfig, settings.cluster.context);
+  const namespace = settings.namespace ?? own;
   const logger = pino({ name: "odin-api", level: settings.logLevel });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -61,11 +58,11 @@ async function untilAborted(signal: AbortSignal, ready: Promise<void>): Promise<
   await Promise.race([aborted, ready.then(() => aborted)]);
 }
 
-function readTlsFiles(files: Settings["tls"]): { cert: string; key: string } | undefined {
+function readTlsFiles(files: ApiSettings["tls"]): { cert: string; key: string } | undefined {
   if (files === undefined) return undefined;
   try {
     return { cert: readFileSync(files.certFile, "utf8"), key: readFileSync(files.keyFile, "utf8") };
   } catch (error) {
-    throw new SettingsError(`--tls-cert (ODIN_TLS_CERT), --tls-key (ODIN_TLS_KEY): ${(error as Error).message}`);
+    throw new SettingProblem(`--tls-cert (ODIN_TLS_CERT), --tls-key (ODIN_TLS_KEY): ${(error as Error).message}`);
   }
 }

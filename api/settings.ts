@@ -1,293 +1,229 @@
-import { parseArgs } from "node:util";
 import { DEFAULT_PATHS, type Paths } from "../crds/run-paths.ts";
+import {
+  addressValue,
+  choiceValue,
+  integerValue,
+  listValue,
+  pathValue,
+  readSettings,
+  SettingProblem,
+  textValue,
+  type Values,
+} from "../settings/settings.ts";
 import { PUBLIC_READS, type PublicReads } from "./auth/access.ts";
-import { MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES, passwordProblem } from "./auth/password.ts";
+import { passwordProblem } from "./auth/password.ts";
 import type { RootUser } from "./auth/root-user.ts";
 import { TOKEN_ALGORITHMS, type TokenSettings } from "./auth/tokens.ts";
 import { isUserName } from "./auth/user.ts";
-import { isObjectName } from "./odin/ids.ts";
 
-/** Everything the facade is told from outside, checked (O-270). */
-export interface Settings {
+const MIN_SECRET_BYTES = 32;
+const MAX_TOKEN_SECONDS = 366 * 24 * 3600;
+
+/** Settings of the REST facade (O-270), in the order in which `--help` shows them. */
+export const API_SETTINGS = {
+  listen: {
+    flag: "listen",
+    env: "ODIN_LISTEN",
+    help: "Address to listen on.",
+    fallback: "0.0.0.0:9003",
+    parse: addressValue,
+  },
+  tlsCert: {
+    flag: "tls-cert",
+    env: "ODIN_TLS_CERT",
+    help: "File with the certificate chain in PEM; with a key, HTTPS is served.",
+    parse: textValue,
+  },
+  tlsKey: {
+    flag: "tls-key",
+    env: "ODIN_TLS_KEY",
+    help: "File with the certificate's private key in PEM.",
+    parse: textValue,
+  },
+  kubeconfig: {
+    flag: "kubeconfig",
+    env: "KUBECONFIG",
+    help: "Kubeconfig file; without one, the service account of the pod.",
+    parse: textValue,
+  },
+  context: {
+    flag: "context",
+    env: "ODIN_CONTEXT",
+    help: "Context of the kubeconfig; without it, the current one.",
+    parse: textValue,
+  },
+  namespace: {
+    flag: "namespace",
+    env: "ODIN_NAMESPACE",
+    help: "Namespace of jobs, pipelines and users. Without it, the context's or the pod's own.",
+    parse: namespaceValue,
+  },
+  publicReads: {
+    flag: "public-reads",
+    env: "ODIN_PUBLIC_READS",
+    help: "What can be read without a credential: none, status (pipelines and events), all.",
+    fallback: "all",
+    parse: choiceValue(PUBLIC_READS),
+  },
+  secret: {
+    flag: "secret",
+    env: "ODIN_SECRET",
+    help: `Key that signs tokens, at least ${MIN_SECRET_BYTES} bytes, for example from: openssl rand -base64 48. Use the variable: flags are visible to others.`,
+    required: true,
+    secret: true,
+    parse: secretValue,
+  },
+  previousSecret: {
+    flag: "secret-previous",
+    env: "ODIN_SECRET_PREVIOUS",
+    help: "Key before the last rotation; tokens signed with it are still accepted. Use the variable.",
+    secret: true,
+    parse: secretValue,
+  },
+  algorithm: {
+    flag: "auth-alg",
+    env: "ODIN_AUTH_ALG",
+    help: "Algorithm of tokens.",
+    fallback: "HS256",
+    parse: choiceValue(TOKEN_ALGORITHMS),
+  },
+  issuer: {
+    flag: "auth-issuer",
+    env: "ODIN_AUTH_ISSUER",
+    help: "Issuer of tokens.",
+    fallback: "com.interactions",
+    parse: textValue,
+  },
+  durationSeconds: {
+    flag: "token-duration",
+    env: "ODIN_TOKEN_DURATION",
+    help: "How long a token is good, in seconds.",
+    fallback: "43200",
+    parse: integerValue(1, MAX_TOKEN_SECONDS),
+  },
+  rootUser: {
+    flag: "root-user",
+    env: "ODIN_ROOT_USER",
+    help: "Administrator, created at start.",
+    parse: userNameValue,
+  },
+  rootPassword: {
+    flag: "root-pass",
+    env: "ODIN_ROOT_PASS",
+    help: "The administrator's password. Use the variable.",
+    secret: true,
+    parse: passwordValue,
+  },
+  root: {
+    flag: "fs-root",
+    env: "ODIN_FS_ROOT",
+    help: "Where tasks see the jobs.",
+    fallback: DEFAULT_PATHS.root,
+    parse: pathValue,
+  },
+  data: {
+    flag: "data-path",
+    env: "ODIN_DATA_PATH",
+    help: "Where runs write.",
+    fallback: DEFAULT_PATHS.data,
+    parse: pathValue,
+  },
+  taskSecrets: {
+    flag: "task-secrets",
+    env: "ODIN_TASK_SECRETS",
+    help: "Secrets that tasks may mount without a label.",
+    fallback: "odin-cred,ssh-key",
+    parse: listValue,
+  },
+  logLevel: {
+    flag: "log-level",
+    env: "ODIN_LOG_LEVEL",
+    help: "What is logged.",
+    fallback: "info",
+    parse: choiceValue(["debug", "info", "warn", "error", "silent"]),
+  },
+} as const;
+
+/** The settings in the form in which the parts of the facade take them. */
+export interface ApiSettings {
   listen: { host: string; port: number };
   /** Files with certificate and key; absent: plain HTTP. */
   tls?: { certFile: string; keyFile: string };
+  cluster: { kubeconfig: string | undefined; context: string | undefined };
+  /** Absent: that of the context or the pod. */
+  namespace?: string;
   publicReads: PublicReads;
   tokens: TokenSettings;
   root?: RootUser;
   paths: Paths;
   taskSecrets: readonly string[];
-  /** Absent: the namespace of the kubeconfig's context or of the pod. */
-  namespace?: string;
-  /** Absent: the usual search (in-cluster, ~/.kube/config). */
-  kubeconfig?: string;
   logLevel: string;
 }
 
-/** A setting that is missing or wrong: its message is one line for the user, and the process should end with `exitCode`. */
-export class SettingsError extends Error {
-  readonly exitCode = 2;
-}
-
-interface Setting {
-  env: string;
-  /** Name of the flag; secrets have none, because command lines are visible to others. */
-  flag?: string;
-  value?: string;
-  default?: string;
-  help: string;
-}
-
-/** The settings in the order in which `--help` shows them. A flag wins over the environment. */
-const SETTINGS = {
-  listen: {
-    env: "ODIN_LISTEN",
-    flag: "listen",
-    value: "HOST:PORT",
-    default: "0.0.0.0:9003",
-    help: "address to listen on; port 0 takes a free one",
-  },
-  tlsCert: {
-    env: "ODIN_TLS_CERT",
-    flag: "tls-cert",
-    value: "FILE",
-    help: "certificate chain in PEM; with a key, HTTPS is served",
-  },
-  tlsKey: { env: "ODIN_TLS_KEY", flag: "tls-key", value: "FILE", help: "private key of the certificate in PEM" },
-  kubeconfig: {
-    env: "KUBECONFIG",
-    flag: "kubeconfig",
-    value: "FILE",
-    help: "how to reach the cluster; else in-cluster, else ~/.kube/config",
-  },
-  namespace: {
-    env: "ODIN_NAMESPACE",
-    flag: "namespace",
-    value: "NAME",
-    help: "namespace of jobs, pipelines and users; else the context's",
-  },
-  publicReads: {
-    env: "ODIN_PUBLIC_READS",
-    flag: "public-reads",
-    value: "none|status|all",
-    default: "all",
-    help: "what can be read without a credential",
-  },
-  secret: { env: "ODIN_SECRET", help: "key that signs tokens, at least 32 bytes; required" },
-  previousSecret: { env: "ODIN_SECRET_PREVIOUS", help: "key before the last rotation; its tokens are still accepted" },
-  algorithm: {
-    env: "ODIN_AUTH_ALG",
-    flag: "auth-alg",
-    value: TOKEN_ALGORITHMS.join("|"),
-    default: "HS256",
-    help: "algorithm of tokens",
-  },
-  issuer: {
-    env: "ODIN_AUTH_ISSUER",
-    flag: "auth-issuer",
-    value: "TEXT",
-    default: "com.interactions",
-    help: "issuer of tokens",
-  },
-  duration: {
-    env: "ODIN_TOKEN_DURATION",
-    flag: "token-duration",
-    value: "SECONDS",
-    default: "43200",
-    help: "how long a token is good",
-  },
-  rootUser: { env: "ODIN_ROOT_USER", flag: "root-user", value: "NAME", help: "administrator, created at start" },
-  rootPassword: {
-    env: "ODIN_ROOT_PASS",
-    help: `the administrator's password, ${MIN_PASSWORD_BYTES} to ${MAX_PASSWORD_BYTES} bytes`,
-  },
-  root: {
-    env: "ODIN_FS_ROOT",
-    flag: "fs-root",
-    value: "PATH",
-    default: DEFAULT_PATHS.root,
-    help: "where tasks see the jobs",
-  },
-  data: {
-    env: "ODIN_DATA_PATH",
-    flag: "data-path",
-    value: "PATH",
-    default: DEFAULT_PATHS.data,
-    help: "where runs write",
-  },
-  taskSecrets: {
-    env: "ODIN_TASK_SECRETS",
-    flag: "task-secrets",
-    value: "NAMES",
-    default: "odin-cred,ssh-key",
-    help: "Secrets that tasks may mount without a label, joined by commas",
-  },
-  logLevel: {
-    env: "ODIN_LOG_LEVEL",
-    flag: "log-level",
-    value: "LEVEL",
-    default: "info",
-    help: "debug, info, warn or error",
-  },
-} as const satisfies Record<string, Setting>;
-
-type SettingName = keyof typeof SETTINGS;
-
-const MIN_SECRET_BYTES = 32;
-const MAX_DURATION = 366 * 24 * 3600;
-const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-
-/** The text of `--help`. */
-export function settingsHelp(): string {
-  const rows = Object.values(SETTINGS as Record<string, Setting>).map((setting) => {
-    const flag = setting.flag === undefined ? "" : `--${setting.flag} ${setting.value}`;
-    const ending = setting.default === undefined ? "" : ` (${setting.default})`;
-    return [flag, setting.env, setting.help + ending] as const;
-  });
-  const width = (column: 0 | 1): number => Math.max(...rows.map((row) => row[column].length));
-  const lines = rows.map(([flag, env, help]) => `  ${flag.padEnd(width(0))}  ${env.padEnd(width(1))}  ${help}`);
-  return [
-    "Usage: odin api [flags]",
-    "",
-    "Serves the REST API. Each setting is a flag or an environment variable:",
-    "",
-    ...lines,
-    "",
-  ].join("\n");
-}
-
-/** Reads and checks all settings; throws a `SettingsError` that names the first wrong one. `help` asks for `settingsHelp()`. */
-export function readSettings(argv: readonly string[], env: Readonly<NodeJS.ProcessEnv>): Settings | "help" {
-  const flags = readFlags(argv);
-  if (flags.help === true) return "help";
-  const text = (name: SettingName): string | undefined => {
-    const setting: Setting = SETTINGS[name];
-    const flag = setting.flag === undefined ? undefined : flags[setting.flag];
-    const value = typeof flag === "string" ? flag : env[setting.env];
-    return value === undefined || value === "" ? setting.default : value;
-  };
-  const tls = readTls(text("tlsCert"), text("tlsKey"));
-  const root = readRoot(text("rootUser"), text("rootPassword"));
-  const namespace = text("namespace");
-  if (namespace !== undefined && (!isObjectName(namespace) || namespace.length > 63 || namespace.includes("."))) {
-    throw wrong("namespace", namespace, "a name of a namespace");
-  }
-  const kubeconfig = text("kubeconfig");
+/** Reads and checks all settings; throws a `SettingProblem` that names the wrong one. */
+export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv): ApiSettings {
+  const values = readSettings(API_SETTINGS, argv, env);
+  const { algorithm, issuer, durationSeconds, secret, previousSecret, namespace } = values;
+  const tls = tlsFiles(values);
+  const root = rootUser(values);
   return {
-    listen: readListen(text("listen") ?? ""),
+    listen: values.listen,
     ...(tls === undefined ? {} : { tls }),
-    publicReads: oneOf("publicReads", text("publicReads"), PUBLIC_READS),
-    tokens: readTokens(text),
-    ...(root === undefined ? {} : { root }),
-    paths: { root: absolutePath("root", text("root")), data: absolutePath("data", text("data")) },
-    taskSecrets: (text("taskSecrets") ?? "")
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => name !== ""),
+    cluster: { kubeconfig: values.kubeconfig, context: values.context },
     ...(namespace === undefined ? {} : { namespace }),
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    logLevel: oneOf("logLevel", text("logLevel"), LOG_LEVELS),
+    publicReads: values.publicReads,
+    tokens: { algorithm, issuer, durationSeconds, secret, ...(previousSecret === undefined ? {} : { previousSecret }) },
+    ...(root === undefined ? {} : { root }),
+    paths: { root: values.root, data: values.data },
+    taskSecrets: values.taskSecrets,
+    logLevel: values.logLevel,
   };
 }
 
-function readFlags(argv: readonly string[]): Record<string, string | boolean | undefined> {
-  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
-    help: { type: "boolean", short: "h" },
-  };
-  for (const { flag } of Object.values(SETTINGS as Record<string, Setting>)) {
-    if (flag !== undefined) options[flag] = { type: "string" };
-  }
-  try {
-    return parseArgs({ args: [...argv], options, allowPositionals: false }).values as Record<string, string | boolean>;
-  } catch (error) {
-    const [line] = String((error as Error).message).split("\n");
-    throw new SettingsError(`${line}; see odin api --help`);
-  }
-}
+type ApiValues = Values<typeof API_SETTINGS>;
 
-/** How a setting is called in a message: by flag and by variable, since either may be the wrong one. */
-function label(name: SettingName): string {
-  const { flag, env }: Setting = SETTINGS[name];
-  return flag === undefined ? env : `--${flag} (${env})`;
-}
-
-function wrong(name: SettingName, value: string, expected: string): SettingsError {
-  return new SettingsError(`${label(name)} must be ${expected}, not ${JSON.stringify(value.slice(0, 100))}`);
-}
-
-function oneOf<T extends string>(name: SettingName, value: string | undefined, known: readonly T[]): T {
-  const found = known.find((candidate) => candidate === value);
-  if (found === undefined) throw wrong(name, value ?? "", `one of ${known.join(", ")}`);
-  return found;
-}
-
-function readListen(value: string): Settings["listen"] {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(value);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined || !(port <= 65535))
-    throw wrong("listen", value, "HOST:PORT, such as 0.0.0.0:9003 or [::]:9003");
-  return { host, port };
-}
-
-function readTls(certFile: string | undefined, keyFile: string | undefined): Settings["tls"] {
-  if (certFile === undefined && keyFile === undefined) return undefined;
-  if (certFile === undefined || keyFile === undefined) {
-    throw new SettingsError(
-      `${label("tlsCert")} and ${label("tlsKey")} go together; set both, or neither for plain HTTP`,
+function tlsFiles({ tlsCert, tlsKey }: ApiValues): ApiSettings["tls"] {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new SettingProblem(
+      "--tls-cert (ODIN_TLS_CERT) and --tls-key (ODIN_TLS_KEY) go together: set both, or neither for plain HTTP",
     );
   }
-  return { certFile, keyFile };
+  return { certFile: tlsCert, keyFile: tlsKey };
 }
 
-function readRoot(username: string | undefined, password: string | undefined): RootUser | undefined {
+function rootUser({ rootUser: username, rootPassword: password }: ApiValues): RootUser | undefined {
   if (username === undefined && password === undefined) return undefined;
   if (username === undefined || password === undefined) {
-    throw new SettingsError(`${label("rootUser")} and ${label("rootPassword")} go together; set both or neither`);
+    throw new SettingProblem(
+      "--root-user (ODIN_ROOT_USER) and --root-pass (ODIN_ROOT_PASS) go together: set both or neither",
+    );
   }
-  if (!isUserName(username)) {
-    throw wrong("rootUser", username, "1 to 64 letters, digits, . _ @ and -, beginning with a letter or digit");
-  }
-  const problem = passwordProblem(password);
-  if (problem !== undefined) throw new SettingsError(`${label("rootPassword")}: ${problem}`);
   return { username, password };
 }
 
-function readTokens(text: (name: SettingName) => string | undefined): TokenSettings {
-  const secret = text("secret");
-  if (secret === undefined) {
-    throw new SettingsError(
-      `${label("secret")} is required: at least ${MIN_SECRET_BYTES} random bytes, for example from: openssl rand -base64 48`,
-    );
-  }
-  const previousSecret = text("previousSecret");
-  for (const [name, value] of [
-    ["secret", secret],
-    ["previousSecret", previousSecret],
-  ] as const) {
-    if (value !== undefined && Buffer.byteLength(value) < MIN_SECRET_BYTES) {
-      throw new SettingsError(
-        `${label(name)} must have at least ${MIN_SECRET_BYTES} bytes, not ${Buffer.byteLength(value)}`,
-      );
-    }
-  }
-  const duration = text("duration") ?? "";
-  const durationSeconds = /^\d{1,9}$/.test(duration) ? Number(duration) : Number.NaN;
-  if (!(durationSeconds >= 1 && durationSeconds <= MAX_DURATION)) {
-    throw wrong("duration", duration, `a whole number of seconds from 1 to ${MAX_DURATION}`);
-  }
-  return {
-    algorithm: oneOf("algorithm", text("algorithm"), TOKEN_ALGORITHMS),
-    issuer: text("issuer") ?? "",
-    durationSeconds,
-    secret,
-    ...(previousSecret === undefined ? {} : { previousSecret }),
-  };
+function secretValue(text: string): string {
+  const bytes = Buffer.byteLength(text);
+  if (bytes < MIN_SECRET_BYTES) throw new SettingProblem(`must have at least ${MIN_SECRET_BYTES} bytes, not ${bytes}`);
+  return text;
 }
 
-function absolutePath(name: SettingName, value: string | undefined): string {
-  if (value === undefined || !/^\/[^\0:]*$/.test(value) || value.split("/").includes("..")) {
-    throw wrong(name, value ?? "", "an absolute path");
+function passwordValue(text: string): string {
+  const problem = passwordProblem(text);
+  if (problem !== undefined) throw new SettingProblem(problem);
+  return text;
+}
+
+function userNameValue(text: string): string {
+  if (!isUserName(text)) {
+    throw new SettingProblem("must be 1 to 64 letters, digits, . _ @ and -, beginning with a letter or digit");
   }
-  return value.length > 1 ? value.replace(/\/+$/, "") : value;
+  return text;
+}
+
+function namespaceValue(text: string): string {
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) {
+    throw new SettingProblem("must be the name of one namespace");
+  }
+  return text;
 }

@@ -6,7 +6,10 @@ import { type ErrorCategory, KubeError } from "../../../kube/errors.ts";
 
 const test = suite("api errors");
 
-function kubeError(category: ErrorCategory, more: { code?: number; retryAfterMs?: number; details?: unknown } = {}): KubeError {
+function kubeError(
+  category: ErrorCategory,
+  more: { code?: number; retryAfterMs?: number; details?: unknown } = {},
+): KubeError {
   return new KubeError({ code: 500, reason: "X", message: "GET /api/v1/secret-path: words", category, ...more });
 }
 
@@ -28,7 +31,12 @@ test("O-3, O-21: no problem document has a message key", () => {
 });
 
 test("an error without fields and without a request has neither key", () => {
-  assert.equal(Object.keys(problemDetails(new ApiError("Internal", "x"))).sort(), ["detail", "status", "title", "type"]);
+  assert.equal(Object.keys(problemDetails(new ApiError("Internal", "x"))).sort(), [
+    "detail",
+    "status",
+    "title",
+    "type",
+  ]);
 });
 
 test("a 422 for one field names it twice: for people and for programs", () => {
@@ -56,7 +64,14 @@ test("what Kubernetes refuses as invalid is a 422 with its fields", () => {
 });
 
 test("O-4: everything unknown is `internal error` and nothing more", () => {
-  for (const thrown of [new Error("password=1"), kubeError("forbidden", { code: 403 }), undefined, "text", null, { status: "401" }]) {
+  for (const thrown of [
+    new Error("password=1"),
+    kubeError("forbidden", { code: 403 }),
+    undefined,
+    "text",
+    null,
+    { status: "401" },
+  ]) {
     const error = toApiError(thrown);
     assert.is(error.code, "Internal");
     assert.is(error.message, "internal error");

@@ -33,9 +33,11 @@ test("runs as much as it has slots for, the rest in order, and refuses what find
   assert.equal(log, ["a", "b"]);
   assert.is(gate.full, true);
   let refused = "";
-  await gate.run(async () => {}, full).catch((error: Error) => {
-    refused = error.message;
-  });
+  await gate
+    .run(async () => {}, full)
+    .catch((error: Error) => {
+      refused = error.message;
+    });
   assert.is(refused, "full");
   jobs[0]?.finish();
   await runs[0];

@@ -23,7 +23,13 @@ test("a hash made with other parameters is still checked", async () => {
 });
 
 test("a damaged or greedy hash matches nothing and costs nothing", async () => {
-  for (const stored of ["", "plain", "$scrypt$ln=15$x$y", "$scrypt$ln=99,r=8,p=1$AAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "$scrypt$ln=15,r=8,p=1$AAAA$"]) {
+  for (const stored of [
+    "",
+    "plain",
+    "$scrypt$ln=15$x$y",
+    "$scrypt$ln=99,r=8,p=1$AAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    "$scrypt$ln=15,r=8,p=1$AAAA$",
+  ]) {
     assert.is(await passwordMatches("", stored), false, stored);
   }
 });

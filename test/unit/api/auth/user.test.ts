@@ -1,16 +1,31 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isUserName, readUserSecret, USER_SECRET_TYPE, userSecret, userSecretName, validFromAfter } from "../../../../api/auth/user.ts";
+import {
+  isUserName,
+  readUserSecret,
+  USER_SECRET_TYPE,
+  userSecret,
+  userSecretName,
+  validFromAfter,
+} from "../../../../api/auth/user.ts";
 import { cachedUsers } from "../../../../api/auth/users.ts";
 import type { KubeObject } from "../../../../kube/resource.ts";
 
 const test = suite("api users");
 
 function stored(username: string, change: (secret: Record<string, unknown>) => void = () => {}): KubeObject {
-  const secret = userSecret("ns", { username, passwordHash: "h", validFrom: 5 }) as Record<string, unknown> & KubeObject;
+  const secret = userSecret("ns", { username, passwordHash: "h", validFrom: 5 }) as Record<string, unknown> &
+    KubeObject;
   const texts = secret.stringData as Record<string, string>;
-  const data = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
-  const result = { ...secret, stringData: undefined, data, metadata: { ...secret.metadata, uid: "u", resourceVersion: "1" } };
+  const data = Object.fromEntries(
+    Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString("base64")]),
+  );
+  const result = {
+    ...secret,
+    stringData: undefined,
+    data,
+    metadata: { ...secret.metadata, uid: "u", resourceVersion: "1" },
+  };
   change(result);
   return result as unknown as KubeObject;
 }
@@ -36,7 +51,9 @@ test("a user is read back as stored", () => {
 
 test("a Secret of another type, or under another name, is nobody", () => {
   assert.is(readUserSecret(stored("me", (secret) => (secret.type = "Opaque"))).username, "");
-  const misplaced = readUserSecret(stored("me", (secret) => ((secret.metadata as { name: string }).name = "odin-user-root")));
+  const misplaced = readUserSecret(
+    stored("me", (secret) => ((secret.metadata as { name: string }).name = "odin-user-root")),
+  );
   assert.is(misplaced.username, "");
   assert.is(misplaced.passwordHash, "");
   assert.is(readUserSecret({ metadata: { name: "x", uid: "u", resourceVersion: "1" } }).username, "");
