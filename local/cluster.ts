@@ -4,10 +4,10 @@ import { type ClusterState, reusableCluster, writeState } from "./cluster-state.
 import type { ControlPlane } from "./control-plane.ts";
 import { launchControlPlane } from "./control-plane-launch.ts";
 import { withFileLock } from "./file-lock.ts";
-import { chooseAddresses, createLink, openOutbound } from "./host-network.ts";
+import { chooseAddresses, createLink, NETWORK_LOCK, openOutbound } from "./host-network.ts";
 import { assertNodePossible, ensureHostPackages } from "./host-packages.ts";
 import { baseImages } from "./images.ts";
-import { createDirectories, type Layout, layoutOf } from "./layout.ts";
+import { assertOurs, createDirectories, type Layout, layoutOf } from "./layout.ts";
 import { Interrupted, LocalError, messageOf, systemCode } from "./local-error.ts";
 import { startNode } from "./node.ts";
 import { createNamespace } from "./node-namespace.ts";
@@ -41,9 +41,6 @@ const DEFAULT_GPUS = 4;
 /** The cluster has its network to itself, so its ports need not be chosen. */
 const PORTS = { api: 6443, etcd: 2379, etcdPeer: 2380 };
 
-/** Clusters of one machine choose their addresses one after the other. */
-const NETWORK_LOCK = "/run/odin-local.lock";
-
 /**
  * Starts a Kubernetes cluster with one real node (containerd, kubelet, kube-proxy) on this machine, or takes over the
  * healthy one that runs in `dir` already. Remains of an earlier one are removed first. Needs root on Linux.
@@ -53,6 +50,7 @@ export async function startCluster(o: ClusterOptions): Promise<Cluster> {
   const layout = layoutOf(o.dir);
   const release = (await binarySet("kubernetes")).cacheDirectory;
   const wanted = { gpus: o.gpus ?? DEFAULT_GPUS, auditLog: o.auditLog ?? false, release };
+  await assertOurs(layout);
   const step = o.progress.step("Looking for a running cluster");
   const onWait = (pid: number) => step.update(`process ${pid} is starting or stopping it; waiting`);
   return withFileLock(layout.lockFile, { signal: o.signal, onWait }, async () => {

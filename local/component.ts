@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { findExecutable, SYSTEM_PATH } from "./command.ts";
+import { MARK } from "./layout.ts";
 import { LocalError } from "./local-error.ts";
 import {
   isRunning,
@@ -10,12 +11,6 @@ import {
   signalProcess,
 } from "./process-identity.ts";
 import { waitFor } from "./wait.ts";
-
-/**
- * Set in the environment of every process of a local cluster; the value is the cluster's id. It is how they are found
- * again, whatever became of the process that started them or of the cluster's directory.
- */
-export const MARK = "ODIN_LOCAL_CLUSTER";
 
 /** A long-running process of the cluster. */
 export interface ComponentOptions {

@@ -44,6 +44,6 @@ function readArguments() {
       },
     });
   } catch (error) {
-    throw new LocalError(`${messageOf(error)}; --help shows the usage`);
+    throw new LocalError(`${messageOf(error).replaceAll("\n", " ")}; --help shows the usage`);
   }
 }

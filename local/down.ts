@@ -62,6 +62,6 @@ function readArguments() {
       },
     }).values;
   } catch (error) {
-    throw new LocalError(`${messageOf(error)}; --help shows the usage`);
+    throw new LocalError(`${messageOf(error).replaceAll("\n", " ")}; --help shows the usage`);
   }
 }

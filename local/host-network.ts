@@ -30,6 +30,9 @@ const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 /** What the setting was before the first cluster: lost at a reboot, as the setting is. */
 const FORWARDING_BEFORE = "/run/odin-local/ip_forward";
 
+/** Held by whoever chooses addresses or changes what the clusters of the machine share. */
+export const NETWORK_LOCK = "/run/odin-local.lock";
+
 /** The name of the machine's end of a cluster's link. */
 export function linkName(clusterId: string): string {
   return `odin${clusterId}`;

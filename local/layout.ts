@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LocalError, systemCode } from "./local-error.ts";
+import { processesMarked } from "./process-identity.ts";
 
 /** Where the files of one cluster lie. */
 export interface Layout {
@@ -49,17 +50,16 @@ export function layoutOf(directory: string): Layout {
 }
 
 /**
- * The ids that processes of this cluster may carry: today's, and the one from before the directory was renamed. Both are
- * needed: a directory that was deleted by hand has no file, a renamed one has another path.
+ * The ids that processes of this cluster may carry: that of its path, and the one from before the directory was renamed.
+ * Both are needed: a directory that was deleted by hand has no file, a renamed one has another path.
  */
 export async function clusterIds(layout: Layout): Promise<Set<string>> {
   const ids = new Set([layout.id]);
-  try {
-    const stored = (await readFile(layout.idFile, "utf8")).trim();
-    if (/^[0-9a-f]{8}$/.test(stored)) ids.add(stored);
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT" && systemCode(error) !== "ENOTDIR") throw error;
-  }
+  const [id = "", ...path] = (await readIfThere(layout.idFile)).trim().split(" ");
+  if (!/^[0-9a-f]{8}$/.test(id) || id === layout.id) return ids;
+  // Renamed; but if a new cluster was made at the old place since, the id is that one's.
+  const successor = await readIfThere(join(path.join(" "), basename(layout.idFile)));
+  if (!successor.startsWith(id)) ids.add(id);
   return ids;
 }
 
@@ -74,15 +74,42 @@ export async function assertOurs(layout: Layout): Promise<void> {
     throw error;
   }
   if (names.length === 0 || names.includes(basename(layout.idFile))) return;
+  // Deleted by hand while the cluster ran: what is there now, its processes wrote.
+  if (processesMarked(MARK, new Set([layout.id])).length > 0) return;
   throw new LocalError(
     `${layout.directory} holds other files (${names.slice(0, 3).join(", ")}) and no cluster; name an empty or new directory`,
   );
 }
 
+/** Removes the directory, the mark of ownership last: a removal that was cut short can be repeated. */
+export async function removeDirectories(layout: Layout): Promise<void> {
+  const options = { recursive: true, force: true, maxRetries: 5, retryDelay: 200 };
+  const names = await readdir(layout.directory).catch(() => []);
+  for (const name of names) {
+    if (name !== basename(layout.idFile)) await rm(join(layout.directory, name), options);
+  }
+  await rm(layout.directory, options);
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return "";
+    throw error;
+  }
+}
+
+/**
+ * Set in the environment of every process of a local cluster; the value is the cluster's id. It is how they are found
+ * again, whatever became of the process that started them or of the cluster's directory.
+ */
+export const MARK = "ODIN_LOCAL_CLUSTER";
+
 /** Makes the directories of a new cluster, readable by their owner only, the mark of ownership first. */
 export async function createDirectories(layout: Layout): Promise<void> {
   await mkdir(layout.directory, { recursive: true, mode: 0o700 });
-  await writeFile(layout.idFile, `${layout.id}\n`);
+  await writeFile(layout.idFile, `${layout.id} ${layout.directory}\n`);
   for (const directory of [layout.logs, layout.etcd, layout.node, layout.volumes]) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   }

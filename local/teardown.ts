@@ -1,8 +1,8 @@
-import { rm } from "node:fs/promises";
 import { removeCgroup } from "./cgroup.ts";
 import { killMarked } from "./component.ts";
-import { closeNetwork } from "./host-network.ts";
-import { assertOurs, clusterIds, type Layout } from "./layout.ts";
+import { withFileLock } from "./file-lock.ts";
+import { closeNetwork, NETWORK_LOCK } from "./host-network.ts";
+import { assertOurs, clusterIds, type Layout, removeDirectories } from "./layout.ts";
 
 /**
  * Leaves nothing of the cluster in that directory: its processes, what they made on the machine, and its files. Works
@@ -16,8 +16,8 @@ export async function removeCluster(layout: Layout): Promise<void> {
   if (process.getuid?.() === 0) {
     for (const id of ids) {
       await removeCgroup(id);
-      await closeNetwork(id);
+      await withFileLock(NETWORK_LOCK, {}, () => closeNetwork(id));
     }
   }
-  await rm(layout.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  await removeDirectories(layout);
 }
