@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import library, { type ResourceEvent, type ResourceMeta } from "@dot-i/k8s-operator";
 import type { KubeConfig, KubernetesObject, V1CustomResourceDefinitionVersion } from "@kubernetes/client-node";
-import { loadYaml } from "@kubernetes/client-node";
+import * as yaml from "js-yaml";
 import type { Registry } from "prom-client";
 import type { KubeClient } from "../kube/client.ts";
 import { applyDefinition } from "../kube/definition.ts";
@@ -82,9 +82,10 @@ export abstract class DurableOperator extends Operator {
   protected override async registerCustomResourceDefinition(
     crdFile: string,
   ): Promise<{ group: string; versions: V1CustomResourceDefinitionVersion[]; plural: string }> {
-    const crd = loadYaml<{
+    // Not the Kubernetes client's own loader: its typed model renames every x-kubernetes-* key, the rules among them.
+    const crd = yaml.load(await readFile(crdFile, "utf8")) as {
       spec: { group: string; versions: V1CustomResourceDefinitionVersion[]; names: { plural: string } };
-    }>(await readFile(crdFile, "utf8"));
+    };
     await applyDefinition(this.#definitionClient, crd, { deadlineMs: ESTABLISHED_MS, logger: this.log });
     return { group: crd.spec.group, versions: crd.spec.versions, plural: crd.spec.names.plural };
   }
