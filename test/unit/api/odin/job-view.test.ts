@@ -1,0 +1,62 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { projectJob } from "../../../../api/cache/job.ts";
+import { jobView } from "../../../../api/odin/job-view.ts";
+import type { JobSpec } from "../../../../crds/generated/types.ts";
+import { SST2_TASKS } from "./sample.ts";
+
+const test = suite("api job view");
+const metadata = { name: "sst2", namespace: "ns", uid: "u", resourceVersion: "1" };
+const view = (spec: JobSpec) => jobView(projectJob({ metadata, spec } as never), "/data/pipelines");
+
+test("O-60 to O-62, O-283: a job with its tasks as written and its files", () => {
+  const files = { "sst2.yml": "batchsz: 50\n", "after.yml": "chores: []\n", "model.bin": "x", "main.yml": "tasks: []" };
+  assert.equal(view({ path: "dpressel/sst2", tasks: SST2_TASKS, files }), {
+    id: "dpressel/sst2",
+    name: "dpressel/sst2",
+    location: "/data/pipelines/dpressel/sst2/main.yml",
+    tasks: [
+      { id: "dpressel/sst2--sst2", ...SST2_TASKS[0] },
+      { id: "dpressel/sst2--after", ...SST2_TASKS[1] },
+    ],
+    configs: [
+      { id: "/data/pipelines/dpressel/sst2/after.yml", name: "after.yml", content: "chores: []\n" },
+      { id: "/data/pipelines/dpressel/sst2/sst2.yml", name: "sst2.yml", content: "batchsz: 50\n" },
+    ],
+  });
+});
+
+test("O-61: the endings that are shown", () => {
+  const names = [
+    "a.py",
+    "a.js",
+    "notes.txt",
+    "readme-txt",
+    "a.yml",
+    "a.sh",
+    "a.yaml",
+    "a.json",
+    "a.config",
+    "a.cfg",
+    "a.jinja2",
+  ];
+  const files = Object.fromEntries([...names, "a.md", "a.ymlx", "Makefile"].map((name) => [name, ""]));
+  assert.equal(
+    view({ files }).configs.map(({ name }) => name),
+    names.sort(),
+  );
+});
+
+test("O-9: lists are there even if empty; the object's name is the id of a job without a path", () => {
+  const job = view({});
+  assert.equal([job.id, job.tasks, job.configs, job.error], ["sst2", [], [], undefined]);
+});
+
+test("O-60: a job that cannot be run is shown with its error and without tasks", () => {
+  const job = view({ tasks: [{ name: "a", image: "i", command: ["c"], args: ["$5"] }] });
+  assert.match(job.error ?? "", /task a.*stray \$/);
+  assert.equal(job.tasks, []);
+  assert.match(view({ path: "a__b" }).error ?? "", /__/);
+});
+
+test.run();
