@@ -5,7 +5,7 @@ import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { auditedRequests } from "../support/audit-log.ts";
 import { until } from "../support/deadline.ts";
 import { kubectl, kubectlApply } from "../support/kubectl.ts";
-import { type OdinProcess, startOperator } from "../support/odin-process.ts";
+import { type OdinProcess, operatorProcess } from "../support/odin-process.ts";
 import { randomSource } from "../support/random.ts";
 import { temporaryNamespace } from "../support/temporary-namespace.ts";
 
@@ -19,7 +19,7 @@ killed.before(async () => {
   namespace = await temporaryNamespace("killed");
 });
 killed.after(async () => {
-  await operator?.stop("SIGKILL");
+  await operator?.end("SIGKILL");
   await namespace?.remove();
 });
 
@@ -70,17 +70,17 @@ killed("F-6, F-7, O-187: kill -9 at random instants loses no task and makes no p
     };
   });
   const manifest = { apiVersion: "odin.io/v1", kind: "Pipeline", metadata: { name: "run" }, spec: { tasks } };
-  operator = startOperator(namespace.name);
+  operator = operatorProcess(namespace.name);
   await kubectlApply(namespace.name, manifest);
   const watcher = new Watcher();
   let kills = 0;
   while (kills < KILLS) {
     // From before it has its caches to well into its work: a start takes about a second.
     await new Promise((done) => setTimeout(done, random.integer(200, 2500)));
-    await operator.stop("SIGKILL");
+    await operator.end("SIGKILL");
     kills += 1;
     watcher.look(await runOf("run"));
-    operator = startOperator(namespace.name);
+    operator = operatorProcess(namespace.name);
   }
   const done = await until(
     async () => {
@@ -105,8 +105,8 @@ killed("F-6, F-7, O-187: kill -9 at random instants loses no task and makes no p
 });
 
 killed("F-41: SIGTERM ends it cleanly, with exit code 0", async () => {
-  const other = startOperator(namespace.name);
-  await other.untilLogged("operator running");
-  assert.is(await other.stop(), 0, other.log().slice(-2000));
+  const other = operatorProcess(namespace.name);
+  await other.untilSaid("operator running");
+  assert.is(await other.end("SIGTERM"), 0, other.output.slice(-2000));
 });
 killed.run();

@@ -1,63 +1,66 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { until } from "./deadline.ts";
 import { ROOT } from "./documents.ts";
 
-/** A part of Odin that runs as a process of its own, as users start it. */
-export interface OdinProcess {
-  pid: number;
-  /** Everything it has logged so far. */
-  log(): string;
-  /** Waits until it has logged `text`; fails at once if it ends before that. */
-  untilLogged(text: string): Promise<void>;
-  /** Ends it with SIGTERM, or as told, waits for its end and returns its exit code, null after a kill. */
-  stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-const MOST_LOG = 1_000_000;
 const READY_MS = 30_000;
+const KEPT_CHARACTERS = 200_000;
 
-/** Starts `odin <args>` against the cluster of the tests; it lives in the group of the test file and dies with it. */
-export function startOdin(args: readonly string[], env: Record<string, string> = {}): OdinProcess {
-  const child: ChildProcess = spawn(process.execPath, [join(ROOT, "dist/cli/odin.js"), ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
-  });
-  if (child.pid === undefined) throw new Error("odin could not be started");
-  let log = "";
-  const collect = (chunk: Buffer): void => {
-    log = (log + chunk.toString()).slice(-MOST_LOG);
-  };
-  child.stdout?.on("data", collect);
-  child.stderr?.on("data", collect);
-  return {
-    pid: child.pid,
-    log: () => log,
-    untilLogged: async (text) => {
-      const look = (): boolean => {
-        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended: ${log.slice(-2_000)}`);
-        return log.includes(text);
-      };
-      await until(look, READY_MS, { describe: `odin logs ${JSON.stringify(text)}` });
-    },
-    stop: async (signal = "SIGTERM") => {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-      const ended = once(child, "exit");
-      child.kill(signal);
-      await ended;
-      return child.exitCode;
-    },
-  };
+/** An `odin` process of a test: the real program, in a process that lives in the group of the test file and can be killed. */
+export class OdinProcess {
+  readonly #child: ChildProcess;
+  #output = "";
+
+  constructor(command: "operator" | "api" | "all", environment: Record<string, string>) {
+    this.#child = spawn(process.execPath, [join(ROOT, "dist/cli/odin.js"), command], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ODIN_METRICS_LISTEN: "127.0.0.1:0", ...environment },
+    });
+    const keep = (chunk: Buffer): void => {
+      this.#output = (this.#output + chunk.toString()).slice(-KEPT_CHARACTERS);
+    };
+    this.#child.stdout?.on("data", keep);
+    this.#child.stderr?.on("data", keep);
+  }
+
+  /** The end of what it wrote. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error("odin could not be started");
+    return this.#child.pid;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Waits until it has written `text`; fails at once if it ends before that. */
+  async untilSaid(text: string): Promise<void> {
+    const look = (): boolean => {
+      if (!this.running) throw new Error(`it ended: ${this.#output.slice(-2_000)}`);
+      return this.#output.includes(text);
+    };
+    await until(look, READY_MS, { describe: `odin says ${JSON.stringify(text)}` });
+  }
+
+  /** Sends a signal and waits for the end; returns the exit code, null after a kill. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (!this.running) return this.#child.exitCode;
+    const ended = new Promise<number | null>((done) => this.#child.once("exit", (code) => done(code)));
+    this.#child.kill(signal);
+    return await ended;
+  }
 }
 
 /** An operator alone in its namespace, without a lease: a restart must not wait for one. */
-export function startOperator(namespace: string): OdinProcess {
-  return startOdin(["operator"], {
+export function operatorProcess(namespace: string): OdinProcess {
+  return new OdinProcess("operator", {
     ODIN_NAMESPACE: namespace,
     ODIN_LEADER_ELECT: "false",
     ODIN_INSTALL_CRDS: "false",
     ODIN_PULL_SECRETS: "",
-    ODIN_METRICS_LISTEN: "127.0.0.1:0",
   });
 }
