@@ -7,7 +7,7 @@ import { createSharedVolume } from "../../local/shared-volume.ts";
 import { until, within } from "../support/deadline.ts";
 import { ROOT } from "../support/documents.ts";
 import { kubectl, testVariable } from "../support/kubectl.ts";
-import { type OdinProcess, startOdin } from "../support/odin-process.ts";
+import { type OdinProcess, operatorProcess } from "../support/odin-process.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
 const examples = suite("the examples run on a real node");
@@ -16,13 +16,10 @@ let operator: OdinProcess;
 
 examples.before(async () => {
   namespace = await temporaryNamespace("examples");
-  operator = startOdin([
-    ...["operator", "--namespace", namespace.name, "--lease-namespace", namespace.name],
-    ...["--install-crds", "false", "--metrics-listen", "127.0.0.1:0"],
-  ]);
+  operator = operatorProcess(namespace.name);
 });
 examples.after(async () => {
-  await operator.stop();
+  await operator.end("SIGTERM");
   await namespace.remove();
 });
 

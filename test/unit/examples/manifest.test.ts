@@ -52,9 +52,11 @@ manifests("with files it is a Job that holds them unchanged", () => {
   assert.equal(job.spec.files, files);
 });
 
-manifests("says which main.yml is wrong", () => {
-  assert.throws(() => manifest({ name: "one", main: "tasks: 3", files: {} }), /one\/main\.yml has no list of tasks/);
-  assert.throws(() => manifest({ name: "one", main: "tasks: [3]", files: {} }), /one\/main\.yml has a task that/);
+manifests("says which main.yml is wrong and why", () => {
+  const made = (main: string) => () => manifest({ name: "one", main, files: {} });
+  assert.throws(made("tasks: 3"), /examples\/one\/main\.yml: .*must be a list/);
+  assert.throws(made("tasks: [{name: a, image: x}]"), /examples\/one\/main\.yml: .*command is needed/);
+  assert.throws(made("tasks: [{name: a, image: x, command: y, depends: b}]"), /examples\/one\/main\.yml: .*b/);
 });
 
 manifests.run();
