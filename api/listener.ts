@@ -26,6 +26,8 @@ const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 65_000;
 /** How long a caller that still sends gets to read our answer before its connection is cut. */
 const UNREAD_BODY_GRACE_MS = 1_000;
+/** What is still read, and dropped, of a body after its answer. */
+const UNREAD_BODY_BYTES = 256 * 1024;
 
 /** Starts to listen; rejects if the address is taken or not ours. */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listener> {
@@ -58,15 +60,22 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
 
 /**
  * An answer can be complete while its request is still coming in (a refused upload). Node would read and drop the rest
- * however large it is; we leave it in the socket and cut the connection once the caller had time to read the answer.
+ * however large it is. We take a little of it, so that a caller who was about to finish can keep its connection, then leave
+ * the rest in the socket and cut the connection once the caller had time to read the answer.
  */
 function cutUnreadBody(response: ServerResponse): void {
   const request = response.req;
   response.once("prefinish", () => {
     if (request.complete) return;
-    // A request that somebody has begun to read is left alone by Node; of this one only a buffer is filled.
-    request.read(0);
+    // A request that somebody has begun to read is left alone by Node; only such a one can be paused.
+    request.read();
+    let budget = UNREAD_BODY_BYTES;
+    request.on("data", (chunk: Buffer) => {
+      budget -= chunk.length;
+      if (budget < 0) request.pause();
+    });
     const timer = setTimeout(() => request.socket.destroy(), UNREAD_BODY_GRACE_MS);
+    request.once("close", () => clearTimeout(timer));
     request.socket.once("close", () => clearTimeout(timer));
   });
 }
