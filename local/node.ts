@@ -55,15 +55,29 @@ export async function startNode(o: NodeOptions): Promise<Component[]> {
   components.push(await start(o, "containerd", "containerd", ["--config", config.containerd], proxyEnvironment()));
   await waitFor(() => containerdCommand(o.namespace, ["version"]), { ...wait, what: "containerd's first answer" });
   o.step.update("loading images");
-  const importing = loadImages(o.namespace, `${INSIDE.cache}${o.images.slice(userCacheDirectory().length)}`, o.signal);
+  const archive = `${INSIDE.cache}${o.images.slice(userCacheDirectory().length)}`;
+  // Both to their end, also if one fails: what is started while the cleaning up runs would be left over.
+  const [loaded, started] = await Promise.allSettled([
+    loadImages(o.namespace, archive, o.signal),
+    startKubelet(o, config.kubelet, components),
+  ]);
+  if (started.status === "rejected") throw started.reason;
+  if (loaded.status === "rejected") throw loaded.reason;
+  o.step.update("waiting for the kubelet");
+  await waitFor(() => nodeIsReady(o.api), { ...wait, what: "the node's readiness" });
+  await advertiseGpus(o.api, o.gpus);
+  return components;
+}
 
+/** Starts the kubelet and kube-proxy and adds them to `components`. */
+async function startKubelet(o: NodeOptions, config: string, components: Component[]): Promise<void> {
   await o.api.ensure("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
     metadata: { name: "odin-local:kubelet-api" },
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:kubelet-api-admin" },
     subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: KUBELET_CLIENT_USER }],
   });
   const kubelet = [
-    `--config=${config.kubelet}`,
+    `--config=${config}`,
     `--kubeconfig=${inside("pki/kubelet.kubeconfig")}`,
     `--root-dir=${inside("node/kubelet")}`,
     `--hostname-override=${NODE_NAME}`,
@@ -83,11 +97,6 @@ export async function startNode(o: NodeOptions): Promise<Component[]> {
     "--metrics-bind-address=127.0.0.1:10249",
   ];
   components.push(await start(o, "kube-proxy", `${INSIDE.binaries}/kube-proxy`, proxy));
-  await importing;
-  o.step.update("waiting for the kubelet");
-  await waitFor(() => nodeIsReady(o.api), { ...wait, what: "the node's readiness" });
-  await advertiseGpus(o.api, o.gpus);
-  return components;
 }
 
 /** Puts the images of an archive (a path as the node sees it) into the node's store. */
