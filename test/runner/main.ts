@@ -10,6 +10,7 @@ const STAGES: readonly Stage[] = [
     args: ["node_modules/@biomejs/biome/bin/biome", "check", "--colors=off", "--error-on-warnings", "."],
   },
   { name: "generated", args: ["dist/crds/generate.js", "--check"] },
+  { name: "reference", args: ["dist/cli/reference.js", "--check"] },
   { name: "examples", args: ["dist/examples/generate.js", "--check"] },
 ];
 const EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
