@@ -11,7 +11,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   "operator/decide": ["crds"],
   operator: ["crds", "kube", "settings", "operator/decide"],
   api: ["crds", "kube", "settings"],
-  cli: ["operator", "api", "settings"],
+  cli: ["crds", "operator", "api", "settings"],
   local: [],
   examples: ["crds"],
 };
