@@ -1,0 +1,193 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import { Registry } from "prom-client";
+import { type Facade, startFacade } from "../../../api/facade.ts";
+import { type ApiSettings, readApiSettings } from "../../../api/settings.ts";
+import type { Job, Pipeline, PipelineStatus } from "../../../crds/generated/types.ts";
+import { ANNOTATIONS, LABELS, MANAGED_BY, podName } from "../../../crds/names.ts";
+import { API_VERSION, JOB, PIPELINE } from "../../../crds/resources.ts";
+import { snapshotOfJob } from "../../../crds/snapshot.ts";
+import { KubeClient } from "../../../kube/client.ts";
+import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
+import { testVariable } from "../../support/kubectl.ts";
+import { temporaryNamespace } from "../../support/temporary-namespace.ts";
+import { type Answer, send, sendJson } from "../../unit/api/served.ts";
+
+const CONFIG_MAP = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true };
+const POD = { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true };
+const EVENT = { group: "", version: "v1", plural: "events", kind: "Event", namespaced: true };
+
+export const ROOT_USER = "dpressel";
+export const ROOT_PASSWORD = "dpressel's password";
+export const SECRET = "the secret of the integration tests, long enough";
+
+/** A namespace with a facade that serves it, and a client that plays the operator and the kubelet. */
+export class FacadeStage {
+  readonly namespace: string;
+  readonly client: KubeClient;
+  readonly logLines: Record<string, unknown>[] = [];
+  #facade: Facade | undefined;
+  #facadeClient: KubeClient | undefined;
+  #token = "";
+  readonly #remove: () => Promise<void>;
+
+  private constructor(namespace: string, remove: () => Promise<void>) {
+    this.namespace = namespace;
+    this.#remove = remove;
+    this.client = new KubeClient({ kubeConfig: kubeConfig(), userAgent: "odin-test" });
+  }
+
+  /** Makes the namespace and starts the facade. */
+  static async open(env: Record<string, string> = {}, config?: KubeConfig): Promise<FacadeStage> {
+    const namespace = await temporaryNamespace("api");
+    const stage = new FacadeStage(namespace.name, namespace.remove);
+    try {
+      await stage.start(env, config);
+      return stage;
+    } catch (error) {
+      // uvu says nothing about a hook that throws.
+      console.error(error);
+      throw error;
+    }
+  }
+
+  /** Starts a facade in this namespace; with `wait` false it may not be ready yet. */
+  async start(env: Record<string, string> = {}, config: KubeConfig = kubeConfig(), wait = true): Promise<Facade> {
+    const settings: ApiSettings = readApiSettings(["--listen", "127.0.0.1:0"], {
+      ODIN_SECRET: SECRET,
+      ODIN_ROOT_USER: ROOT_USER,
+      ODIN_ROOT_PASS: ROOT_PASSWORD,
+      ...env,
+    });
+    const log = (level: string) => (fields: object, msg: string) => {
+      this.logLines.push({ level, ...fields, msg });
+    };
+    const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+    const client = new KubeClient({ kubeConfig: config, userAgent: "odin-api-test", timeoutMs: 5_000 });
+    const facade = await startFacade({ settings, namespace: this.namespace, client, logger, registry: new Registry() });
+    this.#facade = facade;
+    this.#facadeClient = client;
+    if (wait) {
+      await facade.ready;
+      await this.login();
+    }
+    return facade;
+  }
+
+  async stop(): Promise<void> {
+    await this.#facade?.stop();
+    this.#facadeClient?.close();
+    this.#facade = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.client.close();
+    await this.#remove();
+  }
+
+  get port(): number {
+    return Number(new URL(this.#facade?.url ?? "http://nobody:0").port);
+  }
+
+  get token(): string {
+    return this.#token;
+  }
+
+  /** Logs the root user in; later calls carry the token. */
+  async login(): Promise<void> {
+    const answer = await sendJson(this.port, "POST", "/v1/auth", { username: ROOT_USER, password: ROOT_PASSWORD });
+    this.#token = String(answer.json.message);
+  }
+
+  /** A GET as anybody. */
+  get(path: string): Promise<Answer> {
+    return send(this.port, "GET", path);
+  }
+
+  /** A call as the root user. */
+  call(method: string, path: string, body?: unknown): Promise<Answer> {
+    const headers = { authorization: `Bearer ${this.#token}` };
+    return body === undefined
+      ? send(this.port, method, path, { headers })
+      : sendJson(this.port, method, path, body, headers);
+  }
+
+  /** Starts a run over REST and returns its id. */
+  async launch(job: string): Promise<string> {
+    const answer = await this.call("POST", "/v1/pipelines", { pipeline: { job } });
+    return (answer.json.pipeline as { id: string }).id;
+  }
+
+  async applyJob(name: string, spec: Job["spec"]): Promise<Job> {
+    const body = { apiVersion: API_VERSION, kind: "Job", metadata: { name }, spec };
+    return await this.client.create<Job>(collectionPath(JOB, this.namespace), body);
+  }
+
+  async createRun(name: string, spec: Pipeline["spec"]): Promise<Pipeline> {
+    const body = { apiVersion: API_VERSION, kind: "Pipeline", metadata: { name }, spec };
+    return await this.client.create<Pipeline>(collectionPath(PIPELINE, this.namespace), body);
+  }
+
+  async run(name: string): Promise<Pipeline> {
+    return await this.client.get<Pipeline>(objectPath(PIPELINE, this.namespace, name));
+  }
+
+  /** Writes a run's status, as the operator does. */
+  async setStatus(name: string, status: PipelineStatus): Promise<void> {
+    await this.client.patch(objectPath(PIPELINE, this.namespace, name, "status"), "merge", { status });
+  }
+
+  /** Freezes a job, as the operator does, and returns the name of the snapshot. */
+  async freeze(job: Job): Promise<string> {
+    const snapshot = snapshotOfJob(job);
+    await this.client.create(collectionPath(CONFIG_MAP, this.namespace), snapshot);
+    return snapshot.metadata.name;
+  }
+
+  /** Creates the pod of an attempt, as the operator does. */
+  async createPod(run: string, task: string, attempt = 1): Promise<string> {
+    const { uid } = (await this.run(run)).metadata;
+    const name = podName(run, task, attempt);
+    await this.client.create(collectionPath(POD, this.namespace), {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: {
+        name,
+        labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.run]: run, [LABELS.task]: task },
+        annotations: { [ANNOTATIONS.task]: task, [ANNOTATIONS.attempt]: String(attempt) },
+        ownerReferences: [{ apiVersion: API_VERSION, kind: "Pipeline", name: run, uid, controller: true }],
+      },
+      spec: { restartPolicy: "Never", containers: [{ name: "main", image: "image:1" }] },
+    });
+    return name;
+  }
+
+  async pod(name: string): Promise<KubeObject> {
+    return await this.client.get<KubeObject>(objectPath(POD, this.namespace, name));
+  }
+
+  /** Records an event about a pod, as the kubelet does. */
+  async kubeletEvent(
+    pod: string,
+    fields: { type: string; reason: string; message: string; time: string },
+  ): Promise<void> {
+    const { time, ...rest } = fields;
+    await this.client.create(collectionPath(EVENT, this.namespace), {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { generateName: `${pod}.` },
+      involvedObject: { apiVersion: "v1", kind: "Pod", name: pod, namespace: this.namespace },
+      source: { component: "kubelet", host: "dpressel" },
+      firstTimestamp: time,
+      lastTimestamp: time,
+      ...rest,
+    });
+  }
+}
+
+/** The configuration of the API server of the tests. */
+export function kubeConfig(): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromFile(testVariable("KUBECONFIG"));
+  return config;
+}
