@@ -9,7 +9,7 @@ export interface RunOptions {
   cwd?: string;
   /** Text for its standard input; without it, the input is empty. */
   input?: string;
-  /** Kills the command, and whatever it started, when it fires. */
+  /** Interrupts the command, and whatever it started, when it fires; kills them if they do not end. */
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
   /** Called with each whole line of its standard error. */
@@ -18,26 +18,32 @@ export interface RunOptions {
 
 const KEEP_BYTES = 4 * 1024 * 1024;
 const QUOTE_LINES = 12;
+const INTERRUPT_GRACE_MS = 3000;
 
 /** Runs a command to its end and returns its standard output. A failure is a `LocalError` that quotes what it wrote last. */
 export async function run(command: string, args: readonly string[], o: RunOptions = {}): Promise<string> {
   if (o.signal?.aborted) throw new Interrupted();
   // A group of its own, so that Ctrl-C in the terminal reaches only us and a kill reaches its children too.
   const child = spawn(command, args, { env: o.env, cwd: o.cwd, stdio: ["pipe", "pipe", "pipe"], detached: true });
-  const kill = () => {
-    if (child.pid === undefined || child.exitCode !== null) return;
+  const kill = (how: NodeJS.Signals) => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     try {
-      process.kill(-child.pid, "SIGKILL");
+      process.kill(-child.pid, how);
     } catch {
       // It ended by itself at this moment.
     }
   };
+  let killTimer: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    kill("SIGINT"); // Lets it remove its temporary files.
+    killTimer = setTimeout(kill, INTERRUPT_GRACE_MS, "SIGKILL");
+  };
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    kill();
+    kill("SIGKILL");
   }, o.timeoutMs ?? 60_000);
-  o.signal?.addEventListener("abort", kill);
+  o.signal?.addEventListener("abort", interrupt);
   const output: string[] = [];
   const errors: string[] = [];
   let kept = 0;
@@ -72,7 +78,8 @@ export async function run(command: string, args: readonly string[], o: RunOption
     throw new LocalError(`cannot run ${command}: ${messageOf(error)}`);
   } finally {
     clearTimeout(timer);
-    o.signal?.removeEventListener("abort", kill);
+    clearTimeout(killTimer);
+    o.signal?.removeEventListener("abort", interrupt);
   }
 }
 

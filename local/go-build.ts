@@ -1,4 +1,4 @@
-import { readdir, rename } from "node:fs/promises";
+import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { BinarySet } from "./binary-set.ts";
 import { withTemporary } from "./cache-temporary.ts";
@@ -42,9 +42,12 @@ export async function goBuild(set: BinarySet, step: Step, signal?: AbortSignal):
   };
   await withTemporary(`${set.cacheDirectory}.build-`, async (temporary) => {
     step.update(`compiling ${total} packages (several minutes the first time; later starts use the result)`);
-    await run(go, ["build", "-v", ...set.flags, "-o", `${temporary}/`, "tool"], { ...options, onErrorLine });
-    for (const name of await readdir(temporary)) {
-      await rename(join(temporary, name), join(set.cacheDirectory, PUBLISHED_NAMES[name] ?? name));
+    const [work, output] = [join(temporary, "work"), join(temporary, "output")];
+    await mkdir(work);
+    const env = { ...options.env, GOTMPDIR: work };
+    await run(go, ["build", "-v", ...set.flags, "-o", `${output}/`, "tool"], { ...options, env, onErrorLine });
+    for (const name of await readdir(output)) {
+      await rename(join(output, name), join(set.cacheDirectory, PUBLISHED_NAMES[name] ?? name));
     }
   });
 }

@@ -7,7 +7,7 @@ import { userCacheDirectory } from "./binary-set.ts";
 import { withTemporary } from "./cache-temporary.ts";
 import { run, SYSTEM_PATH } from "./command.ts";
 import { withFileLock } from "./file-lock.ts";
-import { Interrupted } from "./local-error.ts";
+import { Interrupted, LocalError, messageOf } from "./local-error.ts";
 import type { Progress } from "./progress.ts";
 
 /**
@@ -66,7 +66,13 @@ async function buildArchive(
     const root = join(work, "root");
     tell("fetching the distribution's packages");
     const include = `--include=${PACKAGES.replaceAll(" ", ",")}`;
-    await run("mmdebstrap", ["--format=directory", "--variant=extract", include, suite, root], options);
+    try {
+      await run("mmdebstrap", ["--format=directory", "--variant=extract", include, suite, root], options);
+    } catch (error) {
+      if (error instanceof Interrupted) throw error;
+      const needs = "cannot make the Python image, which needs the distribution's package sources";
+      throw new LocalError(`${needs}: ${messageOf(error)}`);
+    }
     tell("packing");
     await finishRoot(root);
     const layer = join(work, "layer.tar");
