@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { backoffDelayMs } from "../../../kube/backoff.ts";
+import { DeadlineHeap, type Timed } from "../../../kube/deadline-heap.ts";
 import { KubeError } from "../../../kube/errors.ts";
 import { silentLogger } from "../../../kube/logger.ts";
 import { type KeyHandler, WorkQueue, type WorkQueueOptions } from "../../../kube/queue.ts";
@@ -151,19 +152,25 @@ timing("a handler asks for a later run, and an event does not lose it", async ()
   await queue.drain(1_000);
 });
 
-timing("many delayed keys come in the order of their times", async () => {
-  const runs: number[] = [];
-  const queue = queueWith(async (key) => {
-    runs.push(Number(key));
+timing("many delayed keys come in the order of their times, moved and removed ones too", () => {
+  const heap = new DeadlineHeap<Timed>();
+  const elements = Array.from({ length: 200 }, (): Timed => ({ dueAt: 0, heapIndex: -1 }));
+  elements.forEach((element, i) => {
+    heap.schedule(element, 1_000 + ((i * 7919) % 200));
   });
-  queue.start();
-  const times = Array.from({ length: 200 }, (_, i) => (i * 7919) % 200);
-  for (const time of times) queue.add(String(time), { afterMs: 20 + time });
-  await until(() => runs.length === 200, 5_000, { describe: "all ran" });
-  await queue.drain(1_000);
+  for (const [i, element] of elements.entries()) {
+    if (i % 5 === 0) heap.remove(element);
+    if (i % 7 === 0) heap.schedule(element, 500 + i);
+  }
+  const times: number[] = [];
+  for (let first = heap.peek(); first !== undefined; first = heap.peek()) {
+    times.push(first.dueAt);
+    heap.remove(first);
+  }
+  assert.is(times.length, elements.filter((_, i) => i % 5 !== 0 || i % 7 === 0).length);
   assert.equal(
-    runs,
-    [...runs].sort((a, b) => a - b),
+    times,
+    [...times].sort((x, y) => x - y),
   );
 });
 
