@@ -1,6 +1,7 @@
 import { access, constants, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type BinarySet, binarySet } from "./binary-set.ts";
+import { explained } from "./disk-space.ts";
 import { downloadReleases } from "./download.ts";
 import { withFileLock } from "./file-lock.ts";
 import { goBuild } from "./go-build.ts";
@@ -75,7 +76,7 @@ async function provide(
     step.done(set.cacheDirectory);
   } catch (error) {
     step.fail(error instanceof Interrupted ? "interrupted" : "failed");
-    throw error;
+    throw explained(error, set.cacheDirectory);
   }
 }
 

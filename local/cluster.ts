@@ -3,12 +3,13 @@ import { binarySet, userCacheDirectory } from "./binary-set.ts";
 import { type ClusterState, reusableCluster, writeState } from "./cluster-state.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { launchControlPlane } from "./control-plane-launch.ts";
+import { assertFreeSpace, explained } from "./disk-space.ts";
 import { withFileLock } from "./file-lock.ts";
 import { chooseAddresses, createLink, NETWORK_LOCK, openOutbound } from "./host-network.ts";
 import { assertNodePossible, ensureHostPackages } from "./host-packages.ts";
 import { baseImages } from "./images.ts";
 import { assertOurs, createDirectories, type Layout, layoutOf } from "./layout.ts";
-import { Interrupted, LocalError, messageOf, systemCode } from "./local-error.ts";
+import { Interrupted } from "./local-error.ts";
 import { startNode } from "./node.ts";
 import { createNamespace } from "./node-namespace.ts";
 import { Pki } from "./pki.ts";
@@ -38,6 +39,8 @@ export interface Cluster extends ControlPlane {
 }
 
 const DEFAULT_GPUS = 4;
+/** etcd reserves 64 MB of log at a time; images are unpacked; pods want some, too. */
+const CLUSTER_MEGABYTES = 600;
 /** The cluster has its network to itself, so its ports need not be chosen. */
 const PORTS = { api: 6443, etcd: 2379, etcdPeer: 2380 };
 
@@ -106,6 +109,7 @@ async function createCluster(o: ClusterOptions, layout: Layout, wanted: Wanted):
   const step = o.progress.step("Starting the cluster");
   try {
     await removeCluster(layout);
+    await assertFreeSpace(layout.directory, CLUSTER_MEGABYTES, "a local cluster");
     const state = await launch({ ...o, layout, wanted, binaries, images, step });
     if (o.signal?.aborted) throw new Interrupted();
     step.done(state.server);
@@ -113,8 +117,7 @@ async function createCluster(o: ClusterOptions, layout: Layout, wanted: Wanted):
   } catch (error) {
     step.fail(error instanceof Interrupted ? "interrupted; cleaning up" : "failed; cleaning up");
     await removeCluster(layout);
-    if (systemCode(error) !== "ENOSPC") throw error;
-    throw new LocalError(`the disk is full (${messageOf(error)}); free some space and start again`);
+    throw explained(error, layout.directory);
   }
 }
 

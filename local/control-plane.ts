@@ -1,5 +1,6 @@
 import { kubernetesBinaries } from "./binaries.ts";
 import { type LaunchedControlPlane, launchControlPlane } from "./control-plane-launch.ts";
+import { assertFreeSpace, explained } from "./disk-space.ts";
 import { withFileLock } from "./file-lock.ts";
 import { createDirectories, type Layout, layoutOf } from "./layout.ts";
 import { Interrupted, LocalError, messageOf } from "./local-error.ts";
@@ -35,6 +36,8 @@ export interface ControlPlane {
 }
 
 const ATTEMPTS = 3;
+/** etcd reserves 64 MB of log at a time. */
+const NEEDED_MEGABYTES = 250;
 
 /**
  * Starts etcd and an API server on free ports of 127.0.0.1, without root and without nodes; several can run at once. It
@@ -51,11 +54,12 @@ export async function startControlPlane(o: ControlPlaneOptions): Promise<Control
   const step = o.progress.step("Starting an API server");
   try {
     const started = await withFileLock(layout.lockFile, { signal: o.signal }, async () => {
+      await assertFreeSpace(layout.directory, NEEDED_MEGABYTES, "a local API server");
       try {
         return await launchWithRetry(o, layout, binaries);
       } catch (error) {
         await stop();
-        throw error;
+        throw explained(error, layout.directory);
       }
     });
     started.api.close();

@@ -3,9 +3,12 @@ import { join } from "node:path";
 import type { BinarySet } from "./binary-set.ts";
 import { withTemporary } from "./cache-temporary.ts";
 import { findExecutable, run, SYSTEM_PATH } from "./command.ts";
+import { assertFreeSpace } from "./disk-space.ts";
 import { LocalError } from "./local-error.ts";
 import type { Step } from "./progress.ts";
 
+/** The programs and the linker's temporary files. Go's own caches take 4 GB more, maybe elsewhere and maybe filled. */
+const BUILD_MEGABYTES = 1000;
 const BUILD_TIMEOUT_MS = 60 * 60_000;
 /** The name that Go gives a program is the last element of its import path; etcd's is `server/v3`. */
 const PUBLISHED_NAMES: Record<string, string> = { server: "etcd" };
@@ -27,6 +30,7 @@ export async function goBuild(set: BinarySet, step: Step, signal?: AbortSignal):
     signal,
     timeoutMs: BUILD_TIMEOUT_MS,
   };
+  await assertFreeSpace(set.cacheDirectory, BUILD_MEGABYTES, "building the cluster's binaries");
   let downloads = 0;
   const onDownload = (line: string) => {
     if (line.startsWith("go: downloading ")) step.update(`module ${++downloads}: ${line.slice(16)}`);

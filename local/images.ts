@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { userCacheDirectory } from "./binary-set.ts";
 import { withTemporary } from "./cache-temporary.ts";
 import { run, SYSTEM_PATH } from "./command.ts";
+import { explained } from "./disk-space.ts";
 import { withFileLock } from "./file-lock.ts";
 import { Interrupted, LocalError, messageOf } from "./local-error.ts";
 import type { Progress } from "./progress.ts";
@@ -50,7 +51,7 @@ export async function baseImages(progress: Progress, signal?: AbortSignal): Prom
     return archive;
   } catch (error) {
     step.fail(error instanceof Interrupted ? "interrupted" : "failed");
-    throw error;
+    throw explained(error, archive);
   }
 }
 
