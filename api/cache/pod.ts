@@ -13,6 +13,8 @@ export interface CachedPod {
   attempt: number;
   /** Container whose log is the task's: `main`, or the first where none has that name. */
   container: string;
+  /** Whether a node has been chosen: before that there is nobody to ask for a log. */
+  scheduled: boolean;
   /** Whether a container of it has run or runs. */
   started: boolean;
   /** Whether all of it has ended. */
@@ -20,7 +22,7 @@ export interface CachedPod {
 }
 
 interface RawPod extends KubeObject {
-  spec?: { containers?: { name: string }[] };
+  spec?: { nodeName?: string; containers?: { name: string }[] };
   status?: {
     phase?: string;
     containerStatuses?: { state?: { running?: unknown; terminated?: unknown }; lastState?: { terminated?: unknown } }[];
@@ -41,6 +43,7 @@ export function projectPod(raw: KubeObject): CachedPod {
     task: metadata.annotations?.[ANNOTATIONS.task] ?? metadata.labels?.[LABELS.task] ?? "",
     attempt: Number(metadata.annotations?.[ANNOTATIONS.attempt]) || 1,
     container: names.includes(MAIN_CONTAINER) ? MAIN_CONTAINER : (names[0] ?? MAIN_CONTAINER),
+    scheduled: spec?.nodeName !== undefined,
     started: containers.some(({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated),
     ended: status?.phase === "Succeeded" || status?.phase === "Failed",
   };

@@ -1,5 +1,13 @@
 import type { ClusterView } from "../cache/cluster-view.ts";
-import { type LogOptions, type LogTarget, logTargets, missingLog, type OpenLog } from "./log-source.ts";
+import {
+  hasLog,
+  type LogOptions,
+  type LogTarget,
+  logTargets,
+  missingLog,
+  noLogYet,
+  type OpenLog,
+} from "./log-source.ts";
 import { logHeader } from "./logs.ts";
 import type { FoundResource } from "./resource.ts";
 
@@ -22,7 +30,7 @@ export async function* followLogs(
       const found = find();
       if (found === undefined) return;
       const pending = logTargets(view, found).filter(({ name }) => !shown.has(name));
-      const target = pending.find(isReadable);
+      const target = pending.find((candidate) => isReadable(candidate, options.container));
       if (target !== undefined) {
         shown.add(target.name);
         yield* section(target, open, options, signal, shown.size > 1);
@@ -34,9 +42,10 @@ export async function* followLogs(
   }
 }
 
-/** A pod whose container has not been started yet has no log to follow; one that is gone only has a note. */
-function isReadable({ pod, isExpected }: LogTarget): boolean {
-  return pod === undefined ? !isExpected : pod.started || pod.ended;
+/** A pod whose container has not been started yet is waited for; of one that ended before that, or is gone, there is a note. */
+function isReadable(target: LogTarget, container: string | undefined): boolean {
+  if (target.pod === undefined) return !target.isExpected;
+  return hasLog(target, container) || target.pod.ended;
 }
 
 function isOver({ run: { pipeline }, task, pod }: FoundResource): boolean {
@@ -56,6 +65,10 @@ async function* section(
   isLater: boolean,
 ): AsyncGenerator<string> {
   yield (isLater ? "\n" : "") + logHeader(target.name);
+  if (!hasLog(target, options.container)) {
+    yield `${noLogYet(target)}\n`;
+    return;
+  }
   const decoder = new TextDecoder();
   try {
     const stream = await open(target, { ...options, follow: true, signal });

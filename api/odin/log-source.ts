@@ -23,6 +23,8 @@ export interface LogTarget {
   pod?: CachedPod;
   /** Whether the run counts on the pod, so that one that is absent can only be late. */
   isExpected?: boolean;
+  /** What the run says the pod is waiting for. */
+  message?: string;
 }
 
 /** Opens the log of a pod; with `follow` the stream goes on until the container ends. */
@@ -46,18 +48,29 @@ export function logTargets(view: ClusterView, { run, task, pod: only }: FoundRes
   const targets = new Map<string, LogTarget & { time: string }>();
   for (const [name, record] of Object.entries(pipeline.status?.tasks ?? {})) {
     if (record.pod === undefined || !hasStarted(record) || (task !== undefined && task.name !== name)) continue;
+    const { message, startTime: time = "" } = record;
     const isExpected = record.state === "executing";
-    targets.set(record.pod, { name: record.pod, isExpected, time: record.startTime ?? "" });
+    targets.set(record.pod, { name: record.pod, isExpected, time, ...(message === undefined ? {} : { message }) });
   }
   for (const pod of view.podsOf(pipeline.metadata.uid)) {
     if (task !== undefined && task.name !== pod.task) continue;
     const { name, creationTimestamp = "" } = pod.metadata;
-    targets.set(name, { name, pod, time: creationTimestamp });
+    targets.set(name, { ...targets.get(name), name, pod, time: creationTimestamp });
   }
   return [...targets.values()]
     .filter(({ name }) => only === undefined || name === only)
     .sort((a, b) => a.time.localeCompare(b.time) || a.name.localeCompare(b.name))
     .map(({ time: _, ...target }) => target);
+}
+
+/** Whether there is somebody to ask for the log: a node that has started the container, or works on a pod of which one is named. */
+export function hasLog({ pod }: LogTarget, container: string | undefined): boolean {
+  return pod === undefined || (pod.scheduled && (pod.started || pod.ended || container !== undefined));
+}
+
+/** The line in the place of a log that there is none of yet. */
+export function noLogYet({ message }: LogTarget): string {
+  return `(no log yet: ${message ?? "the container has not started"})`;
 }
 
 function hasStarted(record: TaskStatus): boolean {

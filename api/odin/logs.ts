@@ -1,7 +1,7 @@
 import { isKubeError } from "../../kube/errors.ts";
 import { ApiError, retryAfter } from "../errors.ts";
 import { Gate } from "../gate.ts";
-import { type LogOptions, type LogTarget, missingLog, type OpenLog } from "./log-source.ts";
+import { hasLog, type LogOptions, type LogTarget, missingLog, noLogYet, type OpenLog } from "./log-source.ts";
 import { newestBytes } from "./newest-bytes.ts";
 
 /** Most bytes of one pod's log in a reply; the newest stay (O-223). */
@@ -64,6 +64,7 @@ async function readSection(
   signal: AbortSignal,
 ): Promise<Section> {
   const header = logHeader(target.name);
+  if (!hasLog(target, options.container)) return { text: header + noLogYet(target) };
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
   try {
     const { text, error } = await reads.run(

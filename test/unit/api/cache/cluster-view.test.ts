@@ -130,6 +130,7 @@ test("a pod has started when a container has; its log is that of main, else of t
   assert.is(pod({ phase: "Pending", containerStatuses: [{ state: { waiting: {} } }] }).started, false);
   assert.is(pod({ phase: "Running", containerStatuses: [{ state: { running: {} } }] }).started, true);
   assert.is(pod({ phase: "Failed", containerStatuses: [{ state: { terminated: {} } }] }).ended, true);
+  assert.equal([pod({}).scheduled, pod({}, { nodeName: "n" }).scheduled], [false, true]);
   assert.is(pod({}, { containers: [{ name: "istio" }, { name: "main" }] }).container, "main");
   assert.is(pod({}, { containers: [{ name: "pytorch" }] }).container, "pytorch");
 });

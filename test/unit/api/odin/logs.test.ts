@@ -58,6 +58,26 @@ test("a log that cannot be read says why, the others are shown", async () => {
   assert.match(log, /c\n-+\nfine$/);
 });
 
+test("of a pod that has not started there is no log to ask for, but the reason", async () => {
+  const notAsked: OpenLog = () => Promise.reject(new Error("not asked"));
+  const pod = samplePod("sst2", { scheduled: false, started: false });
+  assert.match(
+    await reply([{ name: "a", pod, message: "Unschedulable: no GPU" }], notAsked),
+    "(no log yet: Unschedulable: no GPU)",
+  );
+  assert.match(
+    await reply([{ name: "a", pod: { ...pod, scheduled: true } }], notAsked),
+    "(no log yet: the container has not started)",
+  );
+  assert.match(await reply([{ name: "a", pod }], notAsked, { container: "init" }), "(no log yet");
+  const init = await reply(
+    [{ name: "a", pod: { ...pod, scheduled: true } }],
+    async () => Readable.from([Buffer.from("init\n")]),
+    { container: "init" },
+  );
+  assert.match(init, /init$/);
+});
+
 test("an API server that does not answer at all is an error, not a log", async () => {
   const down = new KubeError({ code: 0, reason: "ECONNREFUSED", category: "transient", message: "x" });
   let caught: unknown;

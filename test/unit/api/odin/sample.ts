@@ -73,6 +73,7 @@ export function samplePod(
     task,
     attempt: 1,
     container: "main",
+    scheduled: true,
     started: true,
     ended: false,
     ...rest,
