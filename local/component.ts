@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { findExecutable, SYSTEM_PATH } from "./command.ts";
 import { MARK } from "./layout.ts";
 import { LocalError } from "./local-error.ts";
@@ -53,7 +54,7 @@ export class Component {
         detached: true,
         stdio: ["ignore", log, log],
         cwd: "/",
-        env: { PATH: SYSTEM_PATH, HOME: "/root", LANG: "C.UTF-8", ...o.env, [MARK]: o.clusterId },
+        env: { PATH: SYSTEM_PATH, HOME: homedir(), LANG: "C.UTF-8", ...o.env, [MARK]: o.clusterId },
       });
       const pid = await new Promise<number>((resolve, reject) => {
         child.once("error", (error) => reject(new LocalError(`cannot start ${o.name}: ${error.message}`)));

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findExecutable, run, SYSTEM_PATH } from "./command.ts";
@@ -25,13 +26,27 @@ const REQUIREMENTS: Requirement[] = [
 const CNI_DIRECTORIES = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
 const INSTALL_TIMEOUT_MS = 10 * 60_000;
 
+/** The capabilities (their bits in /proc/self/status) without which no namespace, mount or interface can be made. */
+const CAPABILITIES: [string, bigint][] = [
+  ["CAP_NET_ADMIN", 12n],
+  ["CAP_SYS_ADMIN", 21n],
+];
+
 /** Throws, saying what to do instead, where this machine cannot have a real node at all. */
 export function assertNodePossible(): void {
   const instead = "or name a cluster of yours with --context NAME";
-  if (process.platform !== "linux")
+  if (process.platform !== "linux") {
     throw new LocalError(`a local cluster with a node needs Linux; use a Linux machine ${instead}`);
-  if (process.getuid?.() !== 0)
+  }
+  if (process.getuid?.() !== 0) {
     throw new LocalError(`a local cluster with a node needs root; run it with sudo ${instead}`);
+  }
+  const held = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0"}`);
+  const withheld = CAPABILITIES.filter(([, bit]) => ((held >> bit) & 1n) === 0n).map(([name]) => name);
+  if (withheld.length === 0) return;
+  throw new LocalError(
+    `a local cluster with a node needs ${withheld.join(" and ")}, which this container withholds; run it outside, in a privileged container, ${instead}`,
+  );
 }
 
 /**
