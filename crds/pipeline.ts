@@ -97,7 +97,7 @@ export const PIPELINE_KIND: Kind = {
     {
       phase: { type: "string", description: "BUILDING (not yet taken up), RUNNING, DONE or TERMINATED.", enum: PHASES },
       progress: text("Tasks executed and tasks in all, for example `3/5`.", 16),
-      reason: text("Why it waits or how it ended, in short.", 128),
+      reason: text("Why it waits or how it ended, in short.", 160),
       message: text("The first failure, or what is being waited for.", 1024),
       conditions: CONDITIONS,
       version: text("Version of the job that is run (O-106).", 64),

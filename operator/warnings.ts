@@ -48,9 +48,9 @@ export function projectWarning(raw: KubeObject): CachedWarning {
     warning: {
       id: uid,
       pod,
-      reason: event.reason ?? "Warning",
+      reason: (event.reason ?? "Warning").slice(0, 64),
       message: bounded(event.message ?? "", MAX_MESSAGE),
-      source: source.filter(Boolean).join(","),
+      source: source.filter(Boolean).join(",").slice(0, 250),
       time:
         event.series?.lastObservedTime ??
         event.lastTimestamp ??

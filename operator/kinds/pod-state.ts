@@ -31,6 +31,8 @@ interface RawPod extends KubeObject {
   };
 }
 
+/** What the schema of a record allows; a longer word would make the status unwritable. */
+const MAX_REASON = 64;
 /** States that every pod passes through; telling them would cost a write for each pod. */
 const NORMAL_WAITING = new Set(["ContainerCreating", "PodInitializing"]);
 
@@ -71,13 +73,16 @@ function waitingReason(pod: RawPod): ObservedPod["waiting"] {
   if (pod.status?.phase !== undefined && pod.status.phase !== "Pending") return undefined;
   const scheduled = pod.status?.conditions?.find((condition) => condition.type === "PodScheduled");
   if (scheduled?.status === "False") {
-    return { reason: scheduled.reason ?? "Unschedulable", message: scheduled.message ?? "no node can take the pod" };
+    return {
+      reason: (scheduled.reason ?? "Unschedulable").slice(0, MAX_REASON),
+      message: scheduled.message ?? "no node can take the pod",
+    };
   }
   const waiting = mainContainer(pod)?.state?.waiting;
   if (waiting?.reason === undefined || NORMAL_WAITING.has(waiting.reason)) return undefined;
   // The kubelet goes back and forth between the two while it tries again; one name keeps the record still.
   const reason = waiting.reason === "ErrImagePull" ? "ImagePullBackOff" : waiting.reason;
-  return { reason, message: waiting.message ?? "the container cannot start" };
+  return { reason: reason.slice(0, MAX_REASON), message: waiting.message ?? "the container cannot start" };
 }
 
 function endingOf(pod: RawPod): ObservedPod["ended"] {
@@ -90,7 +95,7 @@ function endingOf(pod: RawPod): ObservedPod["ended"] {
   const reason = pod.status?.reason ?? disrupted?.reason ?? terminated?.reason;
   const message = pod.status?.message ?? disrupted?.message;
   return {
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
     ...(message === undefined ? {} : { message }),
     ...(terminated?.exitCode === undefined ? {} : { exitCode: terminated.exitCode }),
     ...(terminated?.message === undefined ? {} : { terminationMessage: terminated.message }),
