@@ -31,6 +31,6 @@ for (const name of examples) {
   else writeFileSync(path, text);
 }
 if (stale.length > 0) {
-  process.stderr.write(`${stale.join(", ")}: not what main.yml says; run node dist/examples/generate.js and commit\n`);
+  process.stderr.write(`${stale.join(", ")}: not what main.yml says; run npm run generate and commit\n`);
   process.exitCode = 1;
 }

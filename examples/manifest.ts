@@ -3,7 +3,7 @@ import { readMainFile } from "../crds/main-yml.ts";
 import { summary } from "../crds/problem.ts";
 import { validateDefinition } from "../crds/validate.ts";
 
-const HEADER = "# Made from main.yml and the files beside it by dist/examples/generate.js; do not edit.\n";
+const HEADER = "# Made from main.yml and the files beside it by `npm run generate`; do not edit.\n";
 
 /** An example directory: the text of its main.yml and of the files that its tasks read. */
 export interface Example {

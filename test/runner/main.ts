@@ -25,6 +25,14 @@ export async function main(build: Build): Promise<never> {
       abort.abort(signal);
     });
   }
+  // A fault of the runner itself: told, counted, and what was started is stopped like after a signal.
+  const onFault = (error: unknown): void => {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    exitCode ??= 1;
+    abort.abort("SIGTERM");
+  };
+  process.on("uncaughtException", onFault);
+  process.on("unhandledRejection", onFault);
   // The reader went away (`npm test | head`): nobody is left to tell, but what was started must still be stopped.
   process.stdout.on("error", () => abort.abort("SIGTERM"));
 

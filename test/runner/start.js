@@ -17,17 +17,22 @@ function giveUp(reason, exitCode = 1) {
 
 if (!existsSync(compiler)) giveUp("node_modules is missing or incomplete: run `npm ci`, then `npm test` again.");
 
-const onInterrupt = () => giveUp("Interrupted while compiling.", 130);
-const onTerminate = () => giveUp("Terminated while compiling.", 143);
-process.once("SIGINT", onInterrupt);
-process.once("SIGTERM", onTerminate);
-
 const started = performance.now();
 let output = "";
 const child = spawn(process.execPath, [compiler, "--pretty", "false"], {
   cwd: root,
   stdio: ["ignore", "pipe", "pipe"],
 });
+const onInterrupt = () => {
+  child.kill();
+  giveUp("Interrupted while compiling.", 130);
+};
+const onTerminate = () => {
+  child.kill();
+  giveUp("Terminated while compiling.", 143);
+};
+process.once("SIGINT", onInterrupt);
+process.once("SIGTERM", onTerminate);
 child.stdout.on("data", (chunk) => {
   output += chunk;
 });
