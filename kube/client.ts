@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { KubeConfig } from "@kubernetes/client-node";
@@ -126,6 +127,7 @@ export class KubeClient {
       sockets: () => this.#transport.sockets(),
     };
     this.#metrics.clients.add(this.#source);
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /**
@@ -255,6 +257,8 @@ export class KubeClient {
   async #call(labels: RequestLabels, options: RequestOptions & Outgoing): Promise<Answer> {
     const lane = options.lane ?? laneOf(options.method, labels.resource);
     const askedAt = performance.now();
+    // One signal may well end a hundred requests: that is no leak.
+    if (options.signal) setMaxListeners(0, options.signal);
     const slot = this.#limiter.acquire(lane, options.signal ?? this.#closing.signal);
     if (slot) await slot;
     const sentAt = performance.now();

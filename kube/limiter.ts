@@ -195,15 +195,19 @@ export class Limiter {
     this.#armPauseTimer();
   }
 
-  /** A timer exists only while somebody waits for the end of the pause, so an idle process can end. */
+  /** A timer exists exactly while somebody waits for the end of a pause: none waits for ever, and an idle process can end. */
   #armPauseTimer(): void {
     clearTimeout(this.#pauseTimer);
     this.#pauseTimer = undefined;
-    const leftMs = this.#pausedUntil - this.#now();
-    if (this.#waiting === 0 || leftMs <= 0) return;
+    if (this.#waiting === 0 || this.#pausedUntil === Number.NEGATIVE_INFINITY) return;
+    const leftMs = Math.max(0, Math.ceil(this.#pausedUntil - this.#now()));
     this.#pauseTimer = setTimeout(() => {
-      if (this.#paused()) this.#armPauseTimer();
-      else this.#serve();
+      if (this.#paused()) {
+        this.#armPauseTimer();
+      } else {
+        this.#pausedUntil = Number.NEGATIVE_INFINITY;
+        this.#serve();
+      }
     }, leftMs);
   }
 

@@ -163,6 +163,22 @@ limits("Retry-After holds back every request to that server until it is over", a
   assert.ok(performance.now() - startedAt >= 79);
 });
 
+limits("a pause that ends just as a request begins to wait for it does not hold that request for ever", async () => {
+  let now = 0;
+  const limiter = new Limiter({
+    max: 64,
+    now: () => {
+      now += 60;
+      return now;
+    },
+  });
+  limiter.acquire("create");
+  limiter.release("create", { ...TOO_MANY, retryAfterMs: 150 });
+  const granted: Lane[] = [];
+  ask(limiter, "create", granted);
+  await until(() => granted.length === 1, 2_000, { describe: "the request goes on" });
+});
+
 limits("a pause without anybody waiting keeps no timer", () => {
   const limiter = new Limiter({ max: 64 });
   limiter.acquire("create");
