@@ -2,11 +2,13 @@ import type { Condition, Job } from "../crds/generated/types.ts";
 import { summary } from "../crds/problem.ts";
 import { jobId, snapshotOfJob, snapshotProblems } from "../crds/snapshot.ts";
 import { validateDefinition } from "../crds/validate.ts";
-import type { KubeObject, ObjectMeta } from "../kube/resource.ts";
+import { type KeptMetadata, keptMetadata } from "../kube/kept-metadata.ts";
+import type { KubeObject } from "../kube/resource.ts";
 
 /** What the cache keeps of a Job: whether it can be run and which snapshot it has; tasks and files are read when a run starts. */
 export interface CachedJob {
-  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion" | "generation">;
+  metadata: KeptMetadata;
+  generation: number;
   id: string;
   taskCount: number;
   /** Name of the snapshot of the Job as it is now. */
@@ -20,17 +22,11 @@ export interface CachedJob {
 /** Reduces a Job to what the cache keeps; validates it on the way. */
 export function projectJob(raw: KubeObject): CachedJob {
   const job = raw as unknown as Job;
-  const { name, namespace, uid, resourceVersion, generation } = raw.metadata;
   const snapshot = snapshotOfJob(job);
   const valid = job.status?.conditions?.find((condition) => condition.type === "Valid");
   return {
-    metadata: {
-      name,
-      uid,
-      resourceVersion,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(generation === undefined ? {} : { generation }),
-    },
+    metadata: keptMetadata(raw.metadata),
+    generation: raw.metadata.generation ?? 0,
     id: jobId(job),
     taskCount: job.spec.tasks?.length ?? 0,
     snapshot: snapshot.metadata.name,

@@ -1,9 +1,10 @@
 import type { Pipeline } from "../crds/generated/types.ts";
-import type { KubeObject, ObjectMeta } from "../kube/resource.ts";
+import { type KeptMetadata, keptMetadata } from "../kube/kept-metadata.ts";
+import type { KubeObject } from "../kube/resource.ts";
 
 /** What the cache keeps of a run: all of it while it goes on, a few hundred bytes once it has ended. */
 export interface CachedRun {
-  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
+  metadata: KeptMetadata;
   /** The whole object; absent once the run has ended or is being deleted. */
   active?: Pipeline;
   /** The snapshot that the run was started from. */
@@ -13,11 +14,10 @@ export interface CachedRun {
 /** Reduces a Pipeline to what the cache keeps. */
 export function projectRun(raw: KubeObject): CachedRun {
   const run = raw as unknown as Pipeline;
-  const { name, namespace, uid, resourceVersion } = raw.metadata;
   const phase = run.status?.phase;
   const active = phase !== "DONE" && phase !== "TERMINATED" && raw.metadata.deletionTimestamp === undefined;
   return {
-    metadata: { name, uid, resourceVersion, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: keptMetadata(raw.metadata),
     ...(active ? { active: run } : {}),
     ...(run.status?.snapshot === undefined ? {} : { snapshot: run.status.snapshot }),
   };

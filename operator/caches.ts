@@ -2,16 +2,17 @@ import type { Registry } from "prom-client";
 import { LABELS, MANAGED_BY } from "../crds/names.ts";
 import { JOB, PIPELINE } from "../crds/resources.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { CONFIG_MAP, EVENT, POD } from "../kube/core-resources.ts";
 import { Informer } from "../kube/informer.ts";
+import type { KeptMetadata } from "../kube/kept-metadata.ts";
 import type { Logger } from "../kube/logger.ts";
-import type { KubeObject, ObjectMeta, Resource } from "../kube/resource.ts";
+import type { KubeObject, Resource } from "../kube/resource.ts";
 import { type CachedJob, projectJob } from "./cached-job.ts";
 import { type CachedRun, projectRun } from "./cached-run.ts";
-import { type CachedSnapshot, CONFIG_MAP, projectSnapshot } from "./cached-snapshot.ts";
-import { POD } from "./kinds/pod.ts";
+import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
 import { type CachedPod, projectPod } from "./kinds/pod-state.ts";
 import { PodIndex } from "./pod-index.ts";
-import { type CachedWarning, EVENT, projectWarning, WARNING_SELECTOR, WarningIndex } from "./warnings.ts";
+import { type CachedWarning, projectWarning, WARNING_SELECTOR, WarningIndex } from "./warnings.ts";
 
 /** What the operator reads from: a projection of every object that matters, kept current by watches. */
 export interface Caches {
@@ -34,7 +35,7 @@ export interface CacheOptions {
 
 /** Makes the caches; nothing is read before they are started. */
 export function makeCaches({ client, namespace, logger, registry }: CacheOptions): Caches {
-  const informer = <P extends { metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion"> }>(
+  const informer = <P extends { metadata: KeptMetadata }>(
     resource: Resource,
     project: (raw: KubeObject) => P,
     selector: { labelSelector?: string; fieldSelector?: string } = {},

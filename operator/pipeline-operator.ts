@@ -110,7 +110,8 @@ export class PipelineOperator extends DurableOperator {
 
   /** Says on the Job whether it can be run; once for each generation. */
   async #judge(job: CachedJob): Promise<void> {
-    const { name, namespace, generation } = job.metadata;
+    const { generation } = job;
+    const { name, namespace } = job.metadata;
     const valid = job.problem === "";
     if (job.observedGeneration === generation && job.valid?.status === (valid ? "True" : "False")) return;
     const condition: Condition = {
@@ -119,9 +120,9 @@ export class PipelineOperator extends DurableOperator {
       reason: valid ? "Valid" : "Invalid",
       message: valid ? `${job.taskCount} tasks` : job.problem,
       lastTransitionTime: new Date().toISOString(),
-      observedGeneration: generation ?? 0,
+      observedGeneration: generation,
     };
-    const body = { status: { conditions: [condition], observedGeneration: generation ?? 0, tasks: job.taskCount } };
+    const body = { status: { conditions: [condition], observedGeneration: generation, tasks: job.taskCount } };
     try {
       await this.client.patch(objectPath(JOB, namespace, name, "status"), "merge", body, { lane: "status" });
     } catch (error) {

@@ -11,9 +11,10 @@ import {
 } from "../crds/snapshot.ts";
 import { validateDefinition } from "../crds/validate.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { CONFIG_MAP, SECRET } from "../kube/core-resources.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { collectionPath, type KubeObject, objectPath } from "../kube/resource.ts";
-import { CONFIG_MAP, projectSnapshot } from "./cached-snapshot.ts";
+import { projectSnapshot } from "./cached-snapshot.ts";
 import { type Caches, findJob } from "./caches.ts";
 import { planOf } from "./decide/plan.ts";
 import type { Plan } from "./decide/run.ts";
@@ -171,9 +172,8 @@ export class PlanSource {
   }
 
   async #isMountable(namespace: string | undefined, name: string): Promise<boolean> {
-    const resource = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true };
     try {
-      const secret = await this.#client.get<KubeObject & { type?: string }>(objectPath(resource, namespace, name));
+      const secret = await this.#client.get<KubeObject & { type?: string }>(objectPath(SECRET, namespace, name));
       // Our own stores stay closed whatever their labels say.
       return secret.metadata.labels?.[LABELS.mountable] === "true" && !secret.type?.startsWith("odin.io/");
     } catch (error) {

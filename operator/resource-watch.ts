@@ -1,12 +1,13 @@
 import type { Registry } from "prom-client";
 import type { Informer } from "../kube/informer.ts";
+import type { KeptMetadata } from "../kube/kept-metadata.ts";
 import type { Logger } from "../kube/logger.ts";
 import { WorkQueue } from "../kube/queue.ts";
-import type { ObjectMeta, Resource } from "../kube/resource.ts";
+import type { Resource } from "../kube/resource.ts";
 
 /** The least that a watched object has. */
 export interface Watched {
-  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
+  metadata: KeptMetadata;
 }
 
 /** What a handler is told: the object as it is in the cache, or the last that was seen of one that is gone. */

@@ -1,30 +1,10 @@
 import { hostname } from "node:os";
-import { DEFAULT_PATHS } from "../crds/run-paths.ts";
-import {
-  addressValue,
-  booleanValue,
-  choiceValue,
-  integerValue,
-  listValue,
-  pathValue,
-  textValue,
-  type Values,
-} from "../settings/settings.ts";
+import { addressValue, booleanValue, integerValue, listValue, textValue, type Values } from "../settings/settings.ts";
+import { CLUSTER_SETTINGS, LOG_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
 
 /** Settings of the operator (O-270). */
 export const OPERATOR_SETTINGS = {
-  kubeconfig: {
-    flag: "kubeconfig",
-    env: "KUBECONFIG",
-    help: "Kubeconfig file; without one, the service account of the pod.",
-    parse: textValue,
-  },
-  context: {
-    flag: "context",
-    env: "ODIN_CONTEXT",
-    help: "Context of the kubeconfig; without it, the current one.",
-    parse: textValue,
-  },
+  ...CLUSTER_SETTINGS,
   namespace: {
     flag: "namespace",
     env: "ODIN_NAMESPACE",
@@ -65,27 +45,7 @@ export const OPERATOR_SETTINGS = {
     fallback: "16",
     parse: integerValue(1, 256),
   },
-  root: {
-    flag: "fs-root",
-    env: "ODIN_FS_ROOT",
-    help: "Where tasks see the jobs.",
-    fallback: DEFAULT_PATHS.root,
-    parse: pathValue,
-  },
-  data: {
-    flag: "data-path",
-    env: "ODIN_DATA_PATH",
-    help: "Where runs write.",
-    fallback: DEFAULT_PATHS.data,
-    parse: pathValue,
-  },
-  taskSecrets: {
-    flag: "task-secrets",
-    env: "ODIN_TASK_SECRETS",
-    help: "Secrets that tasks may mount without a label.",
-    fallback: "odin-cred,ssh-key",
-    parse: listValue,
-  },
+  ...TASK_SETTINGS,
   pullSecrets: {
     flag: "pull-secrets",
     env: "ODIN_PULL_SECRETS",
@@ -106,13 +66,7 @@ export const OPERATOR_SETTINGS = {
     fallback: "0.0.0.0:9004",
     parse: addressValue,
   },
-  logLevel: {
-    flag: "log-level",
-    env: "ODIN_LOG_LEVEL",
-    help: "What is logged.",
-    fallback: "info",
-    parse: choiceValue(["debug", "info", "warn", "error", "silent"]),
-  },
+  ...LOG_SETTINGS,
 } as const;
 
 export type OperatorSettings = Values<typeof OPERATOR_SETTINGS>;

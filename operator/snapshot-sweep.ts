@@ -1,8 +1,8 @@
 import type { KubeClient } from "../kube/client.ts";
+import { CONFIG_MAP } from "../kube/core-resources.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { Logger } from "../kube/logger.ts";
 import { objectPath } from "../kube/resource.ts";
-import { CONFIG_MAP } from "./cached-snapshot.ts";
 import type { Caches } from "./caches.ts";
 import type { PlanSource } from "./plan-source.ts";
 

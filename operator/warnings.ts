@@ -1,10 +1,9 @@
 import { MAX_MESSAGE } from "../crds/limits.ts";
-import type { KubeObject, ObjectMeta } from "../kube/resource.ts";
+import { type KeptMetadata, keptMetadata } from "../kube/kept-metadata.ts";
+import type { KubeObject } from "../kube/resource.ts";
 import { bounded } from "./decide/message.ts";
 import type { ObservedWarning } from "./decide/run.ts";
 
-/** Where core events live on the API server. */
-export const EVENT = { group: "", version: "v1", plural: "events", kind: "Event", namespaced: true } as const;
 /** Only warnings about pods are watched: the normal ones come several per pod and say nothing that a run's record does not. */
 export const WARNING_SELECTOR = "involvedObject.kind=Pod,type=Warning";
 
@@ -16,7 +15,7 @@ const MAX_PODS = 5000;
 
 /** What the cache keeps of a warning. */
 export interface CachedWarning {
-  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
+  metadata: KeptMetadata;
   pod: string;
   podUid: string;
   warning: Omit<ObservedWarning, "task">;
@@ -38,15 +37,14 @@ interface RawEvent extends KubeObject {
 /** Reduces a core event to what the cache keeps. */
 export function projectWarning(raw: KubeObject): CachedWarning {
   const event = raw as RawEvent;
-  const { name, namespace, uid, resourceVersion } = event.metadata;
   const source = [event.source?.component || event.reportingComponent, event.source?.host || event.reportingInstance];
   const pod = event.involvedObject?.name ?? "";
   return {
-    metadata: { name, uid, resourceVersion, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: keptMetadata(event.metadata),
     pod,
     podUid: event.involvedObject?.uid ?? "",
     warning: {
-      id: uid,
+      id: event.metadata.uid,
       pod,
       reason: (event.reason ?? "Warning").slice(0, 64),
       message: bounded(event.message ?? "", MAX_MESSAGE),

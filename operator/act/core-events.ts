@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { Pipeline, RunEvent } from "../../crds/generated/types.ts";
 import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { EVENT } from "../../kube/core-resources.ts";
 import type { Logger } from "../../kube/logger.ts";
 import { collectionPath } from "../../kube/resource.ts";
-import { EVENT } from "../warnings.ts";
 
 /** Events that may be sent at once, and how many more per second; above that they are dropped, for the run's own record has them all. */
 const BURST = 25;

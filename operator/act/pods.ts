@@ -1,10 +1,11 @@
 import type { TaskStatus } from "../../crds/generated/types.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { POD } from "../../kube/core-resources.ts";
 import { isKubeError, type KubeError } from "../../kube/errors.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
 import { bounded } from "../decide/message.ts";
 import type { ObservedPod } from "../decide/run.ts";
-import { type Attempt, buildPod, POD, type PodSettings } from "../kinds/pod.ts";
+import { type Attempt, buildPod, type PodSettings } from "../kinds/pod.ts";
 
 /** What became of the creation of a pod. */
 export type CreateResult =

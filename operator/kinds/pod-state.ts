@@ -1,11 +1,12 @@
 import { ANNOTATIONS } from "../../crds/names.ts";
 import { PIPELINE } from "../../crds/resources.ts";
-import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
+import { type KeptMetadata, keptMetadata } from "../../kube/kept-metadata.ts";
+import type { KubeObject } from "../../kube/resource.ts";
 import type { ObservedPod } from "../decide/run.ts";
 
 /** What the cache keeps of a pod: its identity, its run, and its state. */
 export interface CachedPod {
-  metadata: Pick<ObjectMeta, "name" | "namespace" | "uid" | "resourceVersion">;
+  metadata: KeptMetadata;
   /** UID and name of the run that owns it; absent for a pod that is not ours. */
   run?: { uid: string; name: string };
   /** The snapshot whose definition the pod was made from. */
@@ -39,7 +40,6 @@ const NORMAL_WAITING = new Set(["ContainerCreating", "PodInitializing"]);
 /** Reduces a pod to what decisions need. */
 export function projectPod(raw: KubeObject): CachedPod {
   const pod = raw as RawPod;
-  const { name, namespace, uid, resourceVersion } = pod.metadata;
   const owner = pod.metadata.ownerReferences?.find(
     (reference) => reference.controller && reference.kind === PIPELINE.kind,
   );
@@ -47,12 +47,12 @@ export function projectPod(raw: KubeObject): CachedPod {
   const waiting = waitingReason(pod);
   const ended = endingOf(pod);
   return {
-    metadata: { name, uid, resourceVersion, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: keptMetadata(pod.metadata),
     ...(owner === undefined ? {} : { run: { uid: owner.uid, name: owner.name } }),
     ...(annotations[ANNOTATIONS.snapshot] === undefined ? {} : { snapshot: annotations[ANNOTATIONS.snapshot] }),
     state: {
-      name,
-      uid,
+      name: pod.metadata.name,
+      uid: pod.metadata.uid,
       task: annotations[ANNOTATIONS.task] ?? "",
       attempt: Number(annotations[ANNOTATIONS.attempt] ?? 1),
       createdAt: pod.metadata.creationTimestamp ?? "",

@@ -5,9 +5,6 @@ import type { Paths } from "../../crds/run-paths.ts";
 import type { Plan } from "../decide/run.ts";
 import { volumesOf } from "./pod-volumes.ts";
 
-/** Where pods live on the API server. */
-export const POD = { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true } as const;
-
 /** Settings that every pod of ours is made with (O-166, O-270). */
 export interface PodSettings {
   paths: Paths;

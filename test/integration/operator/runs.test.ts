@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { POD } from "../../../kube/core-resources.ts";
 import { objectPath } from "../../../kube/resource.ts";
-import { POD } from "../../../operator/kinds/pod.ts";
 import { kubectl } from "../../support/kubectl.ts";
 import { Stage, task } from "./stage.ts";
 
