@@ -4,13 +4,13 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
 import { findExecutable, run } from "./command.ts";
 import { LocalError, messageOf } from "./local-error.ts";
-import { CLUSTER_DIRECTORY, RUN_DIRECTORY } from "./processes.ts";
 import type { Progress } from "./progress.ts";
+import type { RunDirectory } from "./run-directory.ts";
 import { createSharedVolume } from "./shared-volume.ts";
 
 /** The cluster that the demonstration works on. */
 export interface DemoCluster {
-  /** Path of the kubeconfig for us and the user: `.odin/kubeconfig`. */
+  /** Path of the kubeconfig for us and the user, in the run directory. */
   kubeconfig: string;
   kubectl: string;
   namespace: string;
@@ -18,17 +18,19 @@ export interface DemoCluster {
   ensureVolume(): Promise<void>;
 }
 
-/** The kubeconfig that the demonstration leaves for the user. */
-export const DEMO_KUBECONFIG: string = join(RUN_DIRECTORY, "kubeconfig");
 const CLAIM = "data-rw-many";
 const CLAIM_FILE = join(import.meta.dirname, "../../examples/sst2/claim.yaml");
 
 /** Boots the local cluster, or takes the running one. */
-export async function localCluster(progress: Progress, signal: AbortSignal): Promise<DemoCluster> {
-  const cluster = await startCluster({ dir: CLUSTER_DIRECTORY, progress, signal, auditLog: true });
-  await writeFile(DEMO_KUBECONFIG, await readFile(cluster.kubeconfig), { mode: 0o600 });
+export async function localCluster(
+  directory: RunDirectory,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<DemoCluster> {
+  const cluster = await startCluster({ dir: directory.cluster, progress, signal, auditLog: true });
+  await writeFile(directory.kubeconfig, await readFile(cluster.kubeconfig), { mode: 0o600 });
   return {
-    kubeconfig: DEMO_KUBECONFIG,
+    kubeconfig: directory.kubeconfig,
     kubectl: cluster.kubectl,
     namespace: "default",
     ensureVolume: async () => {
@@ -38,7 +40,11 @@ export async function localCluster(progress: Progress, signal: AbortSignal): Pro
 }
 
 /** A cluster that the user has: a context of their kubeconfig, copied alone so that everything else stays out of reach. */
-export async function existingCluster(context: string, progress: Progress): Promise<DemoCluster> {
+export async function existingCluster(
+  directory: RunDirectory,
+  context: string,
+  progress: Progress,
+): Promise<DemoCluster> {
   const all = new KubeConfig();
   try {
     all.loadFromDefault();
@@ -56,12 +62,12 @@ export async function existingCluster(context: string, progress: Progress): Prom
   }
   const own = new KubeConfig();
   own.loadFromOptions({ clusters: [cluster], users: user ? [user] : [], contexts: [found], currentContext: context });
-  await mkdir(RUN_DIRECTORY, { recursive: true });
-  await writeFile(DEMO_KUBECONFIG, own.exportConfig(), { mode: 0o600 });
+  await mkdir(directory.path, { recursive: true });
+  await writeFile(directory.kubeconfig, own.exportConfig(), { mode: 0o600 });
   const kubectl = await findExecutable("kubectl");
   if (kubectl === undefined) throw new LocalError("kubectl is not on the PATH; install it to use a cluster of yours");
   const namespace = found.namespace ?? "default";
-  const environment = { ...process.env, KUBECONFIG: DEMO_KUBECONFIG };
+  const environment = { ...process.env, KUBECONFIG: directory.kubeconfig };
   const step = progress.step(`Looking for the cluster of context ${context}`);
   try {
     await run(kubectl, ["get", "--raw", "/readyz", "--request-timeout=10s"], { env: environment });
@@ -71,7 +77,7 @@ export async function existingCluster(context: string, progress: Progress): Prom
     throw new LocalError(`context ${context} does not answer: ${messageOf(error)}`);
   }
   return {
-    kubeconfig: DEMO_KUBECONFIG,
+    kubeconfig: directory.kubeconfig,
     kubectl,
     namespace,
     ensureVolume: async () => {

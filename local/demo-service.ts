@@ -8,8 +8,9 @@ import type { DemoCluster } from "./demo-cluster.ts";
 import { LocalError, systemCode } from "./local-error.ts";
 import { freePorts } from "./ports.ts";
 import { isRunning, processIdentity } from "./process-identity.ts";
-import { PROCESS_FILE, RUN_DIRECTORY, recordProcess, stopProcesses } from "./processes.ts";
+import { recordProcess, stopProcesses } from "./processes.ts";
 import type { Progress } from "./progress.ts";
+import type { RunDirectory } from "./run-directory.ts";
 import { waitFor } from "./wait.ts";
 
 /** The running operator and API, and how to reach them. */
@@ -20,31 +21,26 @@ export interface DemoService {
   metricsUrl: string;
 }
 
-const ENV_FILE = join(RUN_DIRECTORY, "env");
-const SECRET_FILE = join(RUN_DIRECTORY, "secret");
-const LOG_FILE = join(RUN_DIRECTORY, "odin.log");
-/** What the demonstration writes beside the cluster; `npm run down` removes it. */
-export const DEMO_FILES: readonly string[] = [ENV_FILE, SECRET_FILE, LOG_FILE, join(RUN_DIRECTORY, "kubeconfig")];
-
 const ODIN = join(import.meta.dirname, "../cli/odin.js");
 const USUAL_PORT = 9003;
 const USER = "odin";
 const READY_WITHIN_MS = 60_000;
 
 /**
- * Starts the operator and the API as one process of this machine that stays when this one ends; one that an earlier start left is replaced. The password and
- * the key that signs tokens stay the same from start to start.
+ * Starts the operator and the API as one process of this machine that stays when this one ends; one that an earlier
+ * start left is replaced. The password and the key that signs tokens stay the same from start to start.
  */
 export async function startService(
+  directory: RunDirectory,
   cluster: DemoCluster,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<DemoService> {
   const step = progress.step("Starting the operator and the API");
-  await stopProcesses(PROCESS_FILE);
-  const password = (await savedPassword()) ?? randomBytes(12).toString("base64url");
-  const secret = (await textOf(SECRET_FILE))?.trim() || randomBytes(48).toString("base64");
-  await writeFile(SECRET_FILE, `${secret}\n`, { mode: 0o600 });
+  await stopProcesses(directory.processes);
+  const password = (await savedPassword(directory)) ?? randomBytes(12).toString("base64url");
+  const secret = (await textOf(directory.secret))?.trim() || randomBytes(48).toString("base64");
+  await writeFile(directory.secret, `${secret}\n`, { mode: 0o600 });
   const [spare = 0, metricsPort = 0] = await freePorts(2);
   const port = (await isFree(USUAL_PORT)) ? USUAL_PORT : spare;
   const service = {
@@ -53,9 +49,9 @@ export async function startService(
     password,
     metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
   };
-  const log = await open(LOG_FILE, "w", 0o600);
+  const log = await open(directory.log, "w", 0o600);
   const child = spawn(process.execPath, [ODIN, "all"], {
-    cwd: RUN_DIRECTORY,
+    cwd: directory.path,
     detached: true,
     stdio: ["ignore", log.fd, log.fd],
     env: {
@@ -74,8 +70,8 @@ export async function startService(
   await log.close();
   if (child.pid === undefined) throw new LocalError(`${ODIN} cannot be started; run npm ci and npm run build`);
   child.unref();
-  await recordProcess(PROCESS_FILE, "odin all", child.pid);
-  await writeEnvironment(cluster, service);
+  await recordProcess(directory.processes, "odin all", child.pid);
+  await writeEnvironment(directory, cluster, service);
   const identity = processIdentity(child.pid);
   try {
     await waitFor(async () => (await fetch(`${service.url}/readyz`, { signal: AbortSignal.timeout(2000) })).ok, {
@@ -86,13 +82,13 @@ export async function startService(
       check: () => {
         if (identity === undefined || !isRunning(identity)) {
           throw new LocalError(
-            `the operator and the API ended at once; the end of ${LOG_FILE}:\n${lastLines(LOG_FILE)}`,
+            `the operator and the API ended at once; the end of ${directory.log}:\n${lastLines(directory.log)}`,
           );
         }
       },
     });
   } catch (error) {
-    step.fail(`see ${LOG_FILE}`);
+    step.fail(`see ${directory.log}`);
     throw error;
   }
   step.done(service.url);
@@ -108,12 +104,16 @@ async function textOf(path: string): Promise<string | undefined> {
   }
 }
 
-async function savedPassword(): Promise<string | undefined> {
-  return /^ODIN_PASSWORD=(.{8,})$/m.exec((await textOf(ENV_FILE)) ?? "")?.[1];
+async function savedPassword({ environment }: RunDirectory): Promise<string | undefined> {
+  return /^ODIN_PASSWORD=(.{8,})$/m.exec((await textOf(environment)) ?? "")?.[1];
 }
 
 /** Leaves what a shell needs to go on, one `KEY=value` per line. */
-async function writeEnvironment(cluster: DemoCluster, service: DemoService): Promise<void> {
+async function writeEnvironment(
+  { environment }: RunDirectory,
+  cluster: DemoCluster,
+  service: DemoService,
+): Promise<void> {
   const lines = {
     KUBECONFIG: cluster.kubeconfig,
     ODIN_URL: service.url,
@@ -121,7 +121,7 @@ async function writeEnvironment(cluster: DemoCluster, service: DemoService): Pro
     ODIN_PASSWORD: service.password,
   };
   await writeFile(
-    ENV_FILE,
+    environment,
     `${Object.entries(lines)
       .map(([key, value]) => `${key}=${value}`)
       .join("\n")}\n`,

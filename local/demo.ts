@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -10,16 +9,17 @@ import { type DemoService, startService } from "./demo-service.ts";
 import { LiveTable, type Row } from "./demo-table.ts";
 import { runInterruptibly } from "./interrupt.ts";
 import { Interrupted, LocalError, messageOf } from "./local-error.ts";
-import { RUN_DIRECTORY } from "./processes.ts";
 import { streamProgress } from "./progress.ts";
+import { DEFAULT_RUN_DIRECTORY, type RunDirectory, runDirectory } from "./run-directory.ts";
 import { waitFor } from "./wait.ts";
 
-const HELP = `Usage: npm run demo -- [--context NAME]
+const HELP = `Usage: npm run demo -- [--context NAME] [--dir DIR]
 
 Boots a Kubernetes cluster on this machine, starts the operator and the API, and runs examples/sst2 twice: once submitted
 with kubectl, once through the REST API. Leaves all of it running; \`npm run down\` removes it. Running it again is quick.
 
   --context NAME  use that context of your kubeconfig instead of a cluster of its own
+  --dir DIR       keep everything in DIR instead of ${DEFAULT_RUN_DIRECTORY}
   --help          this text
 
 The first start on a machine fetches or builds the cluster's programs, which takes up to some minutes.
@@ -31,22 +31,24 @@ const DONE_WITHIN_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 400;
 
 await runInterruptibly(async (signal) => {
-  const { context, help } = readArguments();
+  const { context, dir, help } = readArguments();
   if (help) {
     process.stdout.write(HELP);
     return;
   }
   const progress = streamProgress();
-  await mkdir(RUN_DIRECTORY, { recursive: true });
+  const directory = runDirectory(dir);
   const cluster =
-    context === undefined ? await localCluster(progress, signal) : await existingCluster(context, progress);
-  const service = await startService(cluster, progress, signal);
+    context === undefined
+      ? await localCluster(directory, progress, signal)
+      : await existingCluster(directory, context, progress);
+  const service = await startService(directory, cluster, progress, signal);
   const step = progress.step("Submitting examples/sst2 with kubectl and through REST");
   await cluster.ensureVolume();
   const { rest, runs } = await submit(cluster, service, signal);
   step.done(runs.map(({ id }) => id).join(", "));
   const ended = await follow(rest, runs, signal);
-  process.stdout.write(await report(cluster, service, rest, ended));
+  process.stdout.write(await report(directory, cluster, service, rest, ended));
   const failed = ended.filter(({ run }) => run.status !== "DONE");
   if (failed.length > 0) {
     throw new LocalError(
@@ -117,6 +119,7 @@ function hasEnded(run: Run): boolean {
 
 /** What came out, where everything is, what to try next, and how to stop. */
 async function report(
+  directory: RunDirectory,
   cluster: DemoCluster,
   service: DemoService,
   rest: DemoRest,
@@ -128,7 +131,7 @@ async function report(
       return `  ${run.id} (${from}): ${run.status}, ${accuracy ?? "no accuracy in its logs"}`;
     }),
   );
-  const here = relative(process.cwd(), RUN_DIRECTORY) || RUN_DIRECTORY;
+  const here = relative(process.cwd(), directory.path) || directory.path;
   return `
 ${lines.join("\n")}
 
@@ -141,14 +144,18 @@ Next:
   ${cluster.kubectl} describe pipeline ${rows[0]?.run.id}
   curl -s $ODIN_URL/v1/pipelines/${rows[1]?.run.id}
 
-Stop everything: npm run down
+Stop everything: npm run down${directory.path === DEFAULT_RUN_DIRECTORY ? "" : ` -- --dir ${here}`}
 `;
 }
 
-function readArguments(): { context?: string | undefined; help: boolean } {
+function readArguments(): { context?: string | undefined; dir?: string | undefined; help: boolean } {
   try {
     return parseArgs({
-      options: { context: { type: "string" }, help: { type: "boolean", short: "h", default: false } },
+      options: {
+        context: { type: "string" },
+        dir: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
+      },
     }).values;
   } catch (error) {
     throw new LocalError(`${messageOf(error)}; --help shows the usage`);

@@ -1,20 +1,20 @@
 import { existsSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { userCacheDirectory } from "./binary-set.ts";
 import { stopCluster } from "./cluster.ts";
 import { runInterruptibly } from "./interrupt.ts";
 import { LocalError, messageOf, systemCode } from "./local-error.ts";
-import { CLUSTER_DIRECTORY, PROCESS_FILE, RUN_DIRECTORY, stopProcesses } from "./processes.ts";
+import { stopProcesses } from "./processes.ts";
 import { type Progress, streamProgress } from "./progress.ts";
+import { DEFAULT_RUN_DIRECTORY, demoFiles, runDirectory } from "./run-directory.ts";
 
 const HELP = `Usage: npm run down -- [--dir DIR] [--purge-cache]
 
 Stops what \`npm run demo\` started in this checkout, however it was interrupted: the operator and the API, the local
 cluster with its node and pods, and removes its directory, mounts, network and cgroups. Run twice, it does nothing more.
 
-  --dir DIR      the cluster in DIR instead of ${CLUSTER_DIRECTORY}
+  --dir DIR      what \`npm run demo -- --dir DIR\` started, instead of ${DEFAULT_RUN_DIRECTORY}
   --purge-cache  also remove ${userCacheDirectory()}
                  (binaries and images; without them the next start takes minutes)
 `;
@@ -34,15 +34,16 @@ await runInterruptibly(async () => {
 });
 
 async function down(values: { dir?: string | undefined; "purge-cache": boolean }, progress: Progress): Promise<void> {
-  if (values.dir === undefined && existsSync(PROCESS_FILE)) {
+  const directory = runDirectory(values.dir);
+  if (existsSync(directory.processes)) {
     const step = progress.step("Stopping the operator and the API");
-    const names = await stopProcesses(PROCESS_FILE);
+    const names = await stopProcesses(directory.processes);
     step.done(names.length > 0 ? names.join(", ") : "they had ended already");
   }
-  const directory = resolve(values.dir ?? CLUSTER_DIRECTORY);
-  await stopCluster(directory, progress);
+  await stopCluster(directory.cluster, progress);
+  for (const file of demoFiles(directory)) await rm(file, { force: true });
   // Only if it is empty: other things in it are not ours to judge.
-  if (values.dir === undefined) await rmdir(RUN_DIRECTORY).catch(() => {});
+  await rmdir(directory.path).catch(() => {});
   const cache = userCacheDirectory();
   if (values["purge-cache"]) {
     await rm(cache, { recursive: true, force: true });

@@ -1,5 +1,4 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { withFileLock } from "./file-lock.ts";
 import { LocalError, systemCode } from "./local-error.ts";
 import { isRunning, type ProcessIdentity, processIdentity, signalProcess } from "./process-identity.ts";
@@ -11,13 +10,6 @@ export interface RecordedProcess extends ProcessIdentity {
 }
 
 const GRACE_MS = 10_000;
-
-/** The checkout's directory of everything that runs: the cluster and the record of processes. */
-export const RUN_DIRECTORY: string = join(import.meta.dirname, "../../.odin");
-/** Where the demonstration's cluster lies. */
-export const CLUSTER_DIRECTORY: string = join(RUN_DIRECTORY, "cluster");
-/** Where its processes are recorded. */
-export const PROCESS_FILE: string = join(RUN_DIRECTORY, "processes.json");
 
 /** Adds a process that was just started to the record; call it before anything that can fail. */
 export async function recordProcess(file: string, name: string, pid: number): Promise<void> {

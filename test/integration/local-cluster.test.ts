@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Cluster, startCluster, stopCluster } from "../../local/cluster.ts";
@@ -86,15 +86,16 @@ test("a starter that is killed at any moment leaves nothing that the next start 
   temporary,
   dirs,
 }) => {
-  const dir = join(temporary.path, "killed");
+  const dir = join(temporary.path, "killed", "cluster");
   dirs.push(dir);
   for (const moment of ["node/namespace-ready", "logs/kube-apiserver.log", "logs/kubelet.log"]) {
+    await mkdir(dirname(dir), { recursive: true });
     const child = spawn(process.execPath, [MAIN, "--dir", dir], { stdio: "ignore" });
     await until(() => readFileSync(join(dir, moment)) !== undefined, START_MS, { describe: moment, everyMs: 5 });
     child.kill("SIGKILL");
     await once(child, "exit");
     if (moment.includes("apiserver")) continue; // The next start finds it half-started.
-    const down = spawn(process.execPath, [DOWN, "--dir", dir], { stdio: "ignore" });
+    const down = spawn(process.execPath, [DOWN, "--dir", dirname(dir)], { stdio: "ignore" });
     const [status] = await within(60_000, () => once(down, "exit"));
     assert.is(status, 0);
     assert.equal(await debrisOf(dir), [], moment);
