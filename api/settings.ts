@@ -1,15 +1,14 @@
-import { DEFAULT_PATHS, type Paths } from "../crds/run-paths.ts";
+import type { Paths } from "../crds/run-paths.ts";
 import {
   addressValue,
   choiceValue,
   integerValue,
-  listValue,
-  pathValue,
   readSettings,
   SettingProblem,
   textValue,
   type Values,
 } from "../settings/settings.ts";
+import { CLUSTER_SETTINGS, LOG_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
 import { PUBLIC_READS, type PublicReads } from "./auth/access.ts";
 import { passwordProblem } from "./auth/password.ts";
 import type { RootUser } from "./auth/root-user.ts";
@@ -40,18 +39,7 @@ export const API_SETTINGS = {
     help: "File with the certificate's private key in PEM.",
     parse: textValue,
   },
-  kubeconfig: {
-    flag: "kubeconfig",
-    env: "KUBECONFIG",
-    help: "Kubeconfig file; without one, the service account of the pod.",
-    parse: textValue,
-  },
-  context: {
-    flag: "context",
-    env: "ODIN_CONTEXT",
-    help: "Context of the kubeconfig; without it, the current one.",
-    parse: textValue,
-  },
+  ...CLUSTER_SETTINGS,
   namespace: {
     flag: "namespace",
     env: "ODIN_NAMESPACE",
@@ -66,17 +54,15 @@ export const API_SETTINGS = {
     parse: choiceValue(PUBLIC_READS),
   },
   secret: {
-    flag: "secret",
     env: "ODIN_SECRET",
-    help: `Key that signs tokens, at least ${MIN_SECRET_BYTES} bytes, for example from: openssl rand -base64 48. Use the variable: flags are visible to others.`,
+    help: `Key that signs tokens, at least ${MIN_SECRET_BYTES} bytes, for example from: openssl rand -base64 48.`,
     required: true,
     secret: true,
     parse: secretValue,
   },
   previousSecret: {
-    flag: "secret-previous",
     env: "ODIN_SECRET_PREVIOUS",
-    help: "Key before the last rotation; tokens signed with it are still accepted. Use the variable.",
+    help: "Key before the last rotation; tokens signed with it are still accepted.",
     secret: true,
     parse: secretValue,
   },
@@ -108,40 +94,13 @@ export const API_SETTINGS = {
     parse: userNameValue,
   },
   rootPassword: {
-    flag: "root-pass",
     env: "ODIN_ROOT_PASS",
-    help: "The administrator's password. Use the variable.",
+    help: "The administrator's password.",
     secret: true,
     parse: passwordValue,
   },
-  root: {
-    flag: "fs-root",
-    env: "ODIN_FS_ROOT",
-    help: "Where tasks see the jobs.",
-    fallback: DEFAULT_PATHS.root,
-    parse: pathValue,
-  },
-  data: {
-    flag: "data-path",
-    env: "ODIN_DATA_PATH",
-    help: "Where runs write.",
-    fallback: DEFAULT_PATHS.data,
-    parse: pathValue,
-  },
-  taskSecrets: {
-    flag: "task-secrets",
-    env: "ODIN_TASK_SECRETS",
-    help: "Secrets that tasks may mount without a label.",
-    fallback: "odin-cred,ssh-key",
-    parse: listValue,
-  },
-  logLevel: {
-    flag: "log-level",
-    env: "ODIN_LOG_LEVEL",
-    help: "What is logged.",
-    fallback: "info",
-    parse: choiceValue(["debug", "info", "warn", "error", "silent"]),
-  },
+  ...TASK_SETTINGS,
+  ...LOG_SETTINGS,
 } as const;
 
 /** The settings in the form in which the parts of the facade take them. */
@@ -195,9 +154,7 @@ function tlsFiles({ tlsCert, tlsKey }: ApiValues): ApiSettings["tls"] {
 function rootUser({ rootUser: username, rootPassword: password }: ApiValues): RootUser | undefined {
   if (username === undefined && password === undefined) return undefined;
   if (username === undefined || password === undefined) {
-    throw new SettingProblem(
-      "--root-user (ODIN_ROOT_USER) and --root-pass (ODIN_ROOT_PASS) go together: set both or neither",
-    );
+    throw new SettingProblem("--root-user (ODIN_ROOT_USER) and ODIN_ROOT_PASS go together: set both or neither");
   }
   return { username, password };
 }

@@ -24,7 +24,7 @@ function settingsTable(settings: Settings): string {
             ? "empty"
             : `\`${fallback}\``;
     const notes = [required ? "needed" : "", secret ? "secret" : ""].filter(Boolean).join(", ");
-    return `| \`--${flag}\` | \`${env}\` | ${value} | ${help.replaceAll("|", "\\|")}${notes ? ` (${notes})` : ""} |`;
+    return `| ${flag === undefined ? "" : `\`--${flag}\``} | \`${env}\` | ${value} | ${help.replaceAll("|", "\\|")}${notes ? ` (${notes})` : ""} |`;
   });
   return `| flag | environment | default | meaning |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
@@ -37,7 +37,7 @@ Each part reads its settings once, at start, from flags or from the environment;
 with one line that names it, and exit code 2. \`odin operator --help\` and \`odin api --help\` print these tables. \`odin all\`
 runs both parts in one process, with the settings of the environment. In a checkout \`odin\` is \`node dist/cli/odin.js\`.
 
-Give secrets through the environment: command lines are visible to others.
+Secrets have no flag, because command lines are visible to others.
 
 ## odin operator
 

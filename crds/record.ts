@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Pipeline, Task, TaskStatus } from "./generated/types.ts";
 import { taskId } from "./names.ts";
+import { TextProblem } from "./problem.ts";
 import { DEFAULT_PATHS, type Paths, variablesOf } from "./run-paths.ts";
-import { substituteVariables } from "./variables.ts";
+import { substituteVariables, type Variable } from "./variables.ts";
 
 /** A date in a record: milliseconds since 1970 (O-7). */
 export interface RecordDate {
@@ -44,7 +45,8 @@ export function taskRecord(
 ): Record<string, unknown> {
   const status = run.status?.tasks?.[task.name];
   const result = resultOf(status);
-  const value = variablesOf(paths, run.metadata.name, run.status?.job, task.name, taskNames);
+  // Until the run is taken up only its spec says which job it is.
+  const value = variablesOf(paths, run.metadata.name, run.status?.job ?? run.spec.job, task.name, taskNames);
   const reported = Object.fromEntries(Object.entries(result).filter(([key]) => !FIXED_KEYS.has(key)));
   const outputs = { ...task.outputs, ...(isObject(result.outputs) ? result.outputs : {}) };
   return {
@@ -56,7 +58,7 @@ export function taskRecord(
     name: task.name,
     command: task.command.join(" "),
     image: task.image,
-    args: (task.args ?? []).map((text) => substituteVariables(text, value)),
+    args: (task.args ?? []).map((text) => readable(text, value)),
     resource_type: task.resourceType ?? "Pod",
     node_selector: task.nodeSelector ?? null,
     pull_policy: task.pullPolicy ?? "IfNotPresent",
@@ -68,6 +70,16 @@ export function taskRecord(
     completion_time: date(status?.completionTime),
     error_message: status?.state === "terminated" ? (status.message ?? status.reason ?? null) : null,
   };
+}
+
+/** The text with its variables filled in; as it was written where that is what the run was refused for. */
+function readable(text: string, value: (name: Variable) => string): string {
+  try {
+    return substituteVariables(text, value);
+  } catch (error) {
+    if (!(error instanceof TextProblem)) throw error;
+    return text;
+  }
 }
 
 /** Record of a run (O-68). In a TERMINATED run the failed tasks stay under `executing`, as clients expect. */

@@ -1,5 +1,5 @@
 import type { Job, Pipeline } from "../crds/generated/types.ts";
-import { LABELS } from "../crds/names.ts";
+import { isMountable, notMountable } from "../crds/mountable-secret.ts";
 import { summary } from "../crds/problem.ts";
 import { JOB } from "../crds/resources.ts";
 import {
@@ -164,7 +164,7 @@ export class PlanSource {
         if (checked.has(name)) continue;
         checked.add(name);
         if (!(await this.#isMountable(run.metadata.namespace, name))) {
-          return `task ${task.name}: Secret ${name} is not there or may not be mounted by tasks; label it ${LABELS.mountable}: "true"`;
+          return `task ${task.name}: ${notMountable(name)}`;
         }
       }
     }
@@ -174,8 +174,7 @@ export class PlanSource {
   async #isMountable(namespace: string | undefined, name: string): Promise<boolean> {
     try {
       const secret = await this.#client.get<KubeObject & { type?: string }>(objectPath(SECRET, namespace, name));
-      // Our own stores stay closed whatever their labels say.
-      return secret.metadata.labels?.[LABELS.mountable] === "true" && !secret.type?.startsWith("odin.io/");
+      return isMountable(secret);
     } catch (error) {
       if (isKubeError(error, "notFound")) return false;
       throw error;

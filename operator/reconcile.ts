@@ -119,6 +119,7 @@ export class Reconciler {
       now: now(),
     };
     const decision = decide(view);
+    if (losesPod(run, decision) && (await this.#isOutdated(run))) return { requeueAfterMs: 0 };
     const { tasks, more } = await this.#act(view, decision, memory);
     const ending = decision.ending ?? endingOf(run, tasks, view.controls, plan.failFast);
     const status = statusOf({
@@ -134,6 +135,18 @@ export class Reconciler {
     // A refusal for good changes what the other tasks are told; the next pass says so.
     const again = more || (ending !== undefined && decision.ending === undefined);
     return again ? { requeueAfterMs: 0 } : sooner(written, memory.nextTryMs(performance.now()));
+  }
+
+  /**
+   * Reads the run again where its pods were deleted: a cancellation comes on another watch than the deletion that follows it, and what was stopped
+   * on purpose must not be told as lost. True if the cache had an older version, which is mended.
+   */
+  async #isOutdated(run: Pipeline): Promise<boolean> {
+    const { client, caches } = this.#options;
+    const fresh = await client.get<KubeObject>(objectPath(PIPELINE, run.metadata.namespace, run.metadata.name));
+    if (fresh.metadata.resourceVersion === run.metadata.resourceVersion) return false;
+    caches.runs.noteWritten(fresh);
+    return true;
   }
 
   /** Carries the decision out and returns the records as they are then. `more`: not everything fitted into this pass. */
@@ -222,6 +235,13 @@ export class Reconciler {
       }
     }
   }
+}
+
+/** Whether the decision calls a task lost that was not so before. */
+function losesPod(run: Pipeline, decision: Decision): boolean {
+  return decision.tasks.some(
+    ({ task, record }) => record.reason === "PodDeleted" && run.status?.tasks?.[task.name]?.state !== "terminated",
+  );
 }
 
 function now(): string {

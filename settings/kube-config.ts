@@ -31,7 +31,8 @@ export function loadCluster(file: string | undefined, context: string | undefine
     }
     kubeConfig.setCurrentContext(context);
   }
-  if (!kubeConfig.getCurrentCluster()) {
+  // Where it finds nothing, the client library makes up a cluster at http://localhost:8080.
+  if (!kubeConfig.getCurrentCluster() || kubeConfig.getCurrentContext() === "loaded-context") {
     throw new SettingProblem(
       "no cluster is configured; set KUBECONFIG or --kubeconfig, and --context if it names several",
     );

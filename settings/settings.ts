@@ -5,7 +5,8 @@ export class SettingProblem extends Error {}
 
 /** One setting: a flag, and the environment variable that is read where the flag is not given. */
 export interface Setting<T> {
-  flag: string;
+  /** Secrets have none: command lines are visible to others. */
+  flag?: string;
   env: string;
   /** What it does, for `--help` and the reference page. */
   help: string;
@@ -40,10 +41,12 @@ export function readSettings<const S extends Settings>(
 ): Values<S> {
   const given = flagValues(settings, argv);
   const values = Object.entries(settings).map(([key, setting]) => {
-    const text = given[setting.flag] ?? (env[setting.env] || undefined) ?? setting.fallback;
+    const text =
+      (setting.flag === undefined ? undefined : given[setting.flag]) ??
+      (env[setting.env] || undefined) ??
+      setting.fallback;
     if (text === undefined) {
-      if (setting.required)
-        throw new SettingProblem(`--${setting.flag} (or ${setting.env}) is needed: ${setting.help}`);
+      if (setting.required) throw new SettingProblem(`${nameOf(setting)} is needed: ${setting.help}`);
       return [key, undefined];
     }
     return [key, parsed(setting, text)];
@@ -52,7 +55,9 @@ export function readSettings<const S extends Settings>(
 }
 
 function flagValues(settings: Settings, argv: readonly string[]): Record<string, string | undefined> {
-  const options = Object.fromEntries(Object.values(settings).map(({ flag }) => [flag, { type: "string" as const }]));
+  const options = Object.fromEntries(
+    Object.values(settings).flatMap(({ flag }) => (flag === undefined ? [] : [[flag, { type: "string" as const }]])),
+  );
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
@@ -67,15 +72,20 @@ function parsed(setting: Setting<unknown>, text: string): unknown {
   } catch (error) {
     if (!(error instanceof SettingProblem)) throw error;
     const shown = setting.secret ? "" : ` ${JSON.stringify(text)}`;
-    throw new SettingProblem(`--${setting.flag} (${setting.env})${shown}: ${error.message}`);
+    throw new SettingProblem(`${nameOf(setting)}${shown}: ${error.message}`);
   }
+}
+
+/** How a setting is named in messages. */
+function nameOf({ flag, env }: Setting<unknown>): string {
+  return flag === undefined ? env : `--${flag} (${env})`;
 }
 
 /** The text of `--help`. */
 export function helpText(usage: string, settings: Settings): string {
   const rows = Object.values(settings).map(({ flag, env, help, fallback }) => {
     const value = fallback === undefined || fallback === "" ? "" : ` (default ${fallback})`;
-    return `  --${flag.padEnd(24)} ${env}\n      ${help}${value}`;
+    return `  ${(flag === undefined ? "" : `--${flag}`).padEnd(26)} ${env}\n      ${help}${value}`;
   });
   return `${usage}\n\nSettings; a flag wins over its environment variable:\n${rows.join("\n")}\n`;
 }

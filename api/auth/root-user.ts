@@ -1,8 +1,8 @@
 import type { KubeClient } from "../../kube/client.ts";
+import { SECRET } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import type { Logger } from "../../kube/logger.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
-import { SECRETS } from "../resources.ts";
 import { hashPassword, passwordMatches } from "./password.ts";
 import { readUserSecret, userSecret, userSecretName, validFromAfter } from "./user.ts";
 
@@ -25,7 +25,7 @@ export async function ensureRootUser(
   logger: Logger,
 ): Promise<KubeObject> {
   const name = userSecretName(root.username);
-  const path = objectPath(SECRETS, namespace, name);
+  const path = objectPath(SECRET, namespace, name);
   for (let attempt = 1; ; attempt++) {
     try {
       const found = await find(client, path);
@@ -36,7 +36,7 @@ export async function ensureRootUser(
           validFrom: validFromAfter(Date.now()),
         };
         const created = await client.create<KubeObject>(
-          collectionPath(SECRETS, namespace),
+          collectionPath(SECRET, namespace),
           userSecret(namespace, fields),
         );
         logger.info({ user: root.username }, "root user created");

@@ -3,11 +3,11 @@ import type { Pipeline } from "../../crds/generated/types.ts";
 import { LABELS, MANAGED_BY } from "../../crds/names.ts";
 import { JOB, PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { CONFIG_MAP, EVENT, POD, SECRET } from "../../kube/core-resources.ts";
 import { Informer } from "../../kube/informer.ts";
 import type { Logger } from "../../kube/logger.ts";
 import type { KubeObject, ObjectMeta, Resource } from "../../kube/resource.ts";
 import { readUserSecret, type StoredUser, USER_SECRET_TYPE, USER_SELECTOR } from "../auth/user.ts";
-import { CONFIG_MAPS, EVENTS, PODS, SECRETS } from "../resources.ts";
 import { type CachedEvent, projectCoreEvent } from "./core-event.ts";
 import { type CachedJob, projectJob } from "./job.ts";
 import { type CachedPod, projectPod } from "./pod.ts";
@@ -41,10 +41,10 @@ export function makeCaches({ client, namespace, logger, registry }: CacheOptions
   return {
     pipelines: informer(PIPELINE, projectRun),
     jobs: informer(JOB, projectJob),
-    snapshots: informer(CONFIG_MAPS, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),
-    pods: informer(PODS, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
-    events: informer(EVENTS, projectCoreEvent, { fieldSelector: "involvedObject.kind=Pod" }),
-    users: informer(SECRETS, readUserSecret, {
+    snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),
+    pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
+    events: informer(EVENT, projectCoreEvent, { fieldSelector: "involvedObject.kind=Pod" }),
+    users: informer(SECRET, readUserSecret, {
       labelSelector: USER_SELECTOR,
       fieldSelector: `type=${USER_SECRET_TYPE}`,
     }),

@@ -1,5 +1,5 @@
+import { keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
-import { keptMetadata } from "./metadata.ts";
 
 /** An event that Kubernetes recorded about a pod. */
 export interface CachedEvent {

@@ -2,8 +2,8 @@ import type { Job } from "../../crds/generated/types.ts";
 import { summary } from "../../crds/problem.ts";
 import { jobId, jobVersion } from "../../crds/snapshot.ts";
 import { validateDefinition } from "../../crds/validate.ts";
+import { keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
-import { keptMetadata } from "./metadata.ts";
 
 /** A Job, judged once when it changes and not at every request. */
 export interface CachedJob {

@@ -1,7 +1,7 @@
 import { ANNOTATIONS, LABELS } from "../../crds/names.ts";
 import { PIPELINE } from "../../crds/resources.ts";
+import { keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
-import { keptMetadata } from "./metadata.ts";
 
 /** A pod of ours: whose it is, and whether its log can be read. */
 export interface CachedPod {

@@ -1,6 +1,6 @@
 import type { Pipeline } from "../../crds/generated/types.ts";
+import { keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject } from "../../kube/resource.ts";
-import { keptMetadata } from "./metadata.ts";
 
 /** A Pipeline without what the facade never shows: the texts of its files and most of its metadata. */
 export function projectRun(raw: KubeObject): Pipeline {

@@ -1,6 +1,6 @@
 import { type Definition, readSnapshot } from "../../crds/snapshot.ts";
+import { keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
-import { keptMetadata } from "./metadata.ts";
 
 /** The frozen definition that runs of one version share, without the texts of its files. */
 export interface CachedSnapshot {

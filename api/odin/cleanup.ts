@@ -2,6 +2,7 @@ import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { taskId } from "../../crds/names.ts";
 import { PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { POD } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import type { Logger } from "../../kube/logger.ts";
 import { type KubeObject, objectPath } from "../../kube/resource.ts";
@@ -9,7 +10,6 @@ import type { ClusterView } from "../cache/cluster-view.ts";
 import { type CachedPod, projectPod } from "../cache/pod.ts";
 import { projectRun } from "../cache/run.ts";
 import { Gate } from "../gate.ts";
-import { PODS } from "../resources.ts";
 import { pipelineUnknown } from "./ids.ts";
 import { inOrder, stateOf } from "./pipeline-view.ts";
 
@@ -127,7 +127,7 @@ async function deletePods(
 
 async function readPod({ client, namespace, logger }: Cleaner, name: string): Promise<CachedPod | undefined> {
   try {
-    return projectPod(await client.get<KubeObject>(objectPath(PODS, namespace, name)));
+    return projectPod(await client.get<KubeObject>(objectPath(POD, namespace, name)));
   } catch (error) {
     if (!isKubeError(error, "notFound")) logger.warn({ pod: name, err: error }, "pod not read during a clean-up");
     return undefined;
@@ -137,7 +137,7 @@ async function readPod({ client, namespace, logger }: Cleaner, name: string): Pr
 async function deletePod({ client, namespace, logger }: Cleaner, pod: CachedPod): Promise<boolean> {
   const { name, uid } = pod.metadata;
   try {
-    await client.delete(objectPath(PODS, namespace, name), { uid, propagationPolicy: "Background" });
+    await client.delete(objectPath(POD, namespace, name), { uid, propagationPolicy: "Background" });
     return true;
   } catch (error) {
     // It was there when the call began; if it is gone, the operator was faster.

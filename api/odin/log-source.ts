@@ -1,11 +1,11 @@
 import type { Readable } from "node:stream";
 import type { TaskStatus } from "../../crds/generated/types.ts";
 import type { KubeClient } from "../../kube/client.ts";
+import { POD } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import { objectPath } from "../../kube/resource.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
 import type { CachedPod } from "../cache/pod.ts";
-import { PODS } from "../resources.ts";
 import type { FoundResource } from "./resource.ts";
 
 /** Which part of each log is asked for (O-223). */
@@ -36,7 +36,7 @@ export type OpenLog = (
 /** Opens logs through the API server, which asks the kubelet. */
 export function kubernetesLogs(client: KubeClient, namespace: string): OpenLog {
   return ({ name, pod }, { lines, container = pod?.container, follow, signal }) =>
-    client.stream(objectPath(PODS, namespace, name, "log"), {
+    client.stream(objectPath(POD, namespace, name, "log"), {
       signal,
       query: { container, tailLines: lines, follow: follow || undefined },
     });

@@ -199,7 +199,7 @@ test("O-224: a followed task that waits keeps the answer open until the run has 
     ...status(other),
     phase: "TERMINATED",
     completionTime: "2019-08-09T00:00:00Z",
-    tasks: {},
+    tasks: { sst2: { state: "terminated" }, after: { state: "waiting", reason: "NotStarted" } },
   });
   const { status: code, headers, text } = await answer;
   assert.equal([code, headers["content-type"], text], [200, "text/plain; charset=utf-8", ""]);

@@ -82,10 +82,14 @@ test("O-68: before the operator has taken a run up its paths are those of its jo
   assert.is((dataView(found, DEFAULT_PATHS).jobs.args as string[])[3], "/data/pipelines/sst2/sst2.yml");
 });
 
-test("O-221: a run that was refused for a text is shown with the text as written", () => {
+test("O-221: a run that was refused for a text is shown with that text as written", () => {
   const task = { name: "a", image: "i", command: ["c"], args: ["$5", "$$x", "${RUN_PATH}"] };
   const run = { ...sampleRun(), tasks: [task] };
-  assert.equal(dataView({ run, task }, DEFAULT_PATHS).jobs.args, ["$5", "$$x", "${RUN_PATH}"]);
+  assert.equal(dataView({ run, task }, DEFAULT_PATHS).jobs.args, [
+    "$5",
+    "$x",
+    `/data/odin/${run.pipeline.metadata.name}`,
+  ]);
 });
 
 test.run();
