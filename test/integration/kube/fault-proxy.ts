@@ -63,10 +63,11 @@ export class FaultProxy {
     this.#server = http.createServer((request, response) => this.#handle(request, response));
   }
 
-  /** Starts a proxy to the server of the kubeconfig in `KUBECONFIG`. */
-  static async start(): Promise<FaultProxy> {
+  /** Starts a proxy to the server of this kubeconfig, by default of the one in `KUBECONFIG`. */
+  static async start(kubeConfigFile?: string): Promise<FaultProxy> {
     const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromDefault();
+    if (kubeConfigFile === undefined) kubeConfig.loadFromDefault();
+    else kubeConfig.loadFromFile(kubeConfigFile);
     const options: https.RequestOptions = {};
     await kubeConfig.applyToHTTPSOptions(options);
     const { ca, cert, key } = options;

@@ -184,6 +184,15 @@ overlay("of a new incarnation survive a list that still holds the old one", () =
   assert.equal(state(), ["B@20"]);
 });
 
+overlay("of a new incarnation survive a list under way that holds an old one never seen before", () => {
+  const { cache, state } = cacheWithLog();
+  const listing = cache.beginList("15");
+  cache.noteWritten(object("a", "B", 20));
+  cache.applyListed(listing, object("a", "A", 5));
+  cache.endList(listing);
+  assert.equal(state(), ["B@20"]);
+});
+
 overlay("lose against a deletion that the watch saw before our answer came", () => {
   const { cache, list, state, took } = cacheWithLog();
   list(10);
