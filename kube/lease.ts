@@ -164,10 +164,7 @@ export class LeaderElection {
   /** Somebody else wrote the lease: our own write whose answer was lost, a bystander's edit, or a new holder. */
   async #afterConflict(renewedAt: Moment, signal: AbortSignal): Promise<void> {
     try {
-      const lease = await this.#options.client.get<Lease>(this.#path, {
-        timeoutMs: Math.max(1, this.#leftMs(renewedAt)),
-        signal,
-      });
+      const lease = await this.#get(this.#leftMs(renewedAt), signal);
       if (isWrittenBy(lease, this.#holder)) this.#lease = lease;
       else {
         this.#observe(lease);
@@ -191,10 +188,9 @@ export class LeaderElection {
         if (this.#observed && this.#isHeldByOther(this.#observed)) return;
         const body = newLease(this.#options.namespace, this.#options.name, this.#holder, new Date());
         const path = collectionPath(LEASE, this.#options.namespace);
-        const created = await this.#options.client.create<Lease>(path, body, {
-          timeoutMs: this.#renewDeadlineMs,
-          signal,
-        });
+        const created = await inTime(this.#renewDeadlineMs, signal, (options) =>
+          this.#options.client.create<Lease>(path, body, options),
+        );
         this.#win(created, sentAt);
         return;
       }
@@ -208,7 +204,7 @@ export class LeaderElection {
 
   async #read(signal: AbortSignal): Promise<Lease | undefined> {
     try {
-      return await this.#options.client.get<Lease>(this.#path, { timeoutMs: this.#renewDeadlineMs, signal });
+      return await this.#get(this.#renewDeadlineMs, signal);
     } catch (error) {
       if (isKubeError(error) && error.code === 404) return undefined;
       throw error;
@@ -235,11 +231,12 @@ export class LeaderElection {
     return this.#clock().monotonicMs - at.monotonicMs <= durationMs;
   }
 
+  #get(timeoutMs: number, signal: AbortSignal): Promise<Lease> {
+    return inTime(timeoutMs, signal, (options) => this.#options.client.get<Lease>(this.#path, options));
+  }
+
   #put(lease: Lease, timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease> {
-    return this.#options.client.replace<Lease>(this.#path, lease, {
-      timeoutMs: Math.max(1, Math.ceil(timeoutMs)),
-      ...(signal ? { signal } : {}),
-    });
+    return inTime(timeoutMs, signal, (options) => this.#options.client.replace<Lease>(this.#path, lease, options));
   }
 
   #win(lease: Lease, sentAt: Moment): void {
@@ -297,6 +294,29 @@ export class LeaderElection {
     if (problem === this.#lastProblem) return;
     this.#lastProblem = problem;
     this.#logger.warn({ lease: this.#label, err }, message);
+  }
+}
+
+/**
+ * Sends with a bound that also covers the wait for a slot, which a request's own time-out does not. Not AbortSignal.any:
+ * what it hangs onto the long-lived signal stays there.
+ */
+async function inTime<T>(
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  send: (options: { timeoutMs: number; signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const ms = Math.max(1, Math.ceil(timeoutMs));
+  const either = new AbortController();
+  const abort = () => either.abort();
+  const timer = setTimeout(abort, ms);
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted) abort();
+  try {
+    return await send({ timeoutMs: ms, signal: either.signal });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
   }
 }
 

@@ -50,6 +50,8 @@ const TIMED: ReadonlySet<Lane> = new Set<Lane>(["create", "status", "delete"]);
 /** Latency below this is never a reason to slow down. */
 const CALM_MS = 250;
 const RISE_FACTOR = 4;
+/** Latency may have a cause that fewer requests do not cure, such as a slow webhook: it never costs more than this. */
+const SLOW_FLOOR = 0.25;
 /** One overload shows in many answers: halve once for all of them. */
 const HALVE_AT_MOST_EVERY_MS = 1_000;
 
@@ -125,7 +127,9 @@ export class Limiter {
     this.#lanes[lane].inFlight--;
     const full = this.#inFlight + 1 >= this.limit;
     if (outcome.retryAfterMs !== undefined) this.#pause(outcome.retryAfterMs);
-    if (outcome.throttled || this.#isSlow(lane, outcome.latencyMs)) this.#halve();
+    const isSlow = this.#isSlow(lane, outcome.latencyMs);
+    if (outcome.throttled) this.#halve(this.#min);
+    else if (isSlow) this.#halve(Math.max(this.#min, this.#max * SLOW_FLOOR));
     else if (outcome.succeeded && full) this.#limit = Math.min(this.#max, this.#limit + 1 / this.#limit);
     this.#serve();
   }
@@ -224,11 +228,11 @@ export class Limiter {
     return state.recentMs > Math.max(CALM_MS, state.usualMs * RISE_FACTOR);
   }
 
-  #halve(): void {
+  #halve(floor: number): void {
     const now = this.#now();
-    if (now - this.#halvedAt < HALVE_AT_MOST_EVERY_MS) return;
+    if (now - this.#halvedAt < HALVE_AT_MOST_EVERY_MS || this.#limit <= floor) return;
     this.#halvedAt = now;
-    this.#limit = Math.max(this.#min, this.#limit / 2);
+    this.#limit = Math.max(floor, this.#limit / 2);
   }
 }
 

@@ -249,7 +249,9 @@ export class WorkQueue {
       const result = await handler(entry.key, { signal: this.#stopping.signal });
       entry.failures = 0;
       entry.notBefore = 0;
-      if (result && !this.#draining) this.#schedule(entry, this.#now() + Math.max(0, result.requeueAfterMs), NORMAL);
+      // Not Math.max: a delay that is no number must not spoil the order of the others.
+      const delayMs = result && result.requeueAfterMs > 0 ? result.requeueAfterMs : 0;
+      if (result && !this.#draining) this.#schedule(entry, this.#now() + delayMs, NORMAL);
     } catch (error) {
       this.#putOff(entry, error);
     } finally {

@@ -10,6 +10,8 @@ import { ProxyAgent } from "./proxy-agent.ts";
 const REFRESH_EVERY_MS = 60_000;
 /** A refused or failed reading is not repeated faster than this: plugins can be slow and costly. */
 const REFRESH_AT_MOST_EVERY_MS = 1_000;
+/** Bound for one reading. */
+const READ_TIMEOUT_MS = 30_000;
 /** Idle sockets are closed before the API server does it (90 s), which would meet a request on its way. */
 const IDLE_SOCKET_MS = 60_000;
 /** The peer of an idle connection that vanished is noticed through TCP keep-alive probes. */
@@ -106,7 +108,7 @@ export class Transport {
     this.#triedAt = performance.now();
     let credentials: Credentials;
     try {
-      credentials = await readCredentials(this.#kubeConfig, force);
+      credentials = await readInTime(this.#kubeConfig, force);
     } catch (error) {
       // A file that is being replaced must not stop requests that the old credentials still serve.
       if (this.#connection === undefined) throw error;
@@ -156,6 +158,26 @@ export class Transport {
     return proxy ? new ProxyAgent(proxy, tlsOptions) : new https.Agent(tlsOptions);
   }
 }
+
+/** Plugins are programs that may hang; a request must not hang with them. */
+async function readInTime(kubeConfig: KubeConfig, force: boolean): Promise<Credentials> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new KubeError(LATE_CREDENTIALS)), READ_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([readCredentials(kubeConfig, force), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const LATE_CREDENTIALS = {
+  code: 0,
+  reason: "CredentialsUnavailable",
+  category: "unauthorized" as const,
+  message: `the credentials of the kubeconfig did not come within ${READ_TIMEOUT_MS} ms; check its user's plugin`,
+};
 
 const PLAIN_PROXY = {
   code: 0,

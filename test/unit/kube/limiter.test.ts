@@ -135,8 +135,9 @@ limits("grows by one with each full round of successes, and only while it is use
   assert.ok(limiter.limit >= 7 && limiter.limit <= 9, String(limiter.limit));
 });
 
-limits("halves when latency rises to a multiple of the usual, and ignores that of lists", () => {
-  const limiter = new Limiter({ max: 64 });
+limits("halves when latency rises to a multiple of the usual, to a quarter at worst, and ignores that of lists", () => {
+  let now = 0;
+  const limiter = new Limiter({ max: 64, now: () => now });
   const answer = (lane: Lane, latencyMs: number) => {
     limiter.acquire(lane);
     limiter.release(lane, { ...OK, latencyMs });
@@ -146,8 +147,14 @@ limits("halves when latency rises to a multiple of the usual, and ignores that o
   assert.is(limiter.limit, 64);
   for (let i = 0; i < 20; i++) answer("create", 200);
   assert.is(limiter.limit, 64, "below a quarter of a second nothing is slow");
+  now = 10_000;
   for (let i = 0; i < 20; i++) answer("create", 2_000);
   assert.is(limiter.limit, 32);
+  for (let i = 0; i < 20; i++) {
+    now += 1_000;
+    answer("create", 2_000);
+  }
+  assert.is(limiter.limit, 16);
 });
 
 limits("Retry-After holds back every request to that server until it is over", async () => {
