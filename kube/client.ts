@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
-import { IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Registry } from "prom-client";
+import { accepted, isRefused, parseAnswer, withKinds } from "./answer.ts";
 import { answerStream } from "./answer-stream.ts";
-import { errorFromAbort, errorFromAnswer, isCertificateError, isKubeError, KubeError } from "./errors.ts";
+import { errorFromAbort, isCertificateError, isKubeError, KubeError } from "./errors.ts";
 import { type Answer, type Exchange, exchange, openAnswer } from "./exchange.ts";
 import { type Lane, Limiter } from "./limiter.ts";
 import { type Logger, silentLogger } from "./logger.ts";
@@ -385,32 +386,6 @@ function encode(body: unknown): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
 }
 
-function isRefused(answer: Answer | IncomingMessage): boolean {
-  return !(answer instanceof IncomingMessage) && answer.status === 401;
-}
-
-function accepted<T extends Answer | IncomingMessage>(what: string, answer: T | Answer): T {
-  if (answer instanceof IncomingMessage) return answer as T;
-  const { status, retryAfter, body } = answer as Answer;
-  if (status >= 200 && status < 300) return answer as T;
-  throw errorFromAnswer(what, status, retryAfter, body.toString("utf8"));
-}
-
-function parseAnswer<T>(what: string, answer: Answer): T {
-  if (answer.body.length === 0) return undefined as T;
-  try {
-    return JSON.parse(answer.body.toString("utf8")) as T;
-  } catch (cause) {
-    throw new KubeError({
-      code: answer.status,
-      reason: "BadAnswer",
-      category: "transient",
-      message: `${what}: the answer is not JSON (${answer.body.length} bytes); is there a proxy in between?`,
-      cause,
-    });
-  }
-}
-
 function notLeader(what: string): KubeError {
   return new KubeError({
     code: 0,
@@ -418,22 +393,4 @@ function notLeader(what: string): KubeError {
     category: "other",
     message: `${what}: not sent, because this process does not hold the lease`,
   });
-}
-
-/** Items of typed lists come without apiVersion and kind; both follow from the list's own. */
-function withKinds<T>(path: string, list: KubeList<T> & { kind?: string; apiVersion?: string }): KubeList<T> {
-  if (!Array.isArray(list?.items)) {
-    throw new KubeError({
-      code: 200,
-      reason: "BadAnswer",
-      category: "other",
-      message: `GET ${path}: the answer is not a list; is it the path of a collection?`,
-    });
-  }
-  const kind = list.kind?.endsWith("List") ? list.kind.slice(0, -4) : undefined;
-  for (const item of list.items as { apiVersion?: string; kind?: string }[]) {
-    if (list.apiVersion !== undefined) item.apiVersion ??= list.apiVersion;
-    if (kind !== undefined) item.kind ??= kind;
-  }
-  return list;
 }
