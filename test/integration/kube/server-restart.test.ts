@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { suite } from "uvu";
@@ -50,7 +51,7 @@ function commandLine(pid: string): string[] {
   }
 }
 
-/** The kernel's letter for the state of a process: T stopped, Z ended; undefined when it is gone. */
+/** The kernel's letter for the state of a process: T stopped; undefined when it is gone. */
 function stateOf(pid: number): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.charAt(0);
@@ -59,11 +60,20 @@ function stateOf(pid: number): string | undefined {
   }
 }
 
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
 async function killApiServer(): Promise<string[]> {
   const { pid, argv } = apiServer();
   process.kill(pid, "SIGKILL");
-  // A process loses its command line before its sockets: the port is free only once it is a zombie.
-  await until(() => ["Z", undefined].includes(stateOf(pid)), 5_000, { describe: "the end of the API server" });
+  // The last of its threads may hold the port for a moment after the first has ended.
+  const port = Number(argv.find((arg) => arg.startsWith("--secure-port="))?.split("=")[1]);
+  await until(() => canListen(port), 10_000, { describe: `port ${port} is free` });
   return argv;
 }
 
