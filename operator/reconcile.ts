@@ -22,6 +22,8 @@ import { RunMemory } from "./run-memory.ts";
 
 /** Status writes of one run keep this distance, so that changes which come together are written together. */
 const WRITE_INTERVAL_MS = 75;
+/** Each write makes the API server handle the whole object and send it to every watcher, so large runs are written less often. */
+const WRITE_INTERVAL_MS_PER_TASK = 0.25;
 /** Pods created in one pass; what is observed meanwhile is looked at in the next. */
 const CREATE_BATCH = 50;
 
@@ -187,7 +189,8 @@ export class Reconciler {
 
   /** Writes at once what matters at once, and the rest together with what comes within the interval. */
   async #writeInTime(key: string, run: Pipeline, status: PipelineStatus, memory: RunMemory): Promise<Next> {
-    const wait = memory.lastWriteMs + WRITE_INTERVAL_MS - performance.now();
+    const interval = WRITE_INTERVAL_MS + WRITE_INTERVAL_MS_PER_TASK * (status.counts?.total ?? 0);
+    const wait = memory.lastWriteMs + interval - performance.now();
     if (wait > 0 && status.phase === run.status?.phase) return { requeueAfterMs: Math.ceil(wait) };
     const next = await this.#write(key, run, status);
     memory.lastWriteMs = performance.now();
