@@ -12,7 +12,7 @@ export function errorMiddleware(logger: Logger): Middleware {
       const error = toApiError(thrown);
       const requestId = ctx.state.requestId as string | undefined;
       const { status } = ERRORS[error.code];
-      if (status >= 500) logger.error({ requestId, code: error.code, err: error.cause ?? error }, "request failed");
+      logServerError(logger, status, error, requestId);
       // Koa would end the connection with half an answer; nothing else can be done once the header is out.
       if (ctx.headerSent) throw thrown;
       ctx.status = status;
@@ -21,6 +21,14 @@ export function errorMiddleware(logger: Logger): Middleware {
       ctx.type = PROBLEM_TYPE;
     }
   };
+}
+
+/** A fault of ours is logged with its stack; that something else is not there yet, or not now, needs none. */
+function logServerError(logger: Logger, status: number, error: ApiError, requestId: string | undefined): void {
+  const { code } = error;
+  if (status === 500) logger.error({ requestId, code, err: error.cause ?? error }, "request failed");
+  else if (code === "NotReady") logger.debug({ requestId, code, detail: error.message }, "not ready");
+  else if (status > 500) logger.warn({ requestId, code, detail: error.message }, "not available");
 }
 
 /** Refuses a change to websockets: the engine that spoke it is gone (O-260). Other upgrades are ignored, as HTTP allows. */
