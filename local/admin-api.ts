@@ -88,5 +88,7 @@ function messageIn(text: string): string {
   } catch {
     // Not a Status object.
   }
-  return text.slice(0, 300);
+  // A health check lists everything that it looked at, what is well first.
+  const failed = text.split("\n").filter((line) => line.startsWith("[-]"));
+  return (failed.length > 0 ? failed.join(" ") : text).slice(0, 300);
 }

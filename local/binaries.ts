@@ -22,43 +22,46 @@ export type KubernetesBinary =
  * The paths of these programs. Each is taken from KUBEBUILDER_ASSETS, else from the user's cache; what neither has is
  * downloaded from the official releases where they answer, and else all of them are built from the pinned sources.
  */
-export async function kubernetesBinaries<N extends KubernetesBinary>(
+export function kubernetesBinaries<N extends KubernetesBinary>(
   names: readonly N[],
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<Record<N, string>> {
+  return obtain("kubernetes", names, progress, signal);
+}
+
+/** The path of a tool of another set under local/binaries, found or made in the same ways. */
+export async function builtTool<N extends string>(
+  setName: string,
+  tool: N,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<string> {
+  return (await obtain(setName, [tool], progress, signal))[tool];
+}
+
+async function obtain<N extends string>(
+  setName: string,
+  names: readonly N[],
+  progress: Progress,
+  signal: AbortSignal | undefined,
+): Promise<Record<N, string>> {
   if (process.platform !== "linux") {
     throw new LocalError("a local cluster needs Linux; name a cluster of yours with --context NAME instead");
   }
-  const set = await binarySet("kubernetes");
-  const assets = process.env.KUBEBUILDER_ASSETS;
-  if ((await missing(names, [assets, set.cacheDirectory])).length > 0) {
+  const set = await binarySet(setName);
+  const directories = [process.env.KUBEBUILDER_ASSETS, set.cacheDirectory];
+  if ((await missing(names, directories)).length > 0) {
     await provide(set, progress, signal, async (step) => {
-      const wanted = await missing(names, [assets, set.cacheDirectory]);
+      const wanted = await missing(names, directories);
       if (wanted.length === 0) return;
       step.update("looking for the official releases");
       if (!(await tryDownload(set, wanted, step, signal))) await goBuild(set, step, signal);
     });
   }
   const paths: Partial<Record<N, string>> = {};
-  for (const name of names) paths[name] = await locate(name, [assets, set.cacheDirectory]);
+  for (const name of names) paths[name] = await locate(name, directories);
   return paths as Record<N, string>;
-}
-
-/** The path of a tool of another set under local/binaries, which is built where the cache lacks it. */
-export async function builtTool(
-  setName: string,
-  tool: string,
-  progress: Progress,
-  signal?: AbortSignal,
-): Promise<string> {
-  const set = await binarySet(setName);
-  if ((await missing([tool], [set.cacheDirectory])).length > 0) {
-    await provide(set, progress, signal, async (step) => {
-      if ((await missing([tool], [set.cacheDirectory])).length > 0) await goBuild(set, step, signal);
-    });
-  }
-  return locate(tool, [set.cacheDirectory]);
 }
 
 /** Two checkouts that start at once share one download or build. */
@@ -68,7 +71,7 @@ async function provide(
   signal: AbortSignal | undefined,
   work: (step: Step) => Promise<void>,
 ): Promise<void> {
-  const step = progress.step("Getting the cluster's binaries");
+  const step = progress.step(`Getting ${set.title}`);
   try {
     await mkdir(set.cacheDirectory, { recursive: true });
     const onWait = (pid: number) => step.update(`process ${pid} is getting them already; waiting for it`);

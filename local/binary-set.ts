@@ -5,6 +5,8 @@ import { isAbsolute, join } from "node:path";
 
 /** A Go module under local/binaries that pins programs as its tools. */
 export interface BinarySet {
+  /** What it is to a person, completing "this machine lacks …". */
+  title: string;
   /** The directory with go.mod and go.sum. */
   directory: string;
   /** Flags of `go build`. */
@@ -15,6 +17,7 @@ export interface BinarySet {
   versionOf(module: string): string;
 }
 
+const TITLES: Record<string, string> = { kubernetes: "the Kubernetes binaries", coredns: "the cluster's DNS server" };
 const SOURCES = join(import.meta.dirname, "../../local/binaries");
 
 /** The user's cache of this product: `$XDG_CACHE_HOME/odin`, by default ~/.cache/odin. */
@@ -44,5 +47,6 @@ export async function binarySet(name: string): Promise<BinarySet> {
     .update([module, sums, ...flags, process.platform, process.arch].join("\0"))
     .digest("hex")
     .slice(0, 16);
-  return { directory, flags, cacheDirectory: join(userCacheDirectory(), `${name}-${key}`), versionOf };
+  const cacheDirectory = join(userCacheDirectory(), `${name}-${key}`);
+  return { title: TITLES[name] ?? name, directory, flags, cacheDirectory, versionOf };
 }

@@ -1,5 +1,6 @@
 import { access, readFile, rename, writeFile } from "node:fs/promises";
 import { AdminApi } from "./admin-api.ts";
+import { dnsAnswers } from "./cluster-dns.ts";
 import type { Component } from "./component.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 import type { Layout } from "./layout.ts";
@@ -14,7 +15,7 @@ export interface ClusterState {
   hostAddress: string;
   gpus: number;
   auditLog: boolean;
-  /** Names the pinned release of the binaries. */
+  /** Names the pinned releases of the binaries. */
   release: string;
   /** By name; `id` ties them to the directory's path of then. */
   components: Record<string, ProcessIdentity>;
@@ -55,6 +56,7 @@ export async function reusableCluster(
     const api = new AdminApi(await readKubeconfig(layout.kubeconfig));
     try {
       await api.isReady();
+      await dnsAnswers(new URL(state.server).hostname);
       if (!(await nodeIsReady(api))) return anew("the node of the one that runs is not ready");
       await advertiseGpus(api, wanted.gpus);
       await access(state.kubectl);
@@ -67,7 +69,8 @@ export async function reusableCluster(
   return { state };
 }
 
-async function readState(layout: Layout): Promise<ClusterState | undefined> {
+/** What the directory says that runs in it, or undefined if no start has succeeded there. */
+export async function readState(layout: Layout): Promise<ClusterState | undefined> {
   try {
     const state: ClusterState = JSON.parse(await readFile(layout.stateFile, "utf8"));
     return typeof state.components === "object" && state.components !== null ? state : undefined;

@@ -1,5 +1,6 @@
-import { type KubernetesBinary, kubernetesBinaries } from "./binaries.ts";
+import { builtTool, type KubernetesBinary, kubernetesBinaries } from "./binaries.ts";
 import { binarySet, userCacheDirectory } from "./binary-set.ts";
+import { startDns, waitForDns } from "./cluster-dns.ts";
 import { type ClusterState, reusableCluster, writeState } from "./cluster-state.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { launchControlPlane } from "./control-plane-launch.ts";
@@ -41,17 +42,19 @@ export interface Cluster extends ControlPlane {
 const DEFAULT_GPUS = 4;
 /** etcd reserves 64 MB of log at a time; images are unpacked; pods want some, too. */
 const CLUSTER_MEGABYTES = 600;
+const DNS_SET = "coredns";
 /** The cluster has its network to itself, so its ports need not be chosen. */
 const PORTS = { api: 6443, etcd: 2379, etcdPeer: 2380 };
 
 /**
- * Starts a Kubernetes cluster with one real node (containerd, kubelet, kube-proxy) on this machine, or takes over the
+ * Starts a Kubernetes cluster with one real node (containerd, kubelet, kube-proxy) and DNS on this machine, or takes over the
  * healthy one that runs in `dir` already. Remains of an earlier one are removed first. Needs root on Linux.
  */
 export async function startCluster(o: ClusterOptions): Promise<Cluster> {
   assertNodePossible();
   const layout = layoutOf(o.dir);
-  const release = (await binarySet("kubernetes")).cacheDirectory;
+  const sets = await Promise.all([binarySet("kubernetes"), binarySet(DNS_SET)]);
+  const release = sets.map((set) => set.cacheDirectory).join(" ");
   const wanted = { gpus: o.gpus ?? DEFAULT_GPUS, auditLog: o.auditLog ?? false, release };
   await assertOurs(layout);
   const step = o.progress.step("Looking for a running cluster");
@@ -104,13 +107,14 @@ async function createCluster(o: ClusterOptions, layout: Layout, wanted: Wanted):
     o.progress,
     o.signal,
   );
+  const coredns = await builtTool(DNS_SET, "coredns", o.progress, o.signal);
   await ensureHostPackages(o.progress, userCacheDirectory(), o.signal);
   const images = await baseImages(o.progress, o.signal);
   const step = o.progress.step("Starting the cluster");
   try {
     await removeCluster(layout);
     await assertFreeSpace(layout.directory, CLUSTER_MEGABYTES, "a local cluster");
-    const state = await launch({ ...o, layout, wanted, binaries, images, step });
+    const state = await launch({ ...o, layout, wanted, binaries: { ...binaries, coredns }, images, step });
     if (o.signal?.aborted) throw new Interrupted();
     step.done(state.server);
     return state;
@@ -124,7 +128,7 @@ async function createCluster(o: ClusterOptions, layout: Layout, wanted: Wanted):
 interface Launch extends ClusterOptions {
   layout: Layout;
   wanted: Wanted;
-  binaries: Record<KubernetesBinary, string>;
+  binaries: Record<KubernetesBinary | "coredns", string>;
   images: string;
   step: Step;
 }
@@ -136,8 +140,7 @@ async function launch(o: Launch): Promise<ClusterState> {
   step.update("making its namespaces");
   const namespace = await createNamespace({
     layout,
-    cacheDirectory: userCacheDirectory(),
-    binaries: { kubelet: binaries.kubelet, "kube-proxy": binaries["kube-proxy"] },
+    binaries: { kubelet: binaries.kubelet, "kube-proxy": binaries["kube-proxy"], coredns: binaries.coredns },
     diesWithStarter,
     signal,
   });
@@ -165,12 +168,12 @@ async function launch(o: Launch): Promise<ClusterState> {
   });
   const { server, api } = plane;
   try {
-    const node = await startNode({
-      ...{ layout, pki, addresses, namespace, server, api, diesWithStarter, step, signal },
-      images: o.images,
-      gpus: wanted.gpus,
-    });
-    const components = [namespace.component, ...plane.components, ...node];
+    const inside = { layout, pki, addresses, namespace, server, api, diesWithStarter, signal };
+    // It gets ready while the node does.
+    const dns = await startDns(inside);
+    const node = await startNode({ ...inside, step, images: o.images, gpus: wanted.gpus });
+    await waitForDns(dns, addresses.node, signal);
+    const components = [namespace.component, ...plane.components, dns, ...node];
     const state = { ...wanted, server, kubectl: binaries.kubectl, hostAddress: addresses.host };
     return await writeState(layout, state, components);
   } finally {

@@ -215,6 +215,9 @@ async function managerFlags(plan: LaunchPlan): Promise<Record<string, string>> {
     // Without it pods get an empty ca.crt, and no client in a pod can verify the API server.
     "root-ca-file": join(plan.layout.pki, "ca.crt"),
     "use-service-account-credentials": "true",
+    // Each of its controllers makes an account of its own: at the default rate of 20 that takes five seconds.
+    "kube-api-qps": "500",
+    "kube-api-burst": "1000",
     "leader-elect": "false",
     "secure-port": "0",
   };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { chmod, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { BinarySet } from "./binary-set.ts";
@@ -14,21 +14,32 @@ import type { Step } from "./progress.ts";
 export interface ReleaseHosts {
   kubernetes: string;
   etcd: string;
+  coredns: string;
 }
 
 export const OFFICIAL_RELEASES: ReleaseHosts = {
   kubernetes: "https://dl.k8s.io/release",
   etcd: "https://github.com/etcd-io/etcd/releases/download",
+  coredns: "https://github.com/coredns/coredns/releases/download",
 };
 
 const PROBE_TIMEOUT_MS = 2500;
 const FILE_TIMEOUT_MS = 10 * 60_000;
 const CHECKSUM_BYTES = 64 * 1024;
 
+/** One published file. */
+interface Release {
+  url: string;
+  /** A file with its SHA-256 sum: alone, or one line among others that ends with the file's name. */
+  sums: string;
+  /** The program's path in the file, if that is an archive. */
+  member?: string;
+}
+
 /**
  * Downloads those of `names` that the official releases offer at the pinned versions, checked against the published
  * SHA-256 sums, into the set's cache directory, which must exist. Returns false, quickly and without a word, if the
- * hosts do not answer; throws if a download breaks off or does not match its sum.
+ * hosts do not answer or do not have one of them; throws if a download breaks off or does not match its sum.
  */
 export async function downloadReleases(
   set: BinarySet,
@@ -36,38 +47,51 @@ export async function downloadReleases(
   step: Step,
   o: { signal?: AbortSignal | undefined; hosts?: ReleaseHosts } = {},
 ): Promise<boolean> {
-  const architecture = process.arch === "x64" ? "amd64" : process.arch;
-  const hosts = o.hosts ?? OFFICIAL_RELEASES;
-  const kubernetes = `${hosts.kubernetes}/${set.versionOf("k8s.io/kubernetes")}/bin/linux/${architecture}`;
-  const etcdVersion = set.versionOf("go.etcd.io/etcd/server/v3");
-  const etcd = `${hosts.etcd}/${etcdVersion}`;
-  const wanted = names.includes("etcd") ? [`${etcd}/SHA256SUMS`] : [];
-  if (names.some((name) => name !== "etcd")) wanted.push(`${kubernetes}/kubectl.sha256`);
-  const answers = await Promise.all(wanted.map((url) => answersInTime(url, o.signal)));
+  const releases = names.flatMap((name) => releaseOf(set, name, o.hosts ?? OFFICIAL_RELEASES) ?? []);
+  if (releases.length < names.length) return false;
+  const answers = await Promise.all(releases.map(({ sums }) => answersInTime(sums, o.signal)));
   if (answers.includes(false)) return false;
   await withTemporary(`${set.cacheDirectory}.download-`, async (temporary) => {
-    for (const [index, name] of names.entries()) {
+    for (const [index, { url, sums, member }] of releases.entries()) {
+      const name = names[index] ?? "";
       const tell = (part: string) => step.update(`downloading ${name} (${index + 1} of ${names.length}), ${part}`);
-      const file = join(temporary, name);
-      if (name === "etcd") {
-        const archive = `etcd-${etcdVersion}-linux-${architecture}.tar.gz`;
-        const sums = await fetchText(`${etcd}/SHA256SUMS`, o.signal);
-        const sum = sums
-          .split("\n")
-          .find((line) => line.trim().endsWith(archive))
-          ?.split(/\s+/)[0];
-        await fetchFile(`${etcd}/${archive}`, join(temporary, archive), sum, tell, o.signal);
-        const member = `${archive.replace(/\.tar\.gz$/, "")}/etcd`;
-        await run("tar", ["-xzf", join(temporary, archive), "-C", temporary, "--strip-components=1", member], o);
-      } else {
-        const sum = (await fetchText(`${kubernetes}/${name}.sha256`, o.signal)).trim().split(/\s+/)[0];
-        await fetchFile(`${kubernetes}/${name}`, file, sum, tell, o.signal);
+      const published = basename(url);
+      const file = join(temporary, published);
+      await fetchFile(url, file, sumIn(await fetchText(sums, o.signal), published), tell, o.signal);
+      if (member !== undefined) {
+        const depth = member.split("/").length - 1;
+        await run("tar", ["-xzf", file, "-C", temporary, `--strip-components=${depth}`, member], o);
       }
-      await chmod(file, 0o755);
-      await rename(file, join(set.cacheDirectory, name));
+      await chmod(join(temporary, name), 0o755);
+      await rename(join(temporary, name), join(set.cacheDirectory, name));
     }
   });
   return true;
+}
+
+/** Undefined for a program that is not published, or not in this way. */
+function releaseOf(set: BinarySet, name: string, hosts: ReleaseHosts): Release | undefined {
+  const architecture = process.arch === "x64" ? "amd64" : process.arch;
+  if (name === "etcd") {
+    const version = set.versionOf("go.etcd.io/etcd/server/v3");
+    const archive = `etcd-${version}-linux-${architecture}`;
+    const base = `${hosts.etcd}/${version}`;
+    return { url: `${base}/${archive}.tar.gz`, sums: `${base}/SHA256SUMS`, member: `${archive}/etcd` };
+  }
+  if (name === "coredns") {
+    const version = set.versionOf("github.com/coredns/coredns");
+    const url = `${hosts.coredns}/${version}/coredns_${version.replace(/^v/, "")}_linux_${architecture}.tgz`;
+    return { url, sums: `${url}.sha256`, member: "coredns" };
+  }
+  if (!name.startsWith("kube")) return undefined;
+  const url = `${hosts.kubernetes}/${set.versionOf("k8s.io/kubernetes")}/bin/linux/${architecture}/${name}`;
+  return { url, sums: `${url}.sha256` };
+}
+
+function sumIn(text: string, published: string): string | undefined {
+  const lines = text.trim().split("\n");
+  const line = lines.length === 1 ? lines[0] : lines.find((candidate) => candidate.trim().endsWith(published));
+  return line?.trim().split(/\s+/)[0];
 }
 
 async function answersInTime(url: string, signal: AbortSignal | undefined): Promise<boolean> {

@@ -21,7 +21,7 @@ export async function goBuild(set: BinarySet, step: Step, signal?: AbortSignal):
   const go = await findGo();
   if (!go) {
     throw new LocalError(
-      "the Kubernetes binaries are not on this machine: they can be neither downloaded (dl.k8s.io and github.com do not answer) nor built (there is no `go`). Install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a directory that has them",
+      `this machine lacks ${set.title}, which can be neither downloaded (dl.k8s.io and github.com do not answer) nor built (there is no \`go\`). Install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a directory that has them`,
     );
   }
   const options = {
@@ -30,7 +30,7 @@ export async function goBuild(set: BinarySet, step: Step, signal?: AbortSignal):
     signal,
     timeoutMs: BUILD_TIMEOUT_MS,
   };
-  await assertFreeSpace(set.cacheDirectory, BUILD_MEGABYTES, "building the cluster's binaries");
+  await assertFreeSpace(set.cacheDirectory, BUILD_MEGABYTES, `building ${set.title}`);
   let downloads = 0;
   const onDownload = (line: string) => {
     if (line.startsWith("go: downloading ")) step.update(`module ${++downloads}: ${line.slice(16)}`);

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cgroupName } from "./cgroup.ts";
+import { CLUSTER_DOMAIN, DNS_SERVICE_ADDRESS } from "./cluster-dns.ts";
 import type { Addresses } from "./host-network.ts";
 import { PAUSE_IMAGE } from "./images.ts";
 import type { Layout } from "./layout.ts";
@@ -111,6 +112,8 @@ function kubeletConfig(o: NodeConfigOptions): object {
     readOnlyPort: 0,
     containerRuntimeEndpoint: `unix://${INSIDE.containerdSocket}`,
     resolvConf: INSIDE.resolvConf,
+    clusterDNS: [DNS_SERVICE_ADDRESS],
+    clusterDomain: CLUSTER_DOMAIN,
     podLogsDir: "/var/log/pods",
     volumePluginDir: inside("node/volume-plugins"),
     cgroupDriver: "cgroupfs",

@@ -23,7 +23,6 @@ const INIT = join(import.meta.dirname, "../../local/node-init.sh");
 /** What the node sees where; every path is short, as a socket's must be (108 bytes), however long the cluster's is. */
 export const INSIDE = {
   cluster: "/run/odin/cluster",
-  cache: "/run/odin/cache",
   binaries: "/run/odin/bin",
   resolvConf: "/run/resolv.conf",
   containerdSocket: "/run/containerd/containerd.sock",
@@ -32,7 +31,6 @@ export const INSIDE = {
 /** Starts the namespaces. `binaries` are the programs that run inside, by name. */
 export async function createNamespace(o: {
   layout: Layout;
-  cacheDirectory: string;
   binaries: Record<string, string>;
   diesWithStarter: boolean;
   signal?: AbortSignal | undefined;
@@ -43,7 +41,6 @@ export async function createNamespace(o: {
   await mkdir(stage, { recursive: true });
   const binds = [
     [layout.directory, INSIDE.cluster],
-    [o.cacheDirectory, INSIDE.cache],
     ...Object.entries(o.binaries).map(([name, path]) => [path, `${INSIDE.binaries}/${name}`]),
   ].map(([source = "", target = ""]) => `${source}=${target.replace(/^\/run\//, "")}`);
   const component = await Component.start({

@@ -1,7 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AdminApi } from "./admin-api.ts";
-import { userCacheDirectory } from "./binary-set.ts";
 import { createCgroup } from "./cgroup.ts";
 import { run } from "./command.ts";
 import { Component } from "./component.ts";
@@ -11,6 +10,7 @@ import { cniDirectory } from "./host-packages.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { Layout } from "./layout.ts";
 import { inside, NODE_NAME, writeNodeConfig } from "./node-config.ts";
+import { containerdCommand, importImages } from "./node-images.ts";
 import { INSIDE, type NodeNamespace } from "./node-namespace.ts";
 import type { Pki } from "./pki.ts";
 import type { Step } from "./progress.ts";
@@ -24,7 +24,7 @@ export interface NodeOptions {
   namespace: NodeNamespace;
   server: string;
   api: AdminApi;
-  /** Archive with the images that the node has from the start; it lies in the user's cache. */
+  /** Archive with the images that the node has from the start. */
   images: string;
   gpus: number;
   diesWithStarter: boolean;
@@ -53,12 +53,11 @@ export async function startNode(o: NodeOptions): Promise<Component[]> {
 
   o.step.update("starting containerd");
   components.push(await start(o, "containerd", "containerd", ["--config", config.containerd], proxyEnvironment()));
-  await waitFor(() => containerdCommand(o.namespace, ["version"]), { ...wait, what: "containerd's first answer" });
+  await waitFor(() => containerdCommand(o.namespace.pid, ["version"]), { ...wait, what: "containerd's first answer" });
   o.step.update("loading images");
-  const archive = `${INSIDE.cache}${o.images.slice(userCacheDirectory().length)}`;
   // Both to their end, also if one fails: what is started while the cleaning up runs would be left over.
   const [loaded, started] = await Promise.allSettled([
-    loadImages(o.namespace, archive, o.signal),
+    importImages(o.namespace.pid, o.images, o.signal),
     startKubelet(o, config.kubelet, components),
   ]);
   if (started.status === "rejected") throw started.reason;
@@ -97,11 +96,6 @@ async function startKubelet(o: NodeOptions, config: string, components: Componen
     "--metrics-bind-address=127.0.0.1:10249",
   ];
   components.push(await start(o, "kube-proxy", `${INSIDE.binaries}/kube-proxy`, proxy));
-}
-
-/** Puts the images of an archive (a path as the node sees it) into the node's store. */
-async function loadImages(namespace: NodeNamespace, path: string, signal: AbortSignal | undefined): Promise<void> {
-  await containerdCommand(namespace, ["--namespace", "k8s.io", "images", "import", path], signal);
 }
 
 /**
@@ -144,11 +138,6 @@ function start(
     diesWithStarter: o.diesWithStarter,
     env,
   });
-}
-
-function containerdCommand(namespace: NodeNamespace, args: string[], signal?: AbortSignal): Promise<string> {
-  const { command, args: entered } = namespace.enter("ctr", ["--address", INSIDE.containerdSocket, ...args]);
-  return run(command, entered, { signal, timeoutMs: 5 * 60_000 });
 }
 
 async function issueCredentials(o: NodeOptions): Promise<void> {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type BinarySet, binarySet } from "../../../local/binary-set.ts";
-import { downloadReleases } from "../../../local/download.ts";
+import { downloadReleases, type ReleaseHosts } from "../../../local/download.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 
 interface Context {
@@ -14,7 +14,7 @@ interface Context {
   set: BinarySet;
   server: Server;
   files: Map<string, Buffer>;
-  hosts: { kubernetes: string; etcd: string };
+  hosts: ReleaseHosts;
 }
 
 const STEP = { update() {}, done() {}, fail() {} };
@@ -34,7 +34,7 @@ test.before.each(async (context) => {
   await new Promise<void>((done) => context.server.listen(0, "127.0.0.1", done));
   const address = context.server.address();
   const base = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
-  context.hosts = { kubernetes: `${base}/k`, etcd: `${base}/e` };
+  context.hosts = { kubernetes: `${base}/k`, etcd: `${base}/e`, coredns: `${base}/d` };
   publish(context);
 });
 test.after.each(async ({ temporary, server }) => {
@@ -100,6 +100,24 @@ test("a program that was altered on its way is refused, and nothing of it is kep
     readdirSync(temporary.path).filter((name) => name.startsWith("cache.")),
     [],
   );
+});
+
+test("CoreDNS comes out of its archive, checked against the sum beside it", async ({ files, hosts, temporary }) => {
+  const set = { ...(await binarySet("coredns")), cacheDirectory: join(temporary.path, "cache") };
+  const architecture = process.arch === "x64" ? "amd64" : process.arch;
+  const version = set.versionOf("github.com/coredns/coredns");
+  const file = `coredns_${version.slice(1)}_linux_${architecture}.tgz`;
+  writeFileSync(join(temporary.path, "coredns"), "#!/bin/sh\necho coredns\n");
+  execFileSync("tar", ["-czf", file, "coredns"], { cwd: temporary.path });
+  const archive = readFileSync(join(temporary.path, file));
+  files.set(`/d/${version}/${file}`, archive);
+  files.set(`/d/${version}/${file}.sha256`, Buffer.from(`${sum(archive)}  ${file}\n`));
+  assert.is(await downloadReleases(set, ["coredns"], STEP, { hosts }), true);
+  assert.is(execFileSync(join(set.cacheDirectory, "coredns"), { encoding: "utf8" }), "coredns\n");
+});
+
+test("a tool that nobody publishes is not looked for", async ({ set, hosts }) => {
+  assert.is(await downloadReleases(set, ["kwok"], STEP, { hosts }), false);
 });
 
 test("hosts that do not answer, or do not have the version, are given up at once", async ({ set, hosts, files }) => {
