@@ -1,5 +1,5 @@
 import { createPrivateKey } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
 import { type AddressInfo, connect } from "node:net";
@@ -102,6 +102,48 @@ tokens("while the file is missing the old token stays in use, and without any th
   without.close();
   empty.close();
 });
+
+tokens(
+  "a plugin's token is kept while it serves, and the plugin is asked again when the server refuses it",
+  async () => {
+    await writeFile(file("plugin-token"), "old");
+    const plugin = `
+    const fs = require("node:fs");
+    const { tokenFile, runs } = JSON.parse(process.argv[1]);
+    fs.appendFileSync(runs, "x");
+    const status = { token: fs.readFileSync(tokenFile, "utf8"), expirationTimestamp: "2999-01-01T00:00:00Z" };
+    console.log(JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status }));
+  `;
+    const files = JSON.stringify({ tokenFile: file("plugin-token"), runs: file("plugin-runs") });
+    const exec = {
+      apiVersion: "client.authentication.k8s.io/v1",
+      command: process.execPath,
+      args: ["-e", plugin, files],
+    };
+    const client = testClient({ kubeConfig: proxy.kubeConfig({ exec }) });
+    let accepted = "old";
+    proxy.requests.length = 0;
+    proxy.decide = ({ authorization }) => ({
+      kind: "answer",
+      status: authorization === `Bearer ${accepted}` ? 200 : 401,
+      body: "{}",
+    });
+    await Promise.all([client.get("/version"), client.get("/version")]);
+    assert.is(await readFile(file("plugin-runs"), "utf8"), "x");
+    await writeFile(file("plugin-token"), "new");
+    accepted = "new";
+    await Promise.all(Array.from({ length: 5 }, () => client.create("/api/v1/namespaces", {})));
+    assert.is(await readFile(file("plugin-runs"), "utf8"), "xx", "once for all five");
+    accepted = "another";
+    assert.ok(isKubeError(await rejection(client.get("/version")), "unauthorized"));
+    const failing = testClient({ kubeConfig: proxy.kubeConfig({ exec: { command: "/does/not/exist" } }) });
+    const error = await rejection(failing.get("/version"));
+    assert.ok(isKubeError(error, "unauthorized") && /does\/not\/exist/.test(error.message), String(error));
+    proxy.decide = () => ({ kind: "forward" });
+    client.close();
+    failing.close();
+  },
+);
 
 const certificates = suite("certificates");
 

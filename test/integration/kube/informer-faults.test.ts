@@ -383,7 +383,7 @@ faults("stop before the first list rejects synced, at once", async () => {
   proxy.decide = () => ({ kind: "hang" });
   informer.start();
   await until(() => proxy.requests.length === 1, 5_000, { describe: "the list under way" });
-  await within(500, () => informer.stop());
+  await within(5_000, () => informer.stop());
   assert.match(String(await rejection(informer.synced)), /stopped/);
   informer.start();
   assert.is(proxy.requests.length, 1, "it does not start again");
@@ -395,13 +395,13 @@ faults("stop leaves no timer and no socket, from a watch and from a pause", asyn
   informer.start();
   await within(10_000, () => informer.synced);
   await watching();
-  await within(500, () => informer.stop());
+  await within(5_000, () => informer.stop());
   await until(() => proxy.watches === 0, 2_000, { describe: "the watch's connection is closed" });
   const failing = watcher("handles", { backoff: { baseMs: 60_000, capMs: 60_000 } });
   proxy.decide = () => ({ kind: "answer", status: 500 });
   failing.informer.start();
   await until(() => failing.text().includes("the list failed"), 5_000, { describe: "the pause" });
-  await within(500, () => failing.informer.stop());
+  await within(5_000, () => failing.informer.stop());
   await until(() => openHandles().length <= before, 5_000, { describe: "handles as before" });
 });
 
