@@ -1,13 +1,14 @@
 import { parseArgs } from "node:util";
-import { startCluster } from "./cluster.ts";
+import { startCluster, stopCluster } from "./cluster.ts";
 import { runInterruptibly } from "./interrupt.ts";
 import { LocalError, messageOf } from "./local-error.ts";
 import { streamProgress } from "./progress.ts";
 
 const HELP = `Usage: node dist/local/cluster-main.js --dir DIR [--gpus N] [--audit-log]
+       node dist/local/cluster-main.js --dir DIR --stop
 
 Starts a Kubernetes cluster with one real node in DIR, or finds the one that runs there, and prints the path of its
-kubeconfig. It runs on until: node dist/local/down.js --dir DIR
+kubeconfig. It runs on until --stop, which removes DIR as well.
 `;
 
 await runInterruptibly(async (signal) => {
@@ -17,6 +18,10 @@ await runInterruptibly(async (signal) => {
     return;
   }
   if (!values.dir) throw new LocalError("--dir DIR is missing; --help shows the usage");
+  if (values.stop) {
+    await stopCluster(values.dir, streamProgress());
+    return;
+  }
   const gpus = Number(values.gpus);
   if (!Number.isInteger(gpus) || gpus < 0 || gpus > 64) {
     throw new LocalError(`--gpus ${values.gpus} is not a whole number from 0 to 64`);
@@ -33,6 +38,7 @@ function readArguments() {
         dir: { type: "string" },
         gpus: { type: "string", default: "4" },
         "audit-log": { type: "boolean", default: false },
+        stop: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     }).values;

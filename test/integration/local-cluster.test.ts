@@ -69,8 +69,10 @@ test("a cluster that lost a process is replaced; one whose directory was deleted
   const moved = join(temporary.path, "moved");
   dirs.push(dir, moved);
   await start(dir);
-  process.kill(stateOf(dir).components.kubelet?.pid ?? 0, "SIGKILL");
-  await until(async () => (await start(dir)).reused === false, START_MS, { describe: "a new cluster" });
+  for (const name of ["kubelet", "coredns"]) {
+    process.kill(stateOf(dir).components[name]?.pid ?? 0, "SIGKILL");
+    await until(async () => (await start(dir)).reused === false, START_MS, { describe: `a new cluster after ${name}` });
+  }
   await rename(dir, moved);
   await stopCluster(moved);
   assert.equal(await debrisOf(dir), []);
