@@ -1,10 +1,11 @@
+import { createInterface } from "node:readline";
 import { KubeConfig } from "@kubernetes/client-node";
 import { KubeClient } from "../../../kube/client.ts";
 import { isKubeError } from "../../../kube/errors.ts";
 import { LeaderElection } from "../../../kube/lease.ts";
 import { silentLogger } from "../../../kube/logger.ts";
 
-// A process that stands for election and, as long as it leads, keeps writing its name into a ConfigMap:
+// A process that stands for election and, for each line on standard input, tries to write its name into a ConfigMap:
 // lease-candidate NAMESPACE LEASE IDENTITY CONFIGMAP-PATH. It tells on standard output what it does.
 
 const [namespace = "", name = "", identity = "", path = ""] = process.argv.slice(2);
@@ -27,12 +28,11 @@ const election = new LeaderElection({
 const writer = new KubeClient({ kubeConfig, userAgent: "candidate", canWrite: () => election.isLeader() });
 
 void election.run(new AbortController().signal);
-for (;;) {
+for await (const _line of createInterface({ input: process.stdin })) {
   try {
     await writer.patch(path, "merge", { data: { writer: identity } });
     tell("wrote");
   } catch (error) {
     tell(isKubeError(error) ? `refused ${error.reason}` : `failed ${error}`);
   }
-  await new Promise((resolve) => setTimeout(resolve, 20));
 }
