@@ -28,7 +28,6 @@ test.before(async () => {
       ODIN_ROOT_PASS: PASSWORD,
       ODIN_LEADER_ELECT: "false",
       ODIN_INSTALL_CRDS: "false",
-      ODIN_PULL_SECRETS: "",
     });
     await odin.untilSaid('"msg":"ready"');
     port = Number(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(odin.output)?.[1]);

@@ -61,6 +61,5 @@ export function operatorProcess(namespace: string): OdinProcess {
     ODIN_NAMESPACE: namespace,
     ODIN_LEADER_ELECT: "false",
     ODIN_INSTALL_CRDS: "false",
-    ODIN_PULL_SECRETS: "",
   });
 }

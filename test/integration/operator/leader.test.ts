@@ -27,7 +27,6 @@ function start(identity: string): OdinProcess {
     ODIN_LEASE_NAMESPACE: namespace.name,
     ODIN_IDENTITY: identity,
     ODIN_INSTALL_CRDS: "false",
-    ODIN_PULL_SECRETS: "",
   });
   processes.push(started);
   return started;
