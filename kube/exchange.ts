@@ -39,12 +39,13 @@ export function exchange(connection: Connection, options: Exchange): Promise<Ans
 }
 
 /**
- * Sends a GET on a connection of its own and resolves when the head of the answer is there: with the stream of a 200,
+ * Sends a GET on a connection of its own and resolves when the head of the answer is there: with the stream of a 200 or 204,
  * else with the whole failed answer. From then on only the stream bounds and ends the request.
  */
 export function openAnswer(connection: Connection, options: Exchange): Promise<http.IncomingMessage | Answer> {
   return start(connection, connection.streamAgent, options, (answer, finish, fail) => {
-    if (answer.statusCode === 200) finish(answer);
+    // The log of a pod that has no node yet is 204, an answer without a body.
+    if (answer.statusCode === 200 || answer.statusCode === 204) finish(answer);
     else readBody(answer, options.what, MAX_FAILURE_BYTES, finish, fail);
   });
 }

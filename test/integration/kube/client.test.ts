@@ -2,6 +2,7 @@ import { Registry } from "prom-client";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { KubeClient } from "../../../kube/client.ts";
+import { POD } from "../../../kube/core-resources.ts";
 import { type ErrorCategory, isKubeError, type KubeError } from "../../../kube/errors.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import { until, within } from "../../support/deadline.ts";
@@ -128,6 +129,16 @@ requests("pages carry kinds, and a whole list starts over when its token expires
   const page = await client.listPage<ConfigMap>(collection(), { labelSelector: "p=1", limit: 5 });
   assert.is(page.items.length, 5);
   await fails(client.listPage(collection(), { limit: 5, continue: "rubbish" }), "invalid");
+});
+
+requests("the log of a pod that has no node is a stream without a byte", async () => {
+  const pods = collectionPath(POD, namespace.name);
+  const pod = { metadata: { name: "nowhere" }, spec: { containers: [{ name: "main", image: "i" }] } };
+  await until(() => direct.create(pods, pod), 20_000, { describe: "the namespace takes pods" });
+  const stream = await direct.stream(`${pods}/nowhere/log`);
+  let bytes = 0;
+  for await (const chunk of stream) bytes += (chunk as Buffer).length;
+  assert.is(bytes, 0);
 });
 
 requests("more than 500 objects come in pages of 500", async () => {
