@@ -26,7 +26,14 @@ const oneOf = (key: string, name: keyof typeof SCHEMAS): Json => ({
   required: [key],
   properties: { [key]: ref(name) },
 });
-const query = (name: string, description: string, schema: Json): Json => ({ name, in: "query", description, schema });
+/** An empty value counts as absent (O-8). */
+const query = (name: string, description: string, schema: Json): Json => ({
+  name,
+  in: "query",
+  description,
+  schema,
+  allowEmptyValue: true,
+});
 const boolean = (name: string, description: string): Json =>
   query(name, description, { type: "string", enum: ["True", "False", "true", "false", "1", "0", ""] });
 const search = query("q", "Case-insensitive substring; * stands for any run of characters.", { type: "string" });
