@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 /** What the command line asks for. */
 export interface Arguments {
   filters: string[];
@@ -16,7 +17,7 @@ The last line is "N passed, M failed", with ", K skipped" where tests were left 
 or nothing ran.
 
   FILTER         run only what has this in its name, e.g. unit/kube, integration, lint (several: any of them)
-  --jobs N       files at a time (2)
+  --jobs N       files at a time (one more than there are processors: most files wait for a cluster most of the time)
   --timeout S    time limit of each file in seconds, instead of its own (unit 120, integration 300, e2e 600)
   --list         print what would run and run nothing
   --help         this text
@@ -27,7 +28,7 @@ file needs them and stopped at the end. End-to-end files need root on Linux and 
 
 /** Reads the command line; throws an Error that says what is wrong with it. */
 export function parseArguments(argv: readonly string[]): Arguments {
-  const parsed: Arguments = { filters: [], jobs: 2, list: false, help: false };
+  const parsed: Arguments = { filters: [], jobs: availableParallelism() + 1, list: false, help: false };
   const rest = argv.flatMap((word) => (/^--\w+=/.test(word) ? splitOnce(word) : [word]));
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === "--list") parsed.list = true;

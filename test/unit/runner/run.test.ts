@@ -185,7 +185,7 @@ runs("ends its files, starts nothing more and stops the environment when it is i
   inSandbox({ "integration/a": "hangs", "integration/b": "hangs", "integration/c": "passes" }, async (place) => {
     const { log, environmentOf } = fakeEnvironment(true);
     const abort = new AbortController();
-    const run: Promise<Printed> = place.run(["integration"], { environmentOf, signal: abort.signal });
+    const run: Promise<Printed> = place.run(["integration", "--jobs", "2"], { environmentOf, signal: abort.signal });
     await until(() => log.includes("started"), 5_000, { describe: "start of the environment" });
     abort.abort("SIGINT");
     const printed = await run;
