@@ -39,7 +39,13 @@ export class LiveTable {
         ]);
       });
     }
-    const text = table.toString();
+    // A line that wraps would be counted as one and leave its rest on the screen.
+    const width = Math.max(40, (this.#stream.columns ?? 120) - 1);
+    const text = table
+      .toString()
+      .split("\n")
+      .map((line) => line.slice(0, width))
+      .join("\n");
     const up = this.#height > 0 ? `\u001b[${this.#height}A\u001b[J` : "";
     this.#stream.write(`${up}${text}\n`);
     this.#height = text.split("\n").length;

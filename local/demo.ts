@@ -131,7 +131,8 @@ async function report(
       return `  ${run.id} (${from}): ${run.status}, ${accuracy ?? "no accuracy in its logs"}`;
     }),
   );
-  const here = relative(process.cwd(), directory.path) || directory.path;
+  const near = relative(process.cwd(), directory.path);
+  const here = near === "" || near.startsWith("..") ? directory.path : near;
   return `
 ${lines.join("\n")}
 

@@ -5,10 +5,10 @@ import { LiveTable } from "../../../local/demo-table.ts";
 
 const table = suite("the demonstration's table");
 
-function screen(isTTY: boolean): { stream: NodeJS.WriteStream; written: string[] } {
+function screen(isTTY: boolean, columns = 120): { stream: NodeJS.WriteStream; written: string[] } {
   const written: string[] = [];
   const write = (text: string): boolean => written.push(text) > 0;
-  return { stream: { isTTY, write } as unknown as NodeJS.WriteStream, written };
+  return { stream: { isTTY, columns, write } as unknown as NodeJS.WriteStream, written };
 }
 
 const run = (status: Run["status"], state: string, message?: string): Run => ({
@@ -32,6 +32,12 @@ table("on a terminal it is drawn again in its own place", () => {
   assert.match(first, "Unschedulable: no node has a GPU");
   assert.ok(second.startsWith(`\u001b[${first.split("\n").length - 1}A\u001b[J`), JSON.stringify(second.slice(0, 20)));
   assert.ok(!second.includes("some last words"), "a task that is done needs no explanation");
+});
+
+table("on a narrow terminal no line wraps", () => {
+  const { stream, written } = screen(true, 60);
+  new LiveTable(stream).show([{ from: "REST", run: run("RUNNING", "waiting", "x".repeat(200)) }]);
+  for (const line of (written[0] ?? "").split("\n")) assert.ok(line.length < 60, line);
 });
 
 table("elsewhere each change is one line, told once", () => {
