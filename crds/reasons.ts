@@ -23,6 +23,10 @@ export const REASONS = {
     class: "waiting",
     meaning: "The API server did not take the pod; tried again with growing intervals.",
   },
+  NameInUse: {
+    class: "waiting",
+    meaning: "A pod of a deleted run of the same name is still being removed; goes on by itself when it is gone.",
+  },
   NotStarted: { class: "ended", meaning: "The run ended before the task could start." },
   Cancelled: { class: "ended", meaning: "The run was cancelled." },
   FailFast: { class: "ended", meaning: "Another task failed and the run has `failFast`." },

@@ -1,8 +1,9 @@
-import type { TaskStatus } from "../../crds/generated/types.ts";
+import type { Pipeline, TaskStatus } from "../../crds/generated/types.ts";
+import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { POD } from "../../kube/core-resources.ts";
 import { isKubeError, type KubeError } from "../../kube/errors.ts";
-import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
+import { collectionPath, type KubeObject, type OwnerReference, objectPath } from "../../kube/resource.ts";
 import { bounded } from "../decide/message.ts";
 import type { ObservedPod } from "../decide/run.ts";
 import { type Attempt, buildPod, type PodSettings } from "../kinds/pod.ts";
@@ -43,12 +44,12 @@ async function adopt(client: KubeClient, attempt: Attempt, settings: PodSettings
   const { metadata } = buildPod(attempt, settings) as { metadata: { name: string } };
   try {
     const object = await client.get<KubeObject>(objectPath(POD, attempt.run.metadata.namespace, metadata.name));
-    const ours = object.metadata.ownerReferences?.some((owner) => owner.uid === attempt.run.metadata.uid) ?? false;
-    if (ours) return { kind: "created", object, adopted: true };
-    if (object.metadata.deletionTimestamp !== undefined) {
+    const owner = object.metadata.ownerReferences?.find((reference) => reference.controller);
+    if (owner?.uid === attempt.run.metadata.uid) return { kind: "created", object, adopted: true };
+    if (object.metadata.deletionTimestamp !== undefined || isLeftover(owner, attempt.run)) {
       return later(
-        "ApiUnavailable",
-        `a pod named ${metadata.name} of another owner is being deleted; waiting for its name`,
+        "NameInUse",
+        `a pod named ${metadata.name} of an earlier owner is being removed; waiting for its name`,
       );
     }
     const message = `a pod named ${metadata.name} exists and does not belong to this run; delete it or name the run differently`;
@@ -57,6 +58,11 @@ async function adopt(client: KubeClient, attempt: Attempt, settings: PodSettings
     if (!isKubeError(error)) throw error;
     return later("ApiUnavailable", serverWords(error), error.retryAfterMs);
   }
+}
+
+/** Whether a pod belonged to a deleted run of the same name: the garbage collector has it next (F-31). */
+function isLeftover(owner: OwnerReference | undefined, run: Pipeline): boolean {
+  return owner?.kind === PIPELINE.kind && owner.name === run.metadata.name && owner.apiVersion === API_VERSION;
 }
 
 /** Words that admission policies and webhooks are quoted with; a policy may answer with any code, 422 included. */
@@ -82,7 +88,11 @@ function serverWords(error: KubeError): string {
   return error.message.replace(/^[A-Z]+ \/\S+: /, "").replace(/ \(HTTP \d+[^()]*\)$/, "");
 }
 
-function later(reason: "QuotaExceeded" | "ApiUnavailable", message: string, retryAfterMs?: number): CreateResult {
+function later(
+  reason: "QuotaExceeded" | "ApiUnavailable" | "NameInUse",
+  message: string,
+  retryAfterMs?: number,
+): CreateResult {
   return {
     kind: "later",
     record: { state: "waiting", reason, message: bounded(message) },

@@ -132,7 +132,7 @@ jobs("files of a run that carries its own tasks go with the run", async () => {
   assert.ok(pod.spec.containers[0]?.volumeMounts?.some((mount) => mount.mountPath === "/data/pipelines/own-files"));
   const run = await stage.untilRun("own-files", "has a snapshot", ({ status }) => status?.snapshot !== undefined);
   await kubectl("delete", "pipeline", "own-files", "-n", stage.namespace);
-  await until(() => kubectl("get", "configmap", "-n", stage.namespace, "-o", "name"), 30_000, {
+  await until(() => kubectl("get", "configmap", "-n", stage.namespace, "-o", "name"), 90_000, {
     describe: "the garbage collector takes the run's files",
     accept: (names) => !names.includes(run.status?.snapshot ?? ""),
   });

@@ -1,9 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { LABELS, MANAGED_BY } from "../../../crds/names.ts";
+import { API_VERSION, PIPELINE } from "../../../crds/resources.ts";
 import { POD } from "../../../kube/core-resources.ts";
-import { objectPath } from "../../../kube/resource.ts";
+import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { kubectl } from "../../support/kubectl.ts";
-import { Stage, task } from "./stage.ts";
+import { type Pod, Stage, task } from "./stage.ts";
 
 const runs = suite("runs");
 let stage: Stage;
@@ -120,6 +122,20 @@ runs("O-205: what a task hands back reaches the tasks that refer to it", async (
   await stage.untilPhase("results", "DONE");
 });
 
+runs("F-28: names as long and as odd as Kubernetes allows run like others", async () => {
+  const longest = "t".repeat(63);
+  for (const name of [`${"long.name-".repeat(25)}x`, "with.dots--and--dashes"]) {
+    await stage.create(name, {
+      tasks: [task(longest), task("after", { depends: [longest] })],
+      files: { "a b.txt": "x" },
+    });
+    await stage.succeed(name, longest);
+    await stage.succeed(name, "after");
+    const done = await stage.untilPhase(name, "DONE");
+    assert.ok((done.status?.tasks?.[longest]?.pod?.length ?? 99) <= 63, done.status?.tasks?.[longest]?.pod);
+  }
+});
+
 runs("O-180: a run without tasks is done", async () => {
   await stage.create("empty", { tasks: [] });
   await stage.untilPhase("empty", "DONE");
@@ -144,19 +160,43 @@ runs("F-10: somebody else writing the object all the time delays nothing and los
   assert.ok(writes > 3, `${writes} foreign writes`);
 });
 
-runs("F-31: a run deleted in the middle and created again under its name does not take over the old pods", async () => {
-  await stage.create("again", { tasks: [task("a")] });
-  const old = await stage.pod("again", "a");
-  await kubectl("delete", "pipeline", "again", "-n", stage.namespace);
-  await stage.create("again", { tasks: [task("a")] });
-  const fresh = await stage.untilRun(
-    "again",
-    "has a pod of its own or waits for the name",
-    (run) => run.status?.tasks?.a?.state === "executing",
-  );
-  const pod = await stage.pod("again", "a");
-  assert.is.not(pod.metadata.uid, old.metadata.uid);
-  assert.is(pod.metadata.ownerReferences?.[0]?.uid, fresh.metadata.uid);
+runs(
+  "F-31: a run created again under the name of a deleted one waits for the old pods to go and does not take them over",
+  async () => {
+    // What the garbage collector has not got to yet: a pod whose owner, a run of this name, is gone.
+    const owner = {
+      apiVersion: API_VERSION,
+      kind: PIPELINE.kind,
+      name: "again",
+      uid: "00000000-0000-4000-8000-000000000000",
+    };
+    const old = await stage.client.create<Pod>(collectionPath(POD, stage.namespace), {
+      metadata: {
+        name: "again--a",
+        labels: { [LABELS.managedBy]: MANAGED_BY },
+        ownerReferences: [{ ...owner, controller: true }],
+        finalizers: ["test/held"],
+      },
+      spec: { containers: [{ name: "main", image: "i" }] },
+    });
+    await stage.create("again", { tasks: [task("a")] });
+    const waiting = await stage.untilRun("again", "waits for the name", (run) => run.status?.reason === "a: NameInUse");
+    assert.is(waiting.status?.phase, "RUNNING");
+    await stage.client.patch(objectPath(POD, stage.namespace, "again--a"), "merge", { metadata: { finalizers: null } });
+    const fresh = await stage.untilRun("again", "has a pod", (run) => run.status?.tasks?.a?.state === "executing");
+    const pod = await stage.pod("again", "a");
+    assert.is.not(pod.metadata.uid, old.metadata.uid);
+    assert.is(pod.metadata.ownerReferences?.[0]?.uid, fresh.metadata.uid);
+  },
+);
+
+runs("F-31: deleted in the middle and created again at once, a run starts from its beginning", async () => {
+  await stage.create("twice", { tasks: [task("a")] });
+  const old = await stage.pod("twice", "a");
+  await kubectl("delete", "pipeline", "twice", "-n", stage.namespace);
+  await stage.create("twice", { tasks: [task("a")] });
+  await stage.untilRun("twice", "has a pod of its own", (run) => run.status?.tasks?.a?.state === "executing");
+  assert.is.not((await stage.pod("twice", "a")).metadata.uid, old.metadata.uid);
 });
 
 runs("O-187: an operator that stops in the middle is followed by one that goes on; no pod is made twice", async () => {

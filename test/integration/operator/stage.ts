@@ -14,7 +14,8 @@ import { until } from "../../support/deadline.ts";
 import { testVariable } from "../../support/kubectl.ts";
 import { temporaryNamespace } from "../../support/temporary-namespace.ts";
 
-const WAIT_MS = 20_000;
+/** Generous: the garbage collector of a control plane that has just started looks for new kinds every 30 s. */
+const WAIT_MS = 90_000;
 
 /** A pod as far as these tests look at it. */
 export interface Pod extends KubeObject {
