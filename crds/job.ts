@@ -61,6 +61,11 @@ export const JOB_KIND: Kind = {
       }),
       tasks: TASKS,
       files: FILES,
+      snapshot: text(
+        "ConfigMap with the frozen definition and files, written by the REST API for a job that lives in its git repository. Its tasks are what is run.",
+        253,
+        { minLength: 1 },
+      ),
       failFast: flag("On the first failure the running tasks are stopped too. Left out: they may finish."),
     },
     [],

@@ -56,7 +56,12 @@ const SPEC_RULES: readonly Rule[] = [
     message: "files go with tasks; a run of a job uses the job's own files",
     fieldPath: ".files",
   },
-  ...["job", "context", "tasks", "files", "failFast", "user"].map(immutable),
+  {
+    rule: "!has(self.snapshot) || (has(self.job) && !has(self.tasks))",
+    message: "snapshot goes with job, and not with tasks",
+    fieldPath: ".snapshot",
+  },
+  ...["job", "context", "snapshot", "version", "tasks", "files", "failFast", "user"].map(immutable),
   {
     rule: "!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",
     message: "a cancelled run stays cancelled; create another Pipeline to run again",
@@ -79,6 +84,14 @@ export const PIPELINE_KIND: Kind = {
         description: "Values for the job's templates.",
         "x-kubernetes-preserve-unknown-fields": true,
       },
+      snapshot: text(
+        "ConfigMap with the frozen definition to run, written by the REST API. Left out: the Job as it is when the run is taken up.",
+        253,
+        { minLength: 1 },
+      ),
+      version: text("Version that the run is of, normally a git commit. Left out: the Job's.", 64, {
+        pattern: "^[0-9a-f]{7,64}$",
+      }),
       tasks: TASKS,
       files: FILES,
       failFast: flag(

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { Job, Metadata, Pipeline, Task } from "./generated/types.ts";
 import { LABELS, labelValue, MANAGED_BY } from "./names.ts";
@@ -12,6 +13,10 @@ export interface Definition {
   prefix?: string;
   version?: string;
   tasks: Task[];
+  /**
+   * ConfigMap, in the form of a snapshot without tasks, with the files that lie directly in the jobs' root; tasks see them at `ROOT_PATH` (O-107).
+   */
+  rootFiles?: string;
   /** Names of the files; their contents lie in the snapshot under `fileKey(index)`. */
   files: string[];
   failFast: boolean;
@@ -24,6 +29,8 @@ export interface SnapshotObject {
   metadata: Pick<Metadata, "name" | "labels" | "ownerReferences"> & { namespace: string };
   immutable: true;
   data: Record<string, string>;
+  /** Files that are not UTF-8, in base64. */
+  binaryData?: Record<string, string>;
 }
 
 const DEFINITION_KEY = "definition.json";
@@ -64,7 +71,7 @@ export function snapshotOfJob(job: Job): SnapshotObject {
     files: Object.keys(job.spec.files ?? {}).sort(),
     failFast: job.spec.failFast ?? false,
   };
-  return snapshotObject(definition, job.spec.files ?? {}, job.metadata.namespace ?? "default", job.metadata.name);
+  return snapshotOf(definition, job.spec.files ?? {}, job.metadata.namespace ?? "default", job.metadata.name);
 }
 
 /**
@@ -74,24 +81,32 @@ export function snapshotOfJob(job: Job): SnapshotObject {
 export function snapshotOfFiles(run: Pipeline, files: Readonly<Record<string, string>>): SnapshotObject {
   const { name, namespace, uid } = run.metadata;
   const definition: Definition = { tasks: [], files: Object.keys(files).sort(), failFast: false };
-  const snapshot = snapshotObject(definition, files, namespace ?? "default", name, uid);
+  const snapshot = snapshotOf(definition, files, namespace ?? "default", name, uid);
   const owner = { apiVersion: API_VERSION, kind: PIPELINE.kind, name, uid };
   return { ...snapshot, metadata: { ...snapshot.metadata, ownerReferences: [owner] } };
 }
 
-function snapshotObject(
+/**
+ * A snapshot of a definition and its files (`definition.files` names them), its name made from `slug` and the hash of the content. The size is
+ * judged by `snapshotProblems`. `salt` tells snapshots of equal content apart.
+ */
+export function snapshotOf(
   definition: Definition,
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Buffer>>,
   namespace: string,
   slug: string,
   salt = "",
 ): SnapshotObject {
   const data: Record<string, string> = { [DEFINITION_KEY]: canonicalJson(definition) };
+  const binaryData: Record<string, string> = {};
   definition.files.forEach((name, index) => {
-    data[fileKey(index)] = files[name] ?? "";
+    const content = files[name] ?? "";
+    if (typeof content === "string") data[fileKey(index)] = content;
+    else if (isUtf8(content)) data[fileKey(index)] = content.toString("utf8");
+    else binaryData[fileKey(index)] = content.toString("base64");
   });
   const hash = createHash("sha256")
-    .update(canonicalJson(data) + salt)
+    .update(canonicalJson({ ...data, ...binaryData }) + salt)
     .digest("hex")
     .slice(0, 12);
   return {
@@ -108,12 +123,13 @@ function snapshotObject(
     },
     immutable: true,
     data,
+    ...(Object.keys(binaryData).length === 0 ? {} : { binaryData }),
   };
 }
 
 /** Problems of size: tasks and files together must fit one ConfigMap. */
 export function snapshotProblems(snapshot: SnapshotObject): Problem[] {
-  const bytes = Object.entries(snapshot.data).reduce(
+  const bytes = Object.entries({ ...snapshot.data, ...snapshot.binaryData }).reduce(
     (sum, [key, text]) => sum + key.length + Buffer.byteLength(text),
     0,
   );

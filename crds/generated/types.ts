@@ -147,6 +147,8 @@ export interface JobSpec {
   tasks?: Task[];
   /** Auxiliary files, name to text, mounted read-only at `WORK_PATH` in every task; 900 KiB together. */
   files?: Record<string, string>;
+  /** ConfigMap with the frozen definition and files, written by the REST API for a job that lives in its git repository. Its tasks are what is run. */
+  snapshot?: string;
   /** On the first failure the running tasks are stopped too. Left out: they may finish. */
   failFast?: boolean;
 }
@@ -183,6 +185,10 @@ export interface PipelineSpec {
   job?: string;
   /** Values for the job's templates. */
   context?: Record<string, unknown>;
+  /** ConfigMap with the frozen definition to run, written by the REST API. Left out: the Job as it is when the run is taken up. */
+  snapshot?: string;
+  /** Version that the run is of, normally a git commit. Left out: the Job's. */
+  version?: string;
   /** The tasks of the graph. */
   tasks?: Task[];
   /** Auxiliary files, name to text, mounted read-only at `WORK_PATH` in every task; 900 KiB together. */
