@@ -14,7 +14,7 @@ import { type Listener, listen } from "./listener.ts";
 import { cacheMetrics, httpMetrics } from "./metrics.ts";
 import { kubernetesLogs } from "./odin/log-source.ts";
 import { odinRoutes } from "./odin/routes.ts";
-import { openApiRoutes } from "./openapi-route.ts";
+import { openApiRoutes } from "./openapi/route.ts";
 import type { Route } from "./route.ts";
 import { buildApp } from "./server.ts";
 import type { ApiSettings } from "./settings.ts";

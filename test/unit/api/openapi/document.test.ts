@@ -1,13 +1,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { authRoutes } from "../../../api/auth/routes.ts";
-import { type OdinParts, odinRoutes } from "../../../api/odin/routes.ts";
-import { openApiDocument } from "../../../api/openapi.ts";
-import { openApiRoutes } from "../../../api/openapi-route.ts";
+import { authRoutes } from "../../../../api/auth/routes.ts";
+import { type OdinParts, odinRoutes } from "../../../../api/odin/routes.ts";
+import { openApiDocument, SECTIONS } from "../../../../api/openapi/document.ts";
+import { openApiRoutes } from "../../../../api/openapi/route.ts";
 
 const test = suite("api openapi document");
 
 interface Operation {
+  operationId: string;
   security: object[];
   requestBody?: { content: Record<string, unknown> };
   parameters?: { name: string; in: string }[];
@@ -53,6 +54,22 @@ test("every reference leads somewhere", () => {
   const names = [...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name);
   assert.ok(names.length > 10);
   for (const name of names) assert.ok(name !== undefined && name in document.components.schemas, name);
+});
+
+test("no two sections claim an operation or a schema", () => {
+  const sections = Object.values(SECTIONS);
+  for (const kind of ["operations", "schemas"] as const) {
+    const names = sections.flatMap((section) => Object.keys(section[kind]));
+    assert.equal(names.length, new Set(names).size, kind);
+  }
+});
+
+test("operations can be told apart by their ids", () => {
+  const ids = Object.values(document.paths).flatMap((operations) =>
+    Object.values(operations).map(({ operationId }) => operationId),
+  );
+  assert.equal(ids.length, new Set(ids).size);
+  assert.ok(ids.includes("getResourcesByIdLogs"), ids.join());
 });
 
 test.run();

@@ -1,5 +1,5 @@
-import { openApiDocument } from "./openapi.ts";
-import type { Route } from "./route.ts";
+import type { Route } from "../route.ts";
+import { openApiDocument } from "./document.ts";
 
 /** GET /v1/openapi.json, also at the root: the description of everything under /v1 (O-58). */
 export function openApiRoutes(): Route[] {
