@@ -1,5 +1,6 @@
 import { MAX_DEPENDS, MAX_TASKS } from "./limits.ts";
 import { integer, list, map, object, quantity, type Rule, type Schema, text } from "./schema.ts";
+import { TASK_KINDS } from "./task-kinds.ts";
 
 /** A task's name: a DNS label, because object names are made from it (O-13). */
 export const TASK_NAME = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
@@ -139,9 +140,10 @@ export const TASK: Schema = object(
     },
     resourceType: {
       type: "string",
-      description: "What the task is run as. Left out: `Pod`.",
-      enum: ["Pod"],
+      description: "Kind of object that the task is run as. Left out: `Pod`.",
+      enum: [...TASK_KINDS],
     },
+    numWorkers: integer("Replicas of a distributed kind. Left out: 1.", { minimum: 1, maximum: 10000 }),
     inputs: list("Paths that the task reads, for other tasks to refer to.", text("One path.", 4096), 256),
     outputs: map(
       "Paths that the task writes, by name, for other tasks to refer to as `^task.outputs.<name>`.",

@@ -11,7 +11,7 @@ import { type CachedJob, projectJob } from "./cached-job.ts";
 import { type CachedRun, projectRun } from "./cached-run.ts";
 import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
 import { type CachedPod, projectPod } from "./kinds/pod-state.ts";
-import { PodIndex } from "./pod-index.ts";
+import { ObjectIndex } from "./object-index.ts";
 import { type CachedWarning, projectWarning, WARNING_SELECTOR, WarningIndex } from "./warnings.ts";
 
 /** What the operator reads from: a projection of every object that matters, kept current by watches. */
@@ -21,7 +21,7 @@ export interface Caches {
   pods: Informer<CachedPod>;
   snapshots: Informer<CachedSnapshot>;
   warnings: Informer<CachedWarning>;
-  podsByRun: PodIndex;
+  objectsByRun: ObjectIndex;
   warningsByPod: WarningIndex;
 }
 
@@ -55,12 +55,12 @@ export function makeCaches({ client, namespace, logger, registry }: CacheOptions
     pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
     snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),
     warnings: informer(EVENT, projectWarning, { fieldSelector: WARNING_SELECTOR }),
-    podsByRun: new PodIndex(),
+    objectsByRun: new ObjectIndex(),
     warningsByPod: new WarningIndex(),
   };
   caches.pods.onChange(({ type, object, previous }) => {
-    if (type === "deleted") caches.podsByRun.remove(previous ?? object);
-    else caches.podsByRun.set(object);
+    if (type === "deleted") caches.objectsByRun.remove(previous ?? object);
+    else caches.objectsByRun.set(object);
   });
   caches.warnings.onChange(({ type, object }) => {
     if (type !== "deleted") caches.warningsByPod.add(object);

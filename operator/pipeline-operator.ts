@@ -137,7 +137,7 @@ export class PipelineOperator extends DurableOperator {
     const run = this.#caches.runs.get(key);
     if (run?.active === undefined || run.metadata.uid !== pod.run.uid) {
       // The run has ended or is gone: nothing will ask for its pods again.
-      if (this.#caches.runs.hasSynced) this.#caches.podsByRun.forget(pod.run.uid);
+      if (this.#caches.runs.hasSynced) this.#caches.objectsByRun.forget(pod.run.uid);
     } else if (type !== "modified" || matters(previous, pod)) {
       this.#runs?.touch(key);
     }

@@ -82,7 +82,7 @@ export class PlanSource {
   }
 
   async #ofJob(run: Pipeline, nowMs: number): Promise<PlanResult> {
-    const chosen = run.status?.snapshot ?? this.#caches.podsByRun.snapshotOf(run.metadata.uid);
+    const chosen = run.status?.snapshot ?? this.#caches.objectsByRun.snapshotOf(run.metadata.uid);
     if (chosen !== undefined) return await this.#ofSnapshot(run, chosen);
     const { namespace } = run.metadata;
     const id = run.spec.job ?? "";

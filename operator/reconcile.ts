@@ -4,7 +4,7 @@ import type { KubeClient } from "../kube/client.ts";
 import type { Logger } from "../kube/logger.ts";
 import { type KubeObject, objectPath } from "../kube/resource.ts";
 import type { CoreEvents } from "./act/core-events.ts";
-import { createPod, deletePod } from "./act/pods.ts";
+import { createObject, deleteObject } from "./act/objects.ts";
 import { writeStatus } from "./act/status.ts";
 import type { Caches } from "./caches.ts";
 import { type Action, type Decision, decide, type View } from "./decide/decide.ts";
@@ -12,11 +12,11 @@ import { endingOf } from "./decide/finish.ts";
 import { controlsOf } from "./decide/plan.ts";
 import type { Plan, TaskView } from "./decide/run.ts";
 import { buildingStatus, refusedStatus, statusOf } from "./decide/status.ts";
-import { recordOfPod } from "./decide/task-state.ts";
+import { recordOfObject } from "./decide/task-state.ts";
 import type { PodSettings } from "./kinds/pod.ts";
 import { projectPod } from "./kinds/pod-state.ts";
 import type { Metrics } from "./metrics.ts";
-import { noteOwnPod, observe } from "./observe.ts";
+import { noteOwnObject, observe } from "./observe.ts";
 import type { PlanSource } from "./plan-source.ts";
 import { RunMemory } from "./run-memory.ts";
 
@@ -76,8 +76,8 @@ export class Reconciler {
   forget(key: string, uid: string): void {
     this.#memory.delete(uid);
     this.#waitingForJob.delete(key);
-    for (const pod of this.#options.caches.podsByRun.of(uid)) this.#options.caches.warningsByPod.forget(pod.uid);
-    this.#options.caches.podsByRun.forget(uid);
+    for (const pod of this.#options.caches.objectsByRun.of(uid)) this.#options.caches.warningsByPod.forget(pod.uid);
+    this.#options.caches.objectsByRun.forget(uid);
     this.#options.plans.release(uid);
   }
 
@@ -110,12 +110,12 @@ export class Reconciler {
 
   async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {
     const { client, caches, pods } = this.#options;
-    const { pods: observed, warnings } = await observe(client, caches, run);
+    const { objects, warnings } = await observe(client, caches, run);
     const view: View = {
       run,
       plan,
       controls: controlsOf(run),
-      pods: observed,
+      objects,
       heldBack: memory.held(performance.now()),
       paths: pods.paths,
       now: now(),
@@ -161,7 +161,7 @@ export class Reconciler {
         results.set(action.task.name, await this.#create(view, action, memory));
       }),
       ...decision.actions.map(async (action) => {
-        if (action.kind === "delete") await deletePod(client, view.run.metadata.namespace, action.pod);
+        if (action.kind === "delete") await deleteObject(client, view.run.metadata.namespace, action.object);
       }),
     ]);
     const tasks = decision.tasks.map((task) => results.get(task.task.name) ?? task);
@@ -172,15 +172,15 @@ export class Reconciler {
     const { client, caches, pods, logger, metrics } = this.#options;
     const { run, plan } = view;
     const { task, attempt: number, args, env } = action;
-    const result = await createPod(client, { run, plan, task, number, args, env }, pods, view.now);
+    const result = await createObject(client, { run, plan, task, number, args, env }, pods, view.now);
     const context = { namespace: run.metadata.namespace, run: run.metadata.name, task: task.name, attempt: number };
     if (result.kind === "created") {
       memory.unhold(task.name);
-      noteOwnPod(caches, result.object);
+      noteOwnObject(caches, result.object);
       if (result.adopted) metrics.adoptions.inc();
       logger.info(context, result.adopted ? "adopted pod" : "created pod");
-      const pod = projectPod(result.object).state;
-      return { task, pod, record: recordOfPod({ state: "waiting" }, pod, view.now, undefined) };
+      const object = projectPod(result.object).state;
+      return { task, object, record: recordOfObject({ state: "waiting" }, object, view.now, undefined) };
     }
     logger.warn({ ...context, reason: result.record.reason, cause: result.record.message }, "pod not created");
     if (result.kind === "later") memory.hold(task.name, result.record, performance.now(), result.retryAfterMs);

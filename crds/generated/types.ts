@@ -127,8 +127,10 @@ export interface Task {
   securityContext?: SecurityContext;
   /** When the image is pulled. Left out: `IfNotPresent`. */
   pullPolicy?: "IfNotPresent" | "Always" | "Never";
-  /** What the task is run as. Left out: `Pod`. */
-  resourceType?: "Pod";
+  /** Kind of object that the task is run as. Left out: `Pod`. */
+  resourceType?: "Pod" | "Job" | "PyTorchJob" | "TFJob" | "MPIJob" | "ElasticJob";
+  /** Replicas of a distributed kind. Left out: 1. */
+  numWorkers?: number;
   /** Paths that the task reads, for other tasks to refer to. */
   inputs?: string[];
   /** Paths that the task writes, by name, for other tasks to refer to as `^task.outputs.<name>`. */

@@ -7,13 +7,13 @@ import { substituteVariables } from "../../crds/variables.ts";
 import { type Ending, endingOf } from "./finish.ts";
 import { bounded } from "./message.ts";
 import { waitingForDependencies } from "./ready.ts";
-import type { Controls, ObservedPod, Plan, TaskView } from "./run.ts";
-import { isTerminal, recordOfPod } from "./task-state.ts";
+import type { Controls, ObservedObject, Plan, TaskView } from "./run.ts";
+import { isTerminal, kindWord, recordOfObject } from "./task-state.ts";
 
 /** Something to do in the cluster; carried out by `act/`, told apart by `kind`. */
 export type Action =
   | { kind: "create"; task: Task; attempt: number; args: string[]; env: Record<string, string> }
-  | { kind: "delete"; pod: ObservedPod };
+  | { kind: "delete"; object: ObservedObject };
 
 /** Everything a decision rests on. */
 export interface View {
@@ -21,8 +21,8 @@ export interface View {
   run: Pipeline;
   plan: Plan;
   controls: Controls;
-  /** Pods of the run, any order, any attempt. */
-  pods: readonly ObservedPod[];
+  /** Objects of the run's tasks, any order, any attempt. */
+  objects: readonly ObservedObject[];
   /** Tasks whose creation is put off after a refusal: what their record says meanwhile. */
   heldBack: ReadonlyMap<string, TaskStatus>;
   paths: Paths;
@@ -44,14 +44,16 @@ export interface Decision {
  */
 export function decide(view: View): Decision {
   const { run, plan, controls } = view;
-  const latest = latestPods(view.pods);
+  const latest = latestObjects(view.objects);
   const observe = (stopping: "Cancelled" | "FailFast" | undefined): TaskView[] =>
     plan.tasks.map((task) => {
-      const pod = latest.get(task.name);
+      const object = latest.get(task.name);
       const last = run.status?.tasks?.[task.name] ?? { state: "waiting" };
       const record =
-        pod === undefined ? vanished(last, view.now, stopping) : recordOfPod(last, pod, view.now, stopping);
-      return pod === undefined ? { task, record } : { task, record, pod };
+        object === undefined
+          ? vanished(task, last, view.now, stopping)
+          : recordOfObject(last, object, view.now, stopping);
+      return object === undefined ? { task, record } : { task, record, object };
     });
   let tasks = observe(controls.cancel ? "Cancelled" : undefined);
   let ending = endingOf(run, tasks, controls, plan.failFast);
@@ -64,31 +66,36 @@ export function decide(view: View): Decision {
   return start(view, tasks);
 }
 
-/** The pod of the highest attempt of each task. */
-function latestPods(pods: readonly ObservedPod[]): Map<string, ObservedPod> {
-  const latest = new Map<string, ObservedPod>();
-  for (const pod of pods) {
-    const other = latest.get(pod.task);
-    if (other === undefined || pod.attempt > other.attempt || (pod.attempt === other.attempt && other.gone))
-      latest.set(pod.task, pod);
+/** The object of the highest attempt of each task. */
+function latestObjects(objects: readonly ObservedObject[]): Map<string, ObservedObject> {
+  const latest = new Map<string, ObservedObject>();
+  for (const object of objects) {
+    const other = latest.get(object.task);
+    if (other === undefined || object.attempt > other.attempt || (object.attempt === other.attempt && other.gone))
+      latest.set(object.task, object);
   }
   return latest;
 }
 
-/** A task that is recorded as executing but whose pod is not there; the caller has made sure of that with the API server (F-18). */
-function vanished(last: TaskStatus, now: string, stopping: "Cancelled" | "FailFast" | undefined): TaskStatus {
+/** A task that is recorded as executing but whose object is not there; the caller has made sure of that with the API server (F-18). */
+function vanished(
+  task: Task,
+  last: TaskStatus,
+  now: string,
+  stopping: "Cancelled" | "FailFast" | undefined,
+): TaskStatus {
   if (last.state !== "executing") return last;
   const { reason: _reason, message: _message, ...kept } = last;
   if (stopping !== undefined) return { ...kept, state: "terminated", reason: stopping, completionTime: now };
-  const message = `resource not found: pod ${last.pod ?? "of the task"} was deleted by somebody else`;
+  const message = `resource not found: ${kindWord(task.resourceType)} ${last.pod ?? "of the task"} was deleted by somebody else`;
   return { ...kept, state: "terminated", reason: "PodDeleted", message, completionTime: now };
 }
 
 function stopActions(tasks: readonly TaskView[], ending: Ending): Action[] {
   if (ending.stop === undefined) return [];
-  return tasks.flatMap(({ record, pod }) =>
-    record.state === "executing" && pod !== undefined && !pod.deleting && !pod.gone
-      ? [{ kind: "delete" as const, pod }]
+  return tasks.flatMap(({ record, object }) =>
+    record.state === "executing" && object !== undefined && !object.deleting && !object.gone
+      ? [{ kind: "delete" as const, object }]
       : [],
   );
 }

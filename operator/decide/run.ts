@@ -1,7 +1,10 @@
 import type { Task, TaskStatus } from "../../crds/generated/types.ts";
+import type { ObjectResource } from "../../crds/task-kinds.ts";
 
-/** A pod of a run, reduced to what decisions need. */
-export interface ObservedPod {
+/** The object of one attempt at a task (a pod, a PyTorchJob, …), reduced to what decisions need. */
+export interface ObservedObject {
+  /** What it is and where it lives. */
+  resource: ObjectResource;
   name: string;
   uid: string;
   task: string;
@@ -56,6 +59,6 @@ export interface TaskView {
   task: Task;
   /** The record as it is to be written; the last persisted one until something changed. */
   record: TaskStatus;
-  /** The pod of the latest attempt, if there is one. */
-  pod?: ObservedPod;
+  /** The object of the latest attempt, if there is one. */
+  object?: ObservedObject;
 }

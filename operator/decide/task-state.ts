@@ -1,7 +1,12 @@
 import type { TaskStatus } from "../../crds/generated/types.ts";
 import { MAX_RESULT_BYTES } from "../../crds/limits.ts";
 import { bounded } from "./message.ts";
-import type { ObservedPod } from "./run.ts";
+import type { ObservedObject } from "./run.ts";
+
+/** An object's kind inside a sentence. */
+export function kindWord(kind: string | undefined): string {
+  return kind === undefined || kind === "Pod" ? "pod" : kind;
+}
 
 /** True once a task's state can no longer change (I-3). */
 export function isTerminal(record: TaskStatus): boolean {
@@ -9,39 +14,48 @@ export function isTerminal(record: TaskStatus): boolean {
 }
 
 /**
- * The record of a task whose pod is known (O-182, O-183). A terminal record never changes, whatever the pod does afterwards.
- * `stopping` names the reason where we delete pods ourselves; one that failed before it was asked to go has failed by itself.
+ * The record of a task whose object is known (O-182, O-183). A terminal record never changes, whatever the object does afterwards.
+ * `stopping` names the reason where we delete objects ourselves; one that failed before it was asked to go has failed by itself.
  */
-export function recordOfPod(
+export function recordOfObject(
   record: TaskStatus,
-  pod: ObservedPod,
+  object: ObservedObject,
   now: string,
   stopping: "Cancelled" | "FailFast" | undefined,
 ): TaskStatus {
   if (isTerminal(record)) return record;
-  const started: TaskStatus = { state: "executing", attempt: pod.attempt, pod: pod.name, startTime: pod.createdAt };
-  if (pod.phase === "Succeeded") return succeeded(started, pod, now);
-  if (stopping !== undefined && (pod.gone || pod.deleting)) {
+  const started: TaskStatus = {
+    state: "executing",
+    attempt: object.attempt,
+    pod: object.name,
+    startTime: object.createdAt,
+  };
+  if (object.phase === "Succeeded") return succeeded(started, object, now);
+  if (stopping !== undefined && (object.gone || object.deleting)) {
     const message =
       stopping === "Cancelled" ? "stopped because the run was cancelled" : "stopped because another task failed";
-    return { ...started, state: "terminated", reason: stopping, message, completionTime: pod.ended?.at ?? now };
+    return { ...started, state: "terminated", reason: stopping, message, completionTime: object.ended?.at ?? now };
   }
-  if (pod.phase === "Failed") return failed(started, pod, now);
-  if (pod.gone) {
+  if (object.phase === "Failed") return failed(started, object, now);
+  if (object.gone) {
     return {
       ...started,
       state: "terminated",
       reason: "PodDeleted",
-      message: `resource not found: pod ${pod.name} was deleted by somebody else`,
+      message: `resource not found: ${kindWord(object.resource.kind)} ${object.name} was deleted by somebody else`,
       completionTime: now,
     };
   }
-  if (pod.waiting === undefined) return started;
-  return { ...started, reason: pod.waiting.reason, message: bounded(`${pod.waiting.reason}: ${pod.waiting.message}`) };
+  if (object.waiting === undefined) return started;
+  return {
+    ...started,
+    reason: object.waiting.reason,
+    message: bounded(`${object.waiting.reason}: ${object.waiting.message}`),
+  };
 }
 
-function succeeded(started: TaskStatus, pod: ObservedPod, now: string): TaskStatus {
-  const { ended } = pod;
+function succeeded(started: TaskStatus, object: ObservedObject, now: string): TaskStatus {
+  const { ended } = object;
   const done: TaskStatus = { ...started, state: "executed", completionTime: ended?.at ?? now };
   if (ended?.exitCode !== undefined) done.exitCode = ended.exitCode;
   const text = ended?.terminationMessage?.trim();
@@ -62,8 +76,8 @@ function isJsonObject(text: string): boolean {
   }
 }
 
-function failed(started: TaskStatus, pod: ObservedPod, now: string): TaskStatus {
-  const { ended } = pod;
+function failed(started: TaskStatus, object: ObservedObject, now: string): TaskStatus {
+  const { ended } = object;
   const reason = ended?.reason && ended.reason !== "Error" ? ended.reason : "Error";
   const record: TaskStatus = { ...started, state: "terminated", reason, completionTime: ended?.at ?? now };
   if (ended?.exitCode !== undefined) record.exitCode = ended.exitCode;

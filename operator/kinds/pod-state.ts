@@ -1,8 +1,9 @@
 import { ANNOTATIONS } from "../../crds/names.ts";
 import { PIPELINE } from "../../crds/resources.ts";
+import { POD } from "../../kube/core-resources.ts";
 import { type KeptMetadata, keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject } from "../../kube/resource.ts";
-import type { ObservedPod } from "../decide/run.ts";
+import type { ObservedObject } from "../decide/run.ts";
 
 /** What the cache keeps of a pod: its identity, its run, and its state. */
 export interface CachedPod {
@@ -11,7 +12,7 @@ export interface CachedPod {
   run?: { uid: string; name: string };
   /** The snapshot whose definition the pod was made from. */
   snapshot?: string;
-  state: ObservedPod;
+  state: ObservedObject;
 }
 
 interface ContainerStatus {
@@ -24,7 +25,7 @@ interface ContainerStatus {
 
 interface RawPod extends KubeObject {
   status?: {
-    phase?: ObservedPod["phase"];
+    phase?: ObservedObject["phase"];
     reason?: string;
     message?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
@@ -51,6 +52,7 @@ export function projectPod(raw: KubeObject): CachedPod {
     ...(owner === undefined ? {} : { run: { uid: owner.uid, name: owner.name } }),
     ...(annotations[ANNOTATIONS.snapshot] === undefined ? {} : { snapshot: annotations[ANNOTATIONS.snapshot] }),
     state: {
+      resource: POD,
       name: pod.metadata.name,
       uid: pod.metadata.uid,
       task: annotations[ANNOTATIONS.task] ?? "",
@@ -69,7 +71,7 @@ function mainContainer(pod: RawPod): ContainerStatus | undefined {
   return pod.status?.containerStatuses?.find((status) => status.name === "main") ?? pod.status?.containerStatuses?.[0];
 }
 
-function waitingReason(pod: RawPod): ObservedPod["waiting"] {
+function waitingReason(pod: RawPod): ObservedObject["waiting"] {
   if (pod.status?.phase !== undefined && pod.status.phase !== "Pending") return undefined;
   const scheduled = pod.status?.conditions?.find((condition) => condition.type === "PodScheduled");
   if (scheduled?.status === "False") {
@@ -85,7 +87,7 @@ function waitingReason(pod: RawPod): ObservedPod["waiting"] {
   return { reason: reason.slice(0, MAX_REASON), message: waiting.message ?? "the container cannot start" };
 }
 
-function endingOf(pod: RawPod): ObservedPod["ended"] {
+function endingOf(pod: RawPod): ObservedObject["ended"] {
   const phase = pod.status?.phase;
   if (phase !== "Succeeded" && phase !== "Failed") return undefined;
   const terminated = mainContainer(pod)?.state?.terminated;

@@ -10,12 +10,13 @@ import * as assert from "uvu/assert";
 import type { Pipeline, PipelineStatus, Task, TaskStatus } from "../../../crds/generated/types.ts";
 import { podName } from "../../../crds/names.ts";
 import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
+import { kindFactsOf } from "../../../crds/task-kinds.ts";
 import { type Decision, decide, type View } from "../../../operator/decide/decide.ts";
 import { endingOf } from "../../../operator/decide/finish.ts";
 import { controlsOf, planOf } from "../../../operator/decide/plan.ts";
-import type { ObservedPod, ObservedWarning } from "../../../operator/decide/run.ts";
+import type { ObservedObject, ObservedWarning } from "../../../operator/decide/run.ts";
 import { statusOf } from "../../../operator/decide/status.ts";
-import { recordOfPod } from "../../../operator/decide/task-state.ts";
+import { recordOfObject } from "../../../operator/decide/task-state.ts";
 
 const DIRECTORY = resolve(import.meta.dirname, "../../../../test/golden");
 const update = process.argv.includes("-u") || process.env.UPDATE_GOLDEN === "1";
@@ -26,14 +27,16 @@ interface Input {
   job?: string;
   spec: Omit<Pipeline["spec"], "tasks"> & { tasks: (Partial<Task> & { name: string })[] };
   status?: PipelineStatus;
-  pods?: (Partial<ObservedPod> & { task: string })[];
+  /** Of kind Pod where they do not say otherwise. */
+  pods?: (Partial<ObservedObject> & { task: string })[];
   warnings?: ObservedWarning[];
   held?: Record<string, TaskStatus>;
 }
 
-function podOf(run: string, pod: Partial<ObservedPod> & { task: string }): ObservedPod {
-  const name = podName(run, pod.task, pod.attempt ?? 1);
+function objectOf(run: string, object: Partial<ObservedObject> & { task: string }): ObservedObject {
+  const name = podName(run, object.task, object.attempt ?? 1);
   return {
+    resource: kindFactsOf({}).resources[0],
     name,
     uid: `uid-${name}`,
     attempt: 1,
@@ -41,7 +44,7 @@ function podOf(run: string, pod: Partial<ObservedPod> & { task: string }): Obser
     phase: "Running",
     deleting: false,
     gone: false,
-    ...pod,
+    ...object,
   };
 }
 
@@ -65,7 +68,7 @@ function viewOf(input: Input): View {
     run,
     plan: planOf(definition, undefined),
     controls: controlsOf(run),
-    pods: (input.pods ?? []).map((pod) => podOf(name, pod)),
+    objects: (input.pods ?? []).map((object) => objectOf(name, object)),
     heldBack: new Map(Object.entries(input.held ?? {})),
     paths: DEFAULT_PATHS,
     now: input.now ?? "2026-01-01T00:01:00.000Z",
@@ -80,8 +83,8 @@ function statusAfter(view: View, decision: Decision, warnings: ObservedWarning[]
   const tasks = decision.tasks.map((current) => {
     const action = created.get(current.task.name);
     if (action === undefined) return current;
-    const pod = podOf(view.run.metadata.name, { task: current.task.name, phase: "Pending", createdAt: view.now });
-    return { task: current.task, pod, record: recordOfPod({ state: "waiting" }, pod, view.now, undefined) };
+    const object = objectOf(view.run.metadata.name, { task: current.task.name, phase: "Pending", createdAt: view.now });
+    return { task: current.task, object, record: recordOfObject({ state: "waiting" }, object, view.now, undefined) };
   });
   const ending = decision.ending ?? endingOf(view.run, tasks, view.controls, view.plan.failFast);
   const { run, plan, controls, now } = view;
@@ -94,7 +97,7 @@ function answer(input: Input): unknown {
   assert.equal(decide(view), decision, "the same view twice gives the same decision");
   const actions = decision.actions.map((action) =>
     action.kind === "delete"
-      ? { delete: action.pod.name }
+      ? { delete: action.object.name }
       : {
           create: action.task.name,
           ...(action.args.length > 0 ? { args: action.args } : {}),

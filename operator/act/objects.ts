@@ -5,7 +5,7 @@ import { POD } from "../../kube/core-resources.ts";
 import { isKubeError, type KubeError } from "../../kube/errors.ts";
 import { collectionPath, type KubeObject, type OwnerReference, objectPath } from "../../kube/resource.ts";
 import { bounded } from "../decide/message.ts";
-import type { ObservedPod } from "../decide/run.ts";
+import type { ObservedObject } from "../decide/run.ts";
 import { type Attempt, buildPod, type PodSettings } from "../kinds/pod.ts";
 
 /** What became of the creation of a pod. */
@@ -21,7 +21,7 @@ export type CreateResult =
  * Creates the pod of an attempt. The name is the claim: if it is there already and owned by this run it is adopted (F-6, O-187), if it is
  * somebody else's the task fails (F-11). Refusals for good and for now are told apart (O-184, F-12 – F-16).
  */
-export async function createPod(
+export async function createObject(
   client: KubeClient,
   attempt: Attempt,
   settings: PodSettings,
@@ -105,7 +105,11 @@ function failure(reason: string, message: string, now: string): TaskStatus {
 }
 
 /** Asks the API server to stop a pod; one that is gone or has been replaced by another of its name is success. */
-export async function deletePod(client: KubeClient, namespace: string | undefined, pod: ObservedPod): Promise<void> {
+export async function deleteObject(
+  client: KubeClient,
+  namespace: string | undefined,
+  pod: ObservedObject,
+): Promise<void> {
   try {
     await client.delete(objectPath(POD, namespace, pod.name), {
       uid: pod.uid,
@@ -118,7 +122,7 @@ export async function deletePod(client: KubeClient, namespace: string | undefine
 }
 
 /** Looks a pod up that is recorded but not in the cache : a task is never called lost on the word of a cache alone. */
-export async function findPod(
+export async function findObject(
   client: KubeClient,
   namespace: string | undefined,
   name: string,

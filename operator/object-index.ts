@@ -1,9 +1,9 @@
-import type { ObservedPod } from "./decide/run.ts";
+import type { ObservedObject } from "./decide/run.ts";
 import type { CachedPod } from "./kinds/pod-state.ts";
 
 /** The pods of each run, those included that are gone but whose end is not recorded yet. */
-export class PodIndex {
-  readonly #byRun = new Map<string, Map<string, ObservedPod>>();
+export class ObjectIndex {
+  readonly #byRun = new Map<string, Map<string, ObservedObject>>();
   readonly #snapshots = new Map<string, string>();
 
   /** Takes in what a pod looks like now. */
@@ -26,7 +26,7 @@ export class PodIndex {
   }
 
   /** Pods of a run, by the run's UID: a run of the same name that was deleted has another one (F-31). */
-  of(runUid: string): ObservedPod[] {
+  of(runUid: string): ObservedObject[] {
     return [...(this.#byRun.get(runUid)?.values() ?? [])];
   }
 
