@@ -1,6 +1,33 @@
 import { inPath, json, listOf, oneOf, SEARCH, type Section } from "./operation.ts";
 import { TEXT } from "./schema-parts.ts";
 
+const SST2 = {
+  id: "sst2",
+  name: "sst2",
+  location: "/data/pipelines/sst2/main.yml",
+  tasks: [
+    {
+      id: "sst2--sst2",
+      name: "sst2",
+      image: "meadml/mead2-gpu:latest",
+      command: ["mead-train"],
+      args: ["--basedir", "${RUN_PATH}/${TASK_ID}", "--config", "${WORK_PATH}/${TASK_NAME}.yml"],
+      mounts: [{ name: "data", path: "/data", claim: "data-rw-many" }],
+      numGpus: 1,
+    },
+    {
+      id: "sst2--after",
+      name: "after",
+      image: "interactions/odin-ml:latest",
+      command: ["odin-chores"],
+      depends: ["sst2"],
+      args: ["$WORK_PATH/after.yml", "--label", "$TASK_ID"],
+      pullPolicy: "Always",
+    },
+  ],
+  configs: [{ id: "/data/pipelines/sst2/sst2.yml", name: "sst2.yml", content: "dataset: SST2\n" }],
+};
+
 /** Reading jobs (O-44, O-46). */
 export const JOBS: Section = {
   operations: {
@@ -10,7 +37,13 @@ export const JOBS: Section = {
       parameters: [SEARCH],
       reply: json(listOf("jobs", "Job")),
       errors: [422],
-      examples: [],
+      examples: [
+        {
+          summary: "Jobs whose id holds a text.",
+          parameters: { q: "ss" },
+          reply: { jobs: [SST2] },
+        },
+      ],
     },
     "get /v1/jobs/{id}": {
       summary: "Show a job.",
@@ -18,7 +51,22 @@ export const JOBS: Section = {
       parameters: [inPath("id", "Id of the job; __ stands for /.")],
       reply: json(oneOf("job", "Job")),
       errors: [404],
-      examples: [],
+      examples: [
+        { summary: "One job.", parameters: { id: "sst2" }, reply: { job: SST2 } },
+        {
+          summary: "An id that no job has.",
+          parameters: { id: "nope" },
+          status: 404,
+          reply: {
+            type: "urn:odin:error:JobUnknown",
+            title: "There is no such job",
+            status: 404,
+            detail: 'there is no job "nope"; GET /v1/jobs lists them',
+            instance: "6f6f0bb8-8d3a-4a7b-9a58-0c1f6a6e1f5e",
+          },
+          varies: ["instance"],
+        },
+      ],
     },
   },
   schemas: {

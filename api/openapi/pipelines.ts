@@ -1,6 +1,7 @@
 import {
   booleanQuery,
   inPath,
+  type Json,
   json,
   listOf,
   type Operation,
@@ -18,22 +19,88 @@ const CLEANUP_FLAGS = [
   booleanQuery("fs", "Remove the run's directory too, where this server can."),
 ];
 
+const RUN = "sst2-4k2m9xq1j";
+
+const RUNNING = {
+  id: RUN,
+  name: RUN,
+  status: "RUNNING",
+  job: "sst2",
+  version: "0123456789abcdef0123456789abcdef01234567",
+  submitTime: "2026-01-02T03:04:05.000000",
+  tasks: [
+    {
+      id: `${RUN}--sst2`,
+      task: `${RUN}--sst2`,
+      name: "sst2",
+      status: "executing",
+      command: "mead-train",
+      image: "meadml/mead2-gpu:latest",
+      resourceType: "Pod",
+      resourceId: `${RUN}--sst2`,
+      submitTime: "2026-01-02T03:04:06.244000",
+    },
+    {
+      id: `${RUN}--after`,
+      task: `${RUN}--after`,
+      name: "after",
+      status: "waiting",
+      command: "odin-chores",
+      image: "interactions/odin-ml:latest",
+      resourceType: "Pod",
+      message: "waiting for sst2",
+    },
+  ],
+};
+
+const cleanupRows = (run: string): Json[] => [
+  { taskId: run, cleanedFromK8s: "No", purgedFromDb: "No", removedFromFs: "No" },
+  { taskId: `${run}--sst2`, cleanedFromK8s: "Yes", purgedFromDb: "No", removedFromFs: "No" },
+];
+
 const START: Operation = {
   summary: "Start a run of a job.",
   auth: "always",
   body: json(ref("Launch")),
   reply: json(oneOf("pipeline", "Launched")),
   errors: [400, 401, 404, 413, 415, 422],
-  examples: [],
+  examples: [
+    {
+      summary: "A run of the job sst2.",
+      body: { pipeline: { job: "sst2" } },
+      reply: { pipeline: { id: RUN, job: "sst2", name: RUN } },
+      varies: ["pipeline.id", "pipeline.name"],
+    },
+    {
+      summary: "A request that names no job.",
+      body: { pipeline: {} },
+      status: 422,
+      reply: {
+        type: "urn:odin:error:Invalid",
+        title: "The request is not valid",
+        status: 422,
+        detail: "pipeline.job: is missing",
+        instance: "6f6f0bb8-8d3a-4a7b-9a58-0c1f6a6e1f5e",
+        errors: [{ path: "pipeline.job", detail: "is missing" }],
+      },
+      varies: ["instance"],
+    },
+  ],
 };
 
-const stop = (reply: Operation["reply"]): Operation => ({
+const stop = (reply: Operation["reply"], run: string, example: (rows: Json[]) => unknown): Operation => ({
   summary: "Stop a run and delete what it created.",
   auth: "always",
   parameters: [ID, ...CLEANUP_FLAGS],
   reply,
   errors: [401, 404, 422],
-  examples: [],
+  examples: [
+    {
+      summary: "A run that is stopped, while its record stays.",
+      parameters: { id: run, db: "False", fs: "False" },
+      reply: example(cleanupRows(run)),
+    },
+  ],
 });
 
 /** Runs: listing, showing, starting and stopping them (O-48 to O-51, O-59). */
@@ -48,7 +115,14 @@ export const PIPELINES: Section = {
       ],
       reply: json(listOf("pipelines", "Pipeline")),
       errors: [422],
-      examples: [],
+      examples: [
+        {
+          summary: "Runs whose id holds a text.",
+          parameters: { q: "4k2m", limit: 10 },
+          reply: { pipelines: [RUNNING] },
+          varies: ["pipelines.*.submitTime"],
+        },
+      ],
     },
     "post /v1/pipelines": START,
     "get /v1/pipelines/{id}": {
@@ -57,11 +131,20 @@ export const PIPELINES: Section = {
       parameters: [ID],
       reply: json(oneOf("pipeline", "Pipeline")),
       errors: [404],
-      examples: [],
+      examples: [
+        {
+          summary: "A run with a task that runs and one that waits.",
+          parameters: { id: RUN },
+          reply: { pipeline: RUNNING },
+          varies: ["pipeline.submitTime"],
+        },
+      ],
     },
-    "delete /v1/pipelines/{id}": stop(json(listOf("cleanups", "Cleanup"))),
+    "delete /v1/pipelines/{id}": stop(json(listOf("cleanups", "Cleanup")), "sst2-7w0c3v5tj", (cleanups) => ({
+      cleanups,
+    })),
     "post /v1/pipeline": START,
-    "delete /v1/pipeline/{id}": stop(json({ type: "array", items: ref("Cleanup") })),
+    "delete /v1/pipeline/{id}": stop(json({ type: "array", items: ref("Cleanup") }), "sst2-0f6h8k2zj", (rows) => rows),
   },
   schemas: {
     Launch: {
@@ -82,6 +165,7 @@ export const PIPELINES: Section = {
       additionalProperties: false,
       properties: { id: TEXT, job: TEXT, name: TEXT },
     },
+    RunState: { type: "string", enum: ["BUILDING", "RUNNING", "DONE", "TERMINATED"] },
     Pipeline: {
       type: "object",
       required: ["id", "name", "status", "tasks"],
@@ -89,7 +173,7 @@ export const PIPELINES: Section = {
       properties: {
         id: TEXT,
         name: TEXT,
-        status: { type: "string", enum: ["BUILDING", "RUNNING", "DONE", "TERMINATED"] },
+        status: ref("RunState"),
         job: TEXT,
         version: TEXT,
         message: TEXT,

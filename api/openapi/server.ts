@@ -17,8 +17,8 @@ export const SERVER: Section = {
       errors: [],
       examples: [
         {
-          summary: "The beginning of the document.",
-          reply: { openapi: "3.1.0" },
+          summary: "The document, here without what it describes.",
+          reply: { openapi: "3.1.0", info: {}, tags: [], paths: {}, components: {} },
           varies: ["info", "tags", "paths", "components"],
         },
       ],

@@ -1,6 +1,7 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { type Facade, startFacade } from "../../../api/facade.ts";
+import type { Route } from "../../../api/route.ts";
 import { type ApiSettings, readApiSettings } from "../../../api/settings.ts";
 import type { Job, Pipeline, PipelineStatus } from "../../../crds/generated/types.ts";
 import { ANNOTATIONS, LABELS, MANAGED_BY, podName } from "../../../crds/names.ts";
@@ -8,6 +9,7 @@ import { API_VERSION, JOB, PIPELINE } from "../../../crds/resources.ts";
 import { snapshotOfJob } from "../../../crds/snapshot.ts";
 import { KubeClient } from "../../../kube/client.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
+import { DocumentedReplies } from "../../support/documented-reply.ts";
 import { testVariable } from "../../support/kubectl.ts";
 import { temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { type Answer, send, sendJson } from "../../unit/api/served.ts";
@@ -19,6 +21,8 @@ const EVENT = { group: "", version: "v1", plural: "events", kind: "Event", names
 export const ROOT_USER = "dpressel";
 export const ROOT_PASSWORD = "dpressel's password";
 export const SECRET = "the secret of the integration tests, long enough";
+
+const documented = new DocumentedReplies();
 
 /** A namespace with a facade that serves it, and a client that plays the operator and the kubelet. */
 export class FacadeStage {
@@ -89,6 +93,11 @@ export class FacadeStage {
     return Number(new URL(this.#facade?.url ?? "http://nobody:0").port);
   }
 
+  /** Everything that the facade serves. */
+  get routes(): readonly Route[] {
+    return this.#facade?.routes ?? [];
+  }
+
   get token(): string {
     return this.#token;
   }
@@ -100,16 +109,18 @@ export class FacadeStage {
   }
 
   /** A GET as anybody. */
-  get(path: string): Promise<Answer> {
-    return send(this.port, "GET", path);
+  async get(path: string): Promise<Answer> {
+    return checked("GET", path, await send(this.port, "GET", path));
   }
 
   /** A call as the root user. */
-  call(method: string, path: string, body?: unknown): Promise<Answer> {
+  async call(method: string, path: string, body?: unknown): Promise<Answer> {
     const headers = { authorization: `Bearer ${this.#token}` };
-    return body === undefined
-      ? send(this.port, method, path, { headers })
-      : sendJson(this.port, method, path, body, headers);
+    const answer =
+      body === undefined
+        ? await send(this.port, method, path, { headers })
+        : await sendJson(this.port, method, path, body, headers);
+    return checked(method, path, answer);
   }
 
   /** Starts a run over REST and returns its id. */
@@ -170,6 +181,7 @@ export class FacadeStage {
   async kubeletEvent(
     pod: string,
     fields: { type: string; reason: string; message: string; time: string },
+    host = "dpressel",
   ): Promise<void> {
     const { time, ...rest } = fields;
     await this.client.create(collectionPath(EVENT, this.namespace), {
@@ -177,12 +189,19 @@ export class FacadeStage {
       kind: "Event",
       metadata: { generateName: `${pod}.` },
       involvedObject: { apiVersion: "v1", kind: "Pod", name: pod, namespace: this.namespace },
-      source: { component: "kubelet", host: "dpressel" },
+      source: { component: "kubelet", host },
       firstTimestamp: time,
       lastTimestamp: time,
       ...rest,
     });
   }
+}
+
+/** The answer, if it is what the OpenAPI document says; every test over this stage so holds the document to the truth. */
+function checked(method: string, path: string, answer: Answer): Answer {
+  const difference = documented.difference(method, path, answer);
+  if (difference !== undefined) throw new Error(`not as documented: ${difference}`);
+  return answer;
 }
 
 /** The configuration of the API server of the tests. */

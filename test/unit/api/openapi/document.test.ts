@@ -2,9 +2,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { authRoutes } from "../../../../api/auth/routes.ts";
 import { type OdinParts, odinRoutes } from "../../../../api/odin/routes.ts";
-import { openApiDocument, SECTIONS } from "../../../../api/openapi/document.ts";
+import { allOperations, openApiDocument, SECTIONS } from "../../../../api/openapi/document.ts";
 import { openApiRoutes } from "../../../../api/openapi/route.ts";
+import { DocumentedReplies } from "../../../support/documented-reply.ts";
 
+const replies = new DocumentedReplies();
 const test = suite("api openapi document");
 
 interface Operation {
@@ -70,6 +72,61 @@ test("operations can be told apart by their ids", () => {
   );
   assert.equal(ids.length, new Set(ids).size);
   assert.ok(ids.includes("getResourcesByIdLogs"), ids.join());
+});
+
+test("every operation shows at least one request that succeeds", () => {
+  const without = [...allOperations()].filter(
+    ([, { examples }]) => !examples.some(({ status = 200 }) => status === 200),
+  );
+  assert.equal(
+    without.map(([key]) => key),
+    [],
+    "add an example to the operation and what it needs to test/integration/api/examples-world.ts",
+  );
+});
+
+test("every example's request and reply are of their schemas, and name only parameters that are there", () => {
+  for (const [key, { parameters = [], body = {}, reply, examples }] of allOperations()) {
+    const known = parameters.map(({ name }) => name);
+    const [firstBody = ""] = Object.keys(body);
+    const [firstReply = ""] = Object.keys(reply);
+    for (const example of examples) {
+      const shown = `${key}: ${example.summary}`;
+      for (const name of Object.keys(example.parameters ?? {})) assert.ok(known.includes(name), `${shown}: ${name}`);
+      const status = example.status ?? 200;
+      const type = example.replyType ?? (status === 200 ? firstReply : "application/problem+json");
+      const [method = "", path = ""] = key.split(" ");
+      const text = type.endsWith("json") ? JSON.stringify(example.reply) : String(example.reply);
+      const answer = { status, headers: { "content-type": type }, text };
+      assert.is(replies.difference(method.toUpperCase(), path, answer), undefined, shown);
+      if (example.body === undefined || status !== 200) continue;
+      const media = body[example.bodyType ?? firstBody] as { schema: object } | undefined;
+      assert.ok(media, shown);
+      assert.is(replies.mismatch(media?.schema ?? {}, example.body), undefined, shown);
+    }
+  }
+});
+
+test("a reply that has drifted from the document is told", () => {
+  const json = (status: number, value: unknown, type = "application/json; charset=utf-8") => ({
+    status,
+    headers: { "content-type": type },
+    text: JSON.stringify(value),
+  });
+  const list = "/v1/pipelines?q=x";
+  assert.is(replies.difference("GET", list, json(200, { pipelines: [] })), undefined);
+  assert.match(replies.difference("GET", list, json(200, { pipelines: [{ id: "x" }] })) ?? "", /name/);
+  assert.match(replies.difference("GET", list, json(200, { pipelines: [], more: 1 })) ?? "", /additional/);
+  assert.match(replies.difference("GET", list, json(418, {})) ?? "", /no such status/);
+  assert.match(replies.difference("GET", list, json(200, {}, "text/html")) ?? "", /text\/html/);
+  assert.match(replies.difference("GET", "/v1/nope", json(200, {})) ?? "", /no operation/);
+  const problem = { type: "urn:odin:error:Internal", title: "t", status: 500, detail: "d" };
+  const problemType = "application/problem+json; charset=utf-8";
+  assert.is(replies.difference("GET", list, json(500, problem, problemType)), undefined);
+  assert.match(
+    replies.difference("GET", list, json(500, { ...problem, message: "m" }, problemType)) ?? "",
+    /additional/,
+  );
 });
 
 test.run();
