@@ -2,7 +2,8 @@ import { TASK_NAME } from "../../crds/task.ts";
 import { ApiError } from "../errors.ts";
 
 const MAX_JOB_ID = 200;
-const MAX_SEGMENTS = 8;
+/** Most segments of a job id. */
+export const MAX_SEGMENTS = 8;
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** Longest name of a Kubernetes object. */
 const MAX_OBJECT_NAME = 253;
@@ -20,6 +21,11 @@ export function parseJobId(text: string): string | undefined {
   const segments = id.split("/");
   const valid = id.length <= MAX_JOB_ID && segments.length <= MAX_SEGMENTS && segments.every((s) => SEGMENT.test(s));
   return valid ? id : undefined;
+}
+
+/** Whether a text is a job id as replies show it: in the grammar of O-10, with no `__` in it. */
+export function isJobId(text: string): boolean {
+  return parseJobId(text) === text;
 }
 
 /** Whether a text can be the name of a Kubernetes object; anything else is never looked up (O-12). */
