@@ -2,10 +2,13 @@ import type { Registry } from "prom-client";
 import type { KubeClient } from "../kube/client.ts";
 import type { Logger } from "../kube/logger.ts";
 import { requireCredential } from "./auth/credential.ts";
+import { hashGate } from "./auth/hash-gate.ts";
 import { Logins } from "./auth/logins.ts";
 import { RootUserKeeper } from "./auth/root-user-keeper.ts";
 import { authRoutes } from "./auth/routes.ts";
 import { Tokens } from "./auth/tokens.ts";
+import { userRoutes } from "./auth/user-routes.ts";
+import { UserStore } from "./auth/user-store.ts";
 import { cachedUsers } from "./auth/users.ts";
 import { makeCaches, unsynced } from "./cache/caches.ts";
 import { clusterView } from "./cache/cluster-view.ts";
@@ -53,12 +56,16 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const view = clusterView(caches, namespace);
   const users = cachedUsers(caches.users, namespace);
   const tokens = new Tokens(settings.tokens, users);
-  const logins = new Logins(users, registry);
+  // One for all: however passwords arrive, they share the processor's time.
+  const gate = hashGate();
+  const logins = new Logins(users, registry, gate);
+  const store = new UserStore({ client, namespace, cache: caches.users, gate, root: settings.root?.username });
   const root = new RootUserKeeper({ client, namespace, root: settings.root, users: caches.users, logger });
   const notReady = (): string[] => [...unsynced(caches), ...(root.done ? [] : ["root user"])];
   const served: Route[] = [
     ...healthRoutes(registry, notReady),
     ...authRoutes(logins, tokens),
+    ...userRoutes({ users, store, rights: settings.userRights }),
     ...odinRoutes({
       view,
       paths: settings.paths,
@@ -73,6 +80,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const app = buildApp({
     routes,
     publicReads: settings.publicReads,
+    corsOrigins: settings.corsOrigins,
     tls: options.tls !== undefined,
     requireCredential: requireCredential(tokens, logins),
     notReady,

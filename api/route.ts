@@ -8,6 +8,8 @@ export interface Route {
   /** Path with `:name` parameters, as @koa/router takes it. */
   path: string;
   access: Access;
+  /** Throws where the verified user lacks the right; runs before the body is read and before anything is looked up (O-5). */
+  allow?: (ctx: RouterContext) => void;
   /** Absent: the route takes no body. */
   body?: BodyKind;
   /** Whether the route waits for the caches: until they are filled it answers 503. Left out: true. */

@@ -4,6 +4,7 @@ import helmet from "koa-helmet";
 import type { Logger } from "../kube/logger.ts";
 import { needsCredential, type PublicReads } from "./auth/access.ts";
 import { readBody } from "./body.ts";
+import { crossOrigin } from "./cross-origin.ts";
 import { errorMiddleware, refuseWebsocket } from "./error-middleware.ts";
 import { ApiError, retryAfter } from "./errors.ts";
 import type { ObserveRequest } from "./metrics.ts";
@@ -14,6 +15,8 @@ import type { Route } from "./route.ts";
 export interface ServerParts {
   routes: readonly Route[];
   publicReads: PublicReads;
+  /** Web pages of these origins may call; none: CORS is off (O-16). */
+  corsOrigins: readonly string[];
   /** Whether HTTPS is served. */
   tls: boolean;
   requireCredential: Middleware;
@@ -31,6 +34,7 @@ export function buildApp(parts: ServerParts): Koa {
     router.register(route.path, [route.method], checksOf(route, parts));
   }
   app.use(requestLog(parts.logger, parts.observe));
+  if (parts.corsOrigins.length > 0) app.use(crossOrigin(parts.corsOrigins, parts.routes));
   app.use(errorMiddleware(parts.logger));
   app.use(securityHeaders(parts.tls));
   app.use(refuseWebsocket);
@@ -53,12 +57,20 @@ function checksOf(route: Route, parts: ServerParts): RouterMiddleware[] {
   const checks: Middleware[] = [];
   if (route.needsCaches !== false) checks.push(requireReady(parts.notReady));
   if (needsCredential(route.access, parts.publicReads)) checks.push(parts.requireCredential);
+  if (route.allow !== undefined) checks.push(requireRight(route.allow));
   if (route.body !== undefined) checks.push(readBody(route.body));
   checks.push(requireDecodablePath);
   const handle: RouterMiddleware = async (ctx) => {
     await route.handle(ctx as RouterContext);
   };
   return [...(checks as RouterMiddleware[]), handle];
+}
+
+function requireRight(allow: NonNullable<Route["allow"]>): Middleware {
+  return async (ctx, next) => {
+    allow(ctx as RouterContext);
+    await next();
+  };
 }
 
 function requireReady(notReady: () => readonly string[]): Middleware {

@@ -3,6 +3,7 @@ import {
   addressValue,
   choiceValue,
   integerValue,
+  listValue,
   readSettings,
   SettingProblem,
   textValue,
@@ -14,6 +15,7 @@ import { passwordProblem } from "./auth/password.ts";
 import type { RootUser } from "./auth/root-user.ts";
 import { TOKEN_ALGORITHMS, type TokenSettings } from "./auth/tokens.ts";
 import { isUserName } from "./auth/user.ts";
+import { USER_POLICIES, type UserRights } from "./auth/user-rights.ts";
 
 const MIN_SECRET_BYTES = 32;
 const MAX_TOKEN_SECONDS = 366 * 24 * 3600;
@@ -99,6 +101,27 @@ export const API_SETTINGS = {
     secret: true,
     parse: passwordValue,
   },
+  userPolicy: {
+    flag: "user-policy",
+    env: "ODIN_USER_POLICY",
+    help: "Who may create, change and delete users: admins, or any user.",
+    fallback: "admins",
+    parse: choiceValue(USER_POLICIES),
+  },
+  admins: {
+    flag: "admins",
+    env: "ODIN_ADMINS",
+    help: "Users who may manage users besides the root user, separated by commas.",
+    fallback: "",
+    parse: userNamesValue,
+  },
+  corsOrigins: {
+    flag: "cors-origins",
+    env: "ODIN_CORS_ORIGINS",
+    help: "Origins of web pages that may call the API, like https://ui.example.org, separated by commas; none: CORS is off.",
+    fallback: "",
+    parse: originsValue,
+  },
   ...TASK_SETTINGS,
   ...LOG_SETTINGS,
 } as const;
@@ -114,6 +137,8 @@ export interface ApiSettings {
   publicReads: PublicReads;
   tokens: TokenSettings;
   root?: RootUser;
+  userRights: UserRights;
+  corsOrigins: readonly string[];
   paths: Paths;
   taskSecrets: readonly string[];
   logLevel: string;
@@ -133,6 +158,11 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     publicReads: values.publicReads,
     tokens: { algorithm, issuer, durationSeconds, secret, ...(previousSecret === undefined ? {} : { previousSecret }) },
     ...(root === undefined ? {} : { root }),
+    userRights: {
+      policy: values.userPolicy,
+      admins: new Set([...(root === undefined ? [] : [root.username]), ...values.admins]),
+    },
+    corsOrigins: values.corsOrigins,
     paths: { root: values.root, data: values.data },
     taskSecrets: values.taskSecrets,
     logLevel: values.logLevel,
@@ -176,6 +206,22 @@ function userNameValue(text: string): string {
     throw new SettingProblem("must be 1 to 64 letters, digits, . _ @ and -, beginning with a letter or digit");
   }
   return text;
+}
+
+function userNamesValue(text: string): string[] {
+  return listValue(text).map(userNameValue);
+}
+
+/** Origins as browsers send them (RFC 6454): a scheme, a host, a port that is not the scheme's own, and nothing else. */
+function originsValue(text: string): string[] {
+  return listValue(text).map((entry) => {
+    const origin = URL.canParse(entry) ? new URL(entry).origin : "null";
+    if (origin === "null" || origin !== entry || !/^https?:/.test(origin)) {
+      const hint = origin === "null" ? "" : `; did you mean ${origin}?`;
+      throw new SettingProblem(`${JSON.stringify(entry)} is no origin like https://ui.example.org${hint}`);
+    }
+    return origin;
+  });
 }
 
 function namespaceValue(text: string): string {

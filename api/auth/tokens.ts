@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import jwt from "jsonwebtoken";
 import type { StoredUser } from "./user.ts";
-import type { Users } from "./users.ts";
+import type { UserLookup } from "./users.ts";
 
 /** Algorithms a token may be signed with; exactly one is in force (O-23). */
 export const TOKEN_ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
@@ -28,10 +28,10 @@ export class Tokens {
   readonly keys: readonly KeyObject[];
   readonly #signingKey: KeyObject;
   readonly #durationSeconds: number;
-  readonly #users: Users;
+  readonly #users: UserLookup;
   readonly #now: () => number;
 
-  constructor(settings: TokenSettings, users: Users, now: () => number = Date.now) {
+  constructor(settings: TokenSettings, users: UserLookup, now: () => number = Date.now) {
     this.algorithm = settings.algorithm;
     this.issuer = settings.issuer;
     this.#signingKey = createSecretKey(Buffer.from(settings.secret));

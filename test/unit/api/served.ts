@@ -43,6 +43,7 @@ export async function serve(
     users?: StoredUser[];
     tokens?: TokenSettings;
     publicReads?: "none" | "status" | "all";
+    corsOrigins?: string[];
     notReady?: () => string[];
   } = {},
 ): Promise<Served> {
@@ -55,6 +56,7 @@ export async function serve(
   const app = buildApp({
     routes: [...authRoutes(logins, tokens), ...routes],
     publicReads: more.publicReads ?? "all",
+    corsOrigins: more.corsOrigins ?? [],
     tls: false,
     requireCredential: requireCredential(tokens, logins),
     notReady: more.notReady ?? (() => []),

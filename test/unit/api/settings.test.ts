@@ -27,6 +27,8 @@ test("O-270: defaults", () => {
     cluster: { kubeconfig: undefined, context: undefined },
     publicReads: "all",
     tokens: { algorithm: "HS256", issuer: "com.interactions", durationSeconds: 43200, secret },
+    userRights: { policy: "admins", admins: new Set() },
+    corsOrigins: [],
     paths: { root: "/data/pipelines", data: "/data/odin" },
     taskSecrets: ["odin-cred", "ssh-key"],
     logLevel: "info",
@@ -65,12 +67,30 @@ test("O-270: a wrong value names its setting and what is expected, and no secret
     [{ ODIN_NAMESPACE: "*" }, /ODIN_NAMESPACE.*one namespace/],
     [{ ODIN_TLS_CERT: "/c" }, /ODIN_TLS_KEY/],
     [{ ODIN_LOG_LEVEL: "loud" }, /ODIN_LOG_LEVEL/],
+    [{ ODIN_USER_POLICY: "all" }, /ODIN_USER_POLICY.*admins, any/],
+    [{ ODIN_ADMINS: "ann, b/ob" }, /ODIN_ADMINS.*letters/],
+    [{ ODIN_CORS_ORIGINS: "*" }, /ODIN_CORS_ORIGINS.*https:\/\/ui.example.org/],
+    [{ ODIN_CORS_ORIGINS: "null" }, /ODIN_CORS_ORIGINS/],
+    [{ ODIN_CORS_ORIGINS: "https://a.example/x" }, /ODIN_CORS_ORIGINS.*did you mean https:\/\/a.example\?/],
+    [{ ODIN_CORS_ORIGINS: "ftp://a.example" }, /ODIN_CORS_ORIGINS/],
   ];
   for (const [env, expected] of cases) {
     const message = complaint([], { ODIN_SECRET: secret, ...env });
     assert.match(message, expected);
     assert.not.match(message, /hunter22|short/);
   }
+});
+
+test("O-29, O-16: the root user is an administrator; origins are taken as browsers send them", () => {
+  const settings = read([], {
+    ODIN_SECRET: secret,
+    ODIN_ROOT_USER: "root",
+    ODIN_ROOT_PASS: "hunter22",
+    ODIN_ADMINS: "ann, bob@x.org",
+    ODIN_CORS_ORIGINS: "https://ui.example.org, http://localhost:3000",
+  });
+  assert.equal([...settings.userRights.admins], ["root", "ann", "bob@x.org"]);
+  assert.equal(settings.corsOrigins, ["https://ui.example.org", "http://localhost:3000"]);
 });
 
 test("unknown flags are refused", () => {

@@ -61,7 +61,10 @@ test("a Secret of another type, or under another name, is nobody", () => {
 
 test("a user is found by the exact name only", () => {
   const user = readUserSecret(stored("me"));
-  const users = cachedUsers({ get: (key) => (key === "ns/odin-user-me" ? user : undefined) }, "ns");
+  const users = cachedUsers(
+    { get: (key) => (key === "ns/odin-user-me" ? user : undefined), list: () => [user].values() },
+    "ns",
+  );
   assert.is(users.find("me"), user);
   for (const name of ["Me", "", "you", "../me", "__proto__"]) assert.is(users.find(name), undefined, name);
   assert.is(USER_SECRET_TYPE, "odin.io/user");
