@@ -29,8 +29,7 @@ export class FacadeStage {
   readonly namespace: string;
   readonly client: KubeClient;
   readonly logLines: Record<string, unknown>[] = [];
-  #facade: Facade | undefined;
-  #facadeClient: KubeClient | undefined;
+  readonly #running: { facade: Facade; client: KubeClient }[] = [];
   #token = "";
   readonly #remove: () => Promise<void>;
 
@@ -54,7 +53,10 @@ export class FacadeStage {
     }
   }
 
-  /** Starts a facade in this namespace; with `wait` false it may not be ready yet. */
+  /**
+   * Starts a facade in this namespace, beside any that runs there already: `port` is then the new one's. With `wait` false it
+   * may not be ready yet.
+   */
   async start(env: Record<string, string> = {}, config: KubeConfig = kubeConfig(), wait = true): Promise<Facade> {
     const settings: ApiSettings = readApiSettings(["--listen", "127.0.0.1:0"], {
       ODIN_SECRET: SECRET,
@@ -68,8 +70,7 @@ export class FacadeStage {
     const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
     const client = new KubeClient({ kubeConfig: config, userAgent: "odin-api-test", timeoutMs: 5_000 });
     const facade = await startFacade({ settings, namespace: this.namespace, client, logger, registry: new Registry() });
-    this.#facade = facade;
-    this.#facadeClient = client;
+    this.#running.push({ facade, client });
     if (wait) {
       await facade.ready;
       await this.login();
@@ -77,10 +78,12 @@ export class FacadeStage {
     return facade;
   }
 
+  /** Stops every facade of this namespace. */
   async stop(): Promise<void> {
-    await this.#facade?.stop();
-    this.#facadeClient?.close();
-    this.#facade = undefined;
+    for (const { facade, client } of this.#running.splice(0)) {
+      await facade.stop();
+      client.close();
+    }
   }
 
   async close(): Promise<void> {
@@ -90,7 +93,7 @@ export class FacadeStage {
   }
 
   get port(): number {
-    return Number(new URL(this.#facade?.url ?? "http://nobody:0").port);
+    return Number(new URL(this.#running.at(-1)?.facade.url ?? "http://nobody:0").port);
   }
 
   /** Everything that the facade serves. */

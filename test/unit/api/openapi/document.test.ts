@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { authRoutes } from "../../../../api/auth/routes.ts";
+import { type UserParts, userRoutes } from "../../../../api/auth/user-routes.ts";
 import { type OdinParts, odinRoutes } from "../../../../api/odin/routes.ts";
 import { allOperations, openApiDocument, SECTIONS } from "../../../../api/openapi/document.ts";
 import { openApiRoutes } from "../../../../api/openapi/route.ts";
@@ -22,6 +23,7 @@ const document = openApiDocument() as {
 };
 const routes = [
   ...authRoutes(undefined as never, undefined as never),
+  ...userRoutes({} as UserParts),
   ...odinRoutes({} as OdinParts),
   ...openApiRoutes(),
 ].filter(({ path }) => path.startsWith("/v1/"));
