@@ -98,7 +98,7 @@ export class FacadeStage {
 
   /** Everything that the facade serves. */
   get routes(): readonly Route[] {
-    return this.#facade?.routes ?? [];
+    return this.#running.at(-1)?.facade.routes ?? [];
   }
 
   get token(): string {
