@@ -10,7 +10,7 @@ const optional = ({ type, ...schema }: Json): Json => ({ ...schema, type: [type,
 const ANN = { username: "ann", firstname: "Ann", lastname: "Other" };
 const INSTANCE = "6f6f0bb8-8d3a-4a7b-9a58-0c1f6a6e1f5e";
 
-/** The routes of user management (O-43). The examples belong together: they make a user, look at it, change and delete it. */
+/** The routes of user management (O-43). The writing examples belong together: they make a user, change and delete it. */
 export const USERS: Section = {
   operations: {
     "get /v1/users": {
@@ -60,7 +60,9 @@ export const USERS: Section = {
       parameters: [USERNAME],
       reply: json(oneOf("user", "User")),
       errors: [404],
-      examples: [{ summary: "A user.", parameters: { username: "ann" }, reply: { user: ANN } }],
+      examples: [
+        { summary: "A user.", parameters: { username: "dpressel" }, reply: { user: { username: "dpressel" } } },
+      ],
     },
     "put /v1/users/{username}": {
       summary: "Change a user: oneself, or as an administrator anybody. Another password ends the user's tokens.",
