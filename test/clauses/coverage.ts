@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { citationsIn } from "./citations.ts";
+import { FAMILIES } from "./families.ts";
+
+/** Which test files cite which clause. */
+export interface Coverage {
+  /** Names of files as `npm test` takes them (`unit/api/query`), sorted, by clause; only cited clauses. */
+  files: ReadonlyMap<string, readonly string[]>;
+  /** Citations of clauses that no list has, as `file: title`. */
+  unknown: readonly string[];
+}
+
+const ENDING = ".test.ts";
+const KINDS = ["unit", "integration", "e2e"];
+
+/** Reads the titles of all tests below `root`/test. In a range, numbers that were never given out count for nothing. */
+export function clauseCoverage(root: string): Coverage {
+  const files = new Map<string, Set<string>>();
+  const unknown: string[] = [];
+  const known = new Set(FAMILIES.flatMap(({ clauses }) => Object.keys(clauses)));
+  const letters = new Set(FAMILIES.map(({ letter }) => letter));
+  for (const name of testFiles(root)) {
+    for (const { title, clauses } of citationsIn(readFileSync(join(root, "test", `${name}${ENDING}`), "utf8"))) {
+      const ours = clauses.filter((clause) => letters.has(clause.charAt(0)));
+      const found = ours.filter((clause) => known.has(clause));
+      if (ours.length > 0 && found.length === 0) unknown.push(`${name}: ${title}`);
+      for (const clause of found) files.set(clause, (files.get(clause) ?? new Set()).add(name));
+    }
+  }
+  return { files: new Map([...files].map(([clause, names]) => [clause, [...names].sort()])), unknown };
+}
+
+function testFiles(root: string): string[] {
+  return KINDS.flatMap((kind) =>
+    readdirSync(join(root, "test", kind), { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(ENDING))
+      .map((path) => `${kind}/${path.slice(0, -ENDING.length)}`),
+  ).sort();
+}
