@@ -8,6 +8,10 @@ export const MAX_FILES_BYTES = 900 * 1024;
 export const MAX_FILES = 256;
 /** Longest task id (`<run>--<task>`) that the REST API accepts at launch (O-13). */
 export const MAX_TASK_ID = 60;
+/** The same for a task of a distributed kind: names of pods and Services are made from it. */
+export const MAX_DISTRIBUTED_TASK_ID = 50;
+/** Longest name of an object of a distributed kind: a later attempt's is a little longer than its task's id. */
+export const MAX_DISTRIBUTED_NAME = 53;
 /** Longest name that fits a label value and a DNS label. */
 export const MAX_LABEL = 63;
 /** Events kept on a run; the newest stay. */

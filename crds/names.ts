@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { MAX_LABEL, MAX_TASK_ID } from "./limits.ts";
+import { MAX_DISTRIBUTED_NAME, MAX_LABEL, MAX_TASK_ID } from "./limits.ts";
+import { kindFactsOf, type TaskKind } from "./task-kinds.ts";
 
 /** Labels on everything we create (O-165). */
 export const LABELS = {
@@ -24,6 +25,10 @@ export const ANNOTATIONS = {
   task: "odin.io/task",
   attempt: "odin.io/attempt",
   snapshot: "odin.io/snapshot",
+  /** On pods that a controller made for an object of ours: the run, its UID, and the object. */
+  run: "odin.io/pipeline",
+  runUid: "odin.io/pipeline-uid",
+  object: "odin.io/object",
 } as const;
 
 function shortHash(text: string): string {
@@ -48,6 +53,17 @@ export function taskId(run: string, task: string): string {
 export function podName(run: string, task: string, attempt: number): string {
   const id = taskId(run, task);
   return fit(attempt <= 1 ? id : `${id}-r${attempt - 1}`, MAX_LABEL);
+}
+
+/**
+ * Name of the object of one attempt: that of `podName`, but for distributed kinds a DNS label that begins with a letter and leaves room for what
+ * controllers append to name pods and Services (`-worker-12`). What has to be changed for that ends in a hash.
+ */
+export function objectName(run: string, task: { name: string; resourceType?: TaskKind }, attempt: number): string {
+  if (!kindFactsOf(task).isDistributed) return podName(run, task.name, attempt);
+  const id = attempt <= 1 ? taskId(run, task.name) : `${taskId(run, task.name)}-r${attempt - 1}`;
+  const label = id.replaceAll(".", "-").replace(/^(?=[0-9])/, "t");
+  return label === id ? fit(id, MAX_DISTRIBUTED_NAME) : `${fit(label, MAX_DISTRIBUTED_NAME - 9)}-${shortHash(id)}`;
 }
 
 /** A label value that stands for `text`: itself where it is one, else a slug with a hash. Never empty. */

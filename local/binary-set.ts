@@ -17,7 +17,11 @@ export interface BinarySet {
   versionOf(module: string): string;
 }
 
-const TITLES: Record<string, string> = { kubernetes: "the Kubernetes binaries", coredns: "the cluster's DNS server" };
+const TITLES: Record<string, string> = {
+  kubernetes: "the Kubernetes binaries",
+  coredns: "the cluster's DNS server",
+  "training-operator": "the Kubeflow training operator",
+};
 const SOURCES = join(import.meta.dirname, "../../local/binaries");
 
 /** The user's cache of this product: `$XDG_CACHE_HOME/odin`, by default ~/.cache/odin. */

@@ -1,5 +1,6 @@
 import type { Pipeline } from "../crds/generated/types.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { POD } from "../kube/core-resources.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { findObject } from "./act/objects.ts";
 import type { Caches } from "./caches.ts";
@@ -23,7 +24,7 @@ export async function observe(client: KubeClient, caches: Caches, run: Pipeline)
   const { uid, namespace } = run.metadata;
   for (const record of Object.values(run.status?.tasks ?? {})) {
     if (record.state !== "executing" || record.pod === undefined || caches.objectsByRun.has(uid, record.pod)) continue;
-    const found = await findObject(client, namespace, record.pod);
+    const found = await findObject(client, POD, namespace, record.pod);
     if (found?.metadata.ownerReferences?.some((owner) => owner.uid === uid)) noteOwnObject(caches, found);
   }
   const pods = caches.objectsByRun.of(uid);

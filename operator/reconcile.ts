@@ -13,8 +13,9 @@ import { controlsOf } from "./decide/plan.ts";
 import type { Plan, TaskView } from "./decide/run.ts";
 import { buildingStatus, refusedStatus, statusOf } from "./decide/status.ts";
 import { recordOfObject } from "./decide/task-state.ts";
-import type { PodSettings } from "./kinds/pod.ts";
+import { POD_FORM } from "./kinds/pod.ts";
 import { projectPod } from "./kinds/pod-state.ts";
+import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
 import { noteOwnObject, observe } from "./observe.ts";
 import type { PlanSource } from "./plan-source.ts";
@@ -172,7 +173,7 @@ export class Reconciler {
     const { client, caches, pods, logger, metrics } = this.#options;
     const { run, plan } = view;
     const { task, attempt: number, args, env } = action;
-    const result = await createObject(client, { run, plan, task, number, args, env }, pods, view.now);
+    const result = await createObject(client, POD_FORM, { run, plan, task, number, args, env }, pods, view.now);
     const context = { namespace: run.metadata.namespace, run: run.metadata.name, task: task.name, attempt: number };
     if (result.kind === "created") {
       memory.unhold(task.name);

@@ -1,16 +1,19 @@
 import type { Pipeline, TaskStatus } from "../../crds/generated/types.ts";
 import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
+import type { ObjectResource } from "../../crds/task-kinds.ts";
 import type { KubeClient } from "../../kube/client.ts";
-import { POD } from "../../kube/core-resources.ts";
 import { isKubeError, type KubeError } from "../../kube/errors.ts";
 import { collectionPath, type KubeObject, type OwnerReference, objectPath } from "../../kube/resource.ts";
 import { bounded } from "../decide/message.ts";
 import type { ObservedObject } from "../decide/run.ts";
-import { type Attempt, buildPod, type PodSettings } from "../kinds/pod.ts";
+import { kindWord } from "../decide/task-state.ts";
+import { type Attempt, attemptName } from "../kinds/attempt.ts";
+import type { ObjectForm } from "../kinds/object-form.ts";
+import type { PodSettings } from "../kinds/pod-template.ts";
 
-/** What became of the creation of a pod. */
+/** What became of the creation of an object. */
 export type CreateResult =
-  /** The pod exists and is ours: made now, or found there from before a crash. */
+  /** It exists and is ours: made now, or found there from before a crash. */
   | { kind: "created"; object: KubeObject; adopted: boolean }
   /** It will never be created: the task's record says why. */
   | { kind: "refused"; record: TaskStatus }
@@ -18,41 +21,44 @@ export type CreateResult =
   | { kind: "later"; record: TaskStatus; retryAfterMs?: number };
 
 /**
- * Creates the pod of an attempt. The name is the claim: if it is there already and owned by this run it is adopted (F-6, O-187), if it is
+ * Creates the object of an attempt. The name is the claim: if it is there already and owned by this run it is adopted (F-6, O-187), if it is
  * somebody else's the task fails (F-11). Refusals for good and for now are told apart (O-184, F-12 – F-16).
  */
 export async function createObject(
   client: KubeClient,
+  form: ObjectForm,
   attempt: Attempt,
   settings: PodSettings,
   now: string,
 ): Promise<CreateResult> {
   const namespace = attempt.run.metadata.namespace;
   try {
-    const object = await client.create<KubeObject>(collectionPath(POD, namespace), buildPod(attempt, settings), {
-      lane: "create",
-    });
+    const object = await client.create<KubeObject>(
+      collectionPath(form.resource, namespace),
+      form.build(attempt, settings),
+      {
+        lane: "create",
+      },
+    );
     return { kind: "created", object, adopted: false };
   } catch (error) {
     if (!isKubeError(error)) throw error;
-    if (isKubeError(error, "alreadyExists")) return await adopt(client, attempt, settings, now);
+    if (isKubeError(error, "alreadyExists")) return await adopt(client, form, attempt, now);
     return refusal(error, now);
   }
 }
 
-async function adopt(client: KubeClient, attempt: Attempt, settings: PodSettings, now: string): Promise<CreateResult> {
-  const { metadata } = buildPod(attempt, settings) as { metadata: { name: string } };
+async function adopt(client: KubeClient, form: ObjectForm, attempt: Attempt, now: string): Promise<CreateResult> {
+  const name = attemptName(attempt);
+  const word = kindWord(form.resource.kind);
   try {
-    const object = await client.get<KubeObject>(objectPath(POD, attempt.run.metadata.namespace, metadata.name));
+    const object = await client.get<KubeObject>(objectPath(form.resource, attempt.run.metadata.namespace, name));
     const owner = object.metadata.ownerReferences?.find((reference) => reference.controller);
     if (owner?.uid === attempt.run.metadata.uid) return { kind: "created", object, adopted: true };
     if (object.metadata.deletionTimestamp !== undefined || isLeftover(owner, attempt.run)) {
-      return later(
-        "NameInUse",
-        `a pod named ${metadata.name} of an earlier owner is being removed; waiting for its name`,
-      );
+      return later("NameInUse", `a ${word} named ${name} of an earlier owner is being removed; waiting for its name`);
     }
-    const message = `a pod named ${metadata.name} exists and does not belong to this run; delete it or name the run differently`;
+    const message = `a ${word} named ${name} exists and does not belong to this run; delete it or name the run differently`;
     return { kind: "refused", record: failure("NameCollision", message, now) };
   } catch (error) {
     if (!isKubeError(error)) throw error;
@@ -60,7 +66,7 @@ async function adopt(client: KubeClient, attempt: Attempt, settings: PodSettings
   }
 }
 
-/** Whether a pod belonged to a deleted run of the same name: the garbage collector has it next (F-31). */
+/** Whether an object belonged to a deleted run of the same name: the garbage collector has it next (F-31). */
 function isLeftover(owner: OwnerReference | undefined, run: Pipeline): boolean {
   return owner?.kind === PIPELINE.kind && owner.name === run.metadata.name && owner.apiVersion === API_VERSION;
 }
@@ -104,15 +110,15 @@ function failure(reason: string, message: string, now: string): TaskStatus {
   return { state: "terminated", reason, message: bounded(message), completionTime: now };
 }
 
-/** Asks the API server to stop a pod; one that is gone or has been replaced by another of its name is success. */
+/** Asks the API server to remove an object and what it owns; one that is gone or has been replaced by another of its name is success. */
 export async function deleteObject(
   client: KubeClient,
   namespace: string | undefined,
-  pod: ObservedObject,
+  object: ObservedObject,
 ): Promise<void> {
   try {
-    await client.delete(objectPath(POD, namespace, pod.name), {
-      uid: pod.uid,
+    await client.delete(objectPath(object.resource, namespace, object.name), {
+      uid: object.uid,
       propagationPolicy: "Background",
       lane: "delete",
     });
@@ -121,14 +127,15 @@ export async function deleteObject(
   }
 }
 
-/** Looks a pod up that is recorded but not in the cache : a task is never called lost on the word of a cache alone. */
+/** Looks an object up that is recorded but not in the cache: a task is never called lost on the word of a cache alone. */
 export async function findObject(
   client: KubeClient,
+  resource: ObjectResource,
   namespace: string | undefined,
   name: string,
 ): Promise<KubeObject | undefined> {
   try {
-    return await client.get<KubeObject>(objectPath(POD, namespace, name));
+    return await client.get<KubeObject>(objectPath(resource, namespace, name));
   } catch (error) {
     if (isKubeError(error, "notFound")) return undefined;
     throw error;

@@ -4,6 +4,7 @@ import { POD } from "../../kube/core-resources.ts";
 import { type KeptMetadata, keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { ObservedObject } from "../decide/run.ts";
+import type { ObjectState } from "./object-form.ts";
 
 /** What the cache keeps of a pod: its identity, its run, and its state. */
 export interface CachedPod {
@@ -45,8 +46,6 @@ export function projectPod(raw: KubeObject): CachedPod {
     (reference) => reference.controller && reference.kind === PIPELINE.kind,
   );
   const annotations = pod.metadata.annotations ?? {};
-  const waiting = waitingReason(pod);
-  const ended = endingOf(pod);
   return {
     metadata: keptMetadata(pod.metadata),
     ...(owner === undefined ? {} : { run: { uid: owner.uid, name: owner.name } }),
@@ -58,12 +57,22 @@ export function projectPod(raw: KubeObject): CachedPod {
       task: annotations[ANNOTATIONS.task] ?? "",
       attempt: Number(annotations[ANNOTATIONS.attempt] ?? 1),
       createdAt: pod.metadata.creationTimestamp ?? "",
-      phase: pod.status?.phase ?? "Pending",
       deleting: pod.metadata.deletionTimestamp !== undefined,
       gone: false,
-      ...(waiting === undefined ? {} : { waiting }),
-      ...(ended === undefined ? {} : { ended }),
+      ...podState(raw),
     },
+  };
+}
+
+/** How far a pod has come, why it does not go on, and how it ended. */
+export function podState(raw: KubeObject): ObjectState {
+  const pod = raw as RawPod;
+  const waiting = waitingReason(pod);
+  const ended = endingOf(pod);
+  return {
+    phase: pod.status?.phase ?? "Pending",
+    ...(waiting === undefined ? {} : { waiting }),
+    ...(ended === undefined ? {} : { ended }),
   };
 }
 

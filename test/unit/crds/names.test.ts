@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { jobObjectName, labelValue, newRunId, podName, runPrefix } from "../../../crds/names.ts";
+import { jobObjectName, labelValue, newRunId, objectName, podName, runPrefix } from "../../../crds/names.ts";
 import { randomSource } from "../../support/random.ts";
 
 const names = suite("names");
@@ -73,5 +73,21 @@ names("O-13: the prefix is the explicit name, else the last segment, cut so that
     "a-task-name-of-29-characters-x",
   ]);
   assert.ok(`${prefix}-00000000j--a-task-name-of-29-characters-x`.length <= 60, prefix);
+});
+names("O-13: the object of a distributed kind is a DNS label with room for the names of its pods and Services", () => {
+  const name = (run: string, task: string, attempt = 1): string =>
+    objectName(run, { name: task, resourceType: "PyTorchJob" }, attempt);
+  assert.is(name("sst2-4k2m9xq1j", "train"), "sst2-4k2m9xq1j--train");
+  assert.is(name("sst2-4k2m9xq1j", "train", 2), "sst2-4k2m9xq1j--train-r1");
+  const seen = new Set<string>();
+  const awkward = ["3d-1j", "t3d-1j", "a.b-1j", "a-b-1j", "x".repeat(90), `${"x".repeat(90)}y`, `1${".".repeat(80)}z`];
+  for (const run of awkward) {
+    const made = name(run, "train");
+    assert.match(made, /^[a-z]([-a-z0-9]*[a-z0-9])?$/, run);
+    assert.ok(`${made}-worker-99`.length <= 63, made);
+    assert.not(seen.has(made), `${made} stands for two`);
+    seen.add(made);
+  }
+  assert.is(objectName("a.b", { name: "t", resourceType: "Job" }, 1), podName("a.b", "t", 1));
 });
 names.run();

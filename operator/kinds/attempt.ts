@@ -1,0 +1,62 @@
+import type { Pipeline, Task } from "../../crds/generated/types.ts";
+import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY, objectName } from "../../crds/names.ts";
+import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
+import type { Plan } from "../decide/run.ts";
+
+/** One attempt at a task, with all its texts filled in. */
+export interface Attempt {
+  run: Pipeline;
+  plan: Plan;
+  task: Task;
+  number: number;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+}
+
+/** Name of the attempt's object. */
+export function attemptName({ run, task, number }: Attempt): string {
+  return objectName(run.metadata.name, task, number);
+}
+
+/** Labels of the object and of its pods (O-165). */
+export function labelsOf({ run, plan, task }: Attempt): Record<string, string> {
+  return {
+    [LABELS.managedBy]: MANAGED_BY,
+    [LABELS.name]: "odin-task",
+    [LABELS.run]: labelValue(run.metadata.name),
+    [LABELS.task]: task.name,
+    ...(plan.job === undefined ? {} : { [LABELS.job]: labelValue(plan.job) }),
+  };
+}
+
+/** Annotations of the object and of its pods: what labels are too short for. */
+export function annotationsOf({ plan, task, number }: Attempt): Record<string, string> {
+  return {
+    [ANNOTATIONS.task]: task.name,
+    [ANNOTATIONS.attempt]: String(number),
+    ...(plan.job === undefined ? {} : { [ANNOTATIONS.job]: plan.job }),
+    ...(plan.snapshot === undefined ? {} : { [ANNOTATIONS.snapshot]: plan.snapshot }),
+  };
+}
+
+/** Metadata of the attempt's object, which the run owns. */
+export function metadataOf(attempt: Attempt): Record<string, unknown> {
+  const { name, namespace, uid } = attempt.run.metadata;
+  return {
+    name: attemptName(attempt),
+    namespace,
+    labels: labelsOf(attempt),
+    annotations: annotationsOf(attempt),
+    ownerReferences: [
+      {
+        apiVersion: API_VERSION,
+        kind: PIPELINE.kind,
+        name,
+        uid,
+        controller: true,
+        // Deleting a run must not wait for its objects to be gone.
+        blockOwnerDeletion: false,
+      },
+    ],
+  };
+}

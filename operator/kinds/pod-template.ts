@@ -1,0 +1,103 @@
+import type { Task } from "../../crds/generated/types.ts";
+import { ANNOTATIONS, taskId } from "../../crds/names.ts";
+import type { Paths } from "../../crds/run-paths.ts";
+import { gpusOf, kindFactsOf } from "../../crds/task-kinds.ts";
+import { type Attempt, annotationsOf, attemptName, labelsOf } from "./attempt.ts";
+import { volumesOf } from "./pod-volumes.ts";
+
+/** Settings that the pods of all tasks are made with (O-166, O-172, O-270). */
+export interface PodSettings {
+  paths: Paths;
+  pullSecrets: readonly string[];
+  serviceAccount?: string;
+}
+
+/** What differs between the pods of one kind and another's. */
+export interface PodVariant {
+  /** Container name; by default that of the task's kind. */
+  container?: string;
+  /** GPUs; by default the task's. */
+  gpus?: number;
+  /** Left out where a controller puts one in from a field of its own. */
+  restartPolicy?: "Never";
+  /** Without a command the controller puts its own in: that of a worker that is told what to do by another pod. */
+  withoutCommand?: boolean;
+  /** The controller gives the pod an identity of its own, whose token it needs. */
+  ownIdentity?: boolean;
+}
+
+/** The pod specification of an attempt (O-122 – O-136, O-166), the same for every kind but for what the variant says. */
+export function podSpec(attempt: Attempt, settings: PodSettings, variant: PodVariant): Record<string, unknown> {
+  const { run, plan, task } = attempt;
+  const { volumes, mounts } = volumesOf(task, run.metadata.name, plan, settings.paths);
+  const limits = resources(task, variant.gpus ?? gpusOf(task));
+  return {
+    ...(variant.restartPolicy === undefined ? {} : { restartPolicy: variant.restartPolicy }),
+    ...(variant.ownIdentity ? {} : identity(settings)),
+    ...(settings.pullSecrets.length > 0 ? { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) } : {}),
+    // Service links put variables like ODIN_PORT into every container, which real clients would read as settings (O-1).
+    enableServiceLinks: false,
+    securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...task.securityContext },
+    ...(task.nodeSelector === undefined ? {} : { nodeSelector: task.nodeSelector }),
+    ...(task.tolerations === undefined ? {} : { tolerations: task.tolerations }),
+    containers: [
+      {
+        name: variant.container ?? kindFactsOf(task).container,
+        image: task.image,
+        imagePullPolicy: task.pullPolicy ?? "IfNotPresent",
+        ...(variant.withoutCommand
+          ? {}
+          : { command: task.command.map(escapeExpansion), args: attempt.args.map(escapeExpansion) }),
+        env: [
+          ...Object.entries(attempt.env).map(([name, value]) => ({ name, value: escapeExpansion(value) })),
+          { name: "ODIN_TASK_ID", value: taskId(run.metadata.name, task.name) },
+          { name: "ODIN_CRED", value: "/etc/odind/odin-cred.yml" },
+        ],
+        ...(limits === undefined ? {} : { resources: limits }),
+        volumeMounts: mounts,
+      },
+    ],
+    volumes,
+  };
+}
+
+/** A pod template for an object whose controller makes the pods: they carry what leads back to the run, which does not own them itself. */
+export function podTemplate(attempt: Attempt, settings: PodSettings, variant: PodVariant): Record<string, unknown> {
+  const { name, uid } = attempt.run.metadata;
+  return {
+    metadata: {
+      labels: labelsOf(attempt),
+      annotations: {
+        ...annotationsOf(attempt),
+        [ANNOTATIONS.run]: name,
+        [ANNOTATIONS.runUid]: uid,
+        [ANNOTATIONS.object]: attemptName(attempt),
+      },
+    },
+    spec: podSpec(attempt, settings, variant),
+  };
+}
+
+function identity({ serviceAccount }: PodSettings): Record<string, unknown> {
+  return {
+    automountServiceAccountToken: serviceAccount !== undefined,
+    ...(serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount }),
+  };
+}
+
+function resources(task: Task, gpus: number): Record<string, unknown> | undefined {
+  const limits: Record<string, unknown> = {};
+  const requests: Record<string, unknown> = {};
+  for (const name of ["cpu", "memory"] as const) {
+    if (task[name]?.limits !== undefined) limits[name] = task[name].limits;
+    if (task[name]?.requests !== undefined) requests[name] = task[name].requests;
+  }
+  if (gpus > 0) limits["nvidia.com/gpu"] = gpus;
+  if (Object.keys(limits).length + Object.keys(requests).length === 0) return undefined;
+  return { limits, requests };
+}
+
+/** The kubelet expands `$(NAME)` in commands, arguments and values; ours are final (O-150), so the dollar before a bracket is doubled. */
+function escapeExpansion(value: string): string {
+  return value.replaceAll("$(", () => "$$(");
+}
