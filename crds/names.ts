@@ -29,6 +29,8 @@ export const ANNOTATIONS = {
   run: "odin.io/pipeline",
   runUid: "odin.io/pipeline-uid",
   object: "odin.io/object",
+  /** On a snapshot: when somebody last made sure that it is there, before naming it (RFC 3339). */
+  used: "odin.io/used",
 } as const;
 
 function shortHash(text: string): string {

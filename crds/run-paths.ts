@@ -7,6 +7,8 @@ export interface Paths {
   root: string;
   /** `ODIN_DATA_PATH`: the runs, each at `<data>/<run id>`. */
   data: string;
+  /** Where the files of one run are, if not at `<root>/<job id>`: the directory of a rendered job (O-153). */
+  work?: string;
 }
 
 /** The settings' defaults (O-270). */
@@ -14,7 +16,7 @@ export const DEFAULT_PATHS: Paths = { root: "/data/pipelines", data: "/data/odin
 
 /** Directory of the job's files in a task. A run without a job has them under its own id. */
 export function workPath(paths: Paths, run: string, job: string | undefined): string {
-  return `${paths.root}/${job ?? run}`;
+  return paths.work ?? `${paths.root}/${job ?? run}`;
 }
 
 /** Directory that belongs to one task of a run. */

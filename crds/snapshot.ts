@@ -17,6 +17,8 @@ export interface Definition {
    * ConfigMap, in the form of a snapshot without tasks, with the files that lie directly in the jobs' root; tasks see them at `ROOT_PATH` (O-107).
    */
   rootFiles?: string;
+  /** Where tasks see the files; absent: `<root>/<job id>`. A rendered job has a directory of its own (O-153). */
+  workPath?: string;
   /** Names of the files; their contents lie in the snapshot under `fileKey(index)`. */
   files: string[];
   failFast: boolean;

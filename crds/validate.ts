@@ -3,7 +3,8 @@ import { dependenciesOf, findCycle } from "./graph.ts";
 import { MAX_DEPENDS, MAX_FILES, MAX_FILES_BYTES, MAX_TASKS } from "./limits.ts";
 import { type Problem, TextProblem } from "./problem.ts";
 import { referencedTasks } from "./references.ts";
-import { RESERVED_ENVIRONMENT, TASK_NAME } from "./task.ts";
+import { schemaProblems } from "./schema-check.ts";
+import { RESERVED_ENVIRONMENT, TASK, TASK_NAME } from "./task.ts";
 import { substituteVariables } from "./variables.ts";
 
 const NAME = new RegExp(`^${TASK_NAME}$`);
@@ -18,27 +19,45 @@ const MAX_PROBLEMS = 20;
  */
 export function validateDefinition(tasks: readonly Task[], files: Readonly<Record<string, string>> = {}): Problem[] {
   const problems: Problem[] = [];
-  if (tasks.length > MAX_TASKS)
+  if (tasks.length > MAX_TASKS) {
     problems.push({ path: "tasks", detail: `${tasks.length} tasks; the most is ${MAX_TASKS}` });
-  else problems.push(...graphProblems(tasks), ...tasks.flatMap(taskProblems));
+  } else {
+    const shape = tasks.flatMap(shapeProblems);
+    // What follows takes the tasks for what their type says.
+    problems.push(...(shape.length > 0 ? shape : [...graphProblems(tasks), ...tasks.flatMap(taskProblems)]));
+  }
   problems.push(...fileProblems(files));
   return problems.slice(0, MAX_PROBLEMS);
+}
+
+const { name: _name, ...NAMELESS } = TASK.properties ?? {};
+/** A task's schema without its name, about which `nameProblem` has better words. */
+const TASK_BODY = { ...TASK, properties: NAMELESS };
+
+/** What a task breaks of the schema; tasks in a ConfigMap have not passed the API server's own check. */
+function shapeProblems(task: Task, index: number): Problem[] {
+  const path = `tasks[${index}]`;
+  if (task === null || typeof task !== "object") return [{ path, detail: "must be a mapping" }];
+  const bad = nameProblem(task, path);
+  const named = bad === undefined ? { task: task.name } : {};
+  const others = schemaProblems(task, TASK_BODY, path).filter((problem) => problem.path !== `${path}.name`);
+  return [...(bad === undefined ? [] : [bad]), ...others.map((problem) => ({ ...problem, ...named }))];
+}
+
+function nameProblem(task: Task, path: string): Problem | undefined {
+  if (typeof task.name === "string" && NAME.test(task.name) && task.name.length <= 63) return undefined;
+  return {
+    path: `${path}.name`,
+    detail: `${JSON.stringify(task.name) ?? "nothing"} is not a task name: at most 63 of a-z, 0-9 and -, starting and ending with a letter or digit`,
+  };
 }
 
 function graphProblems(tasks: readonly Task[]): Problem[] {
   const problems: Problem[] = [];
   const dependencies = new Map<string, string[]>();
   tasks.forEach((task, index) => {
-    const path = `tasks[${index}]`;
-    if (typeof task.name !== "string" || !NAME.test(task.name) || task.name.length > 63) {
-      problems.push({
-        path: `${path}.name`,
-        detail: `${JSON.stringify(task.name)} is not a task name: at most 63 of a-z, 0-9 and -, starting and ending with a letter or digit`,
-      });
-      return;
-    }
     if (dependencies.has(task.name))
-      problems.push({ path: `${path}.name`, task: task.name, detail: "another task has the same name" });
+      problems.push({ path: `tasks[${index}].name`, task: task.name, detail: "another task has the same name" });
     dependencies.set(task.name, knownDependencies(task));
   });
   tasks.forEach((task, index) => {
@@ -89,8 +108,6 @@ function taskProblems(task: Task, index: number): Problem[] {
       at(path, error.message);
     }
   };
-  if (!task.image) at("image", "an image is needed");
-  if (!task.command || task.command.length === 0) at("command", "a command is needed");
   task.args?.forEach((text, i) => {
     attempt(`args[${i}]`, () => {
       substituteVariables(text, () => "");
@@ -158,12 +175,8 @@ function fileProblems(files: Readonly<Record<string, string>>): Problem[] {
   let bytes = 0;
   for (const name of names) {
     bytes += Buffer.byteLength(files[name] ?? "") + Buffer.byteLength(name);
-    if (!FILE_NAME.test(name) || name.startsWith(".") || name.startsWith("-") || Buffer.byteLength(name) > 255) {
-      problems.push({
-        path: `files[${JSON.stringify(name)}]`,
-        detail: 'is not a file name: one segment, none of < > : ; , ? " * | / \\, not starting with . or -',
-      });
-    }
+    const problem = fileNameProblem(name);
+    if (problem !== undefined) problems.push(problem);
   }
   if (bytes > MAX_FILES_BYTES) {
     problems.push({
@@ -172,4 +185,19 @@ function fileProblems(files: Readonly<Record<string, string>>): Problem[] {
     });
   }
   return problems;
+}
+
+/** What is wrong with the name of a file, if anything (O-11). */
+export function fileNameProblem(name: unknown): Problem | undefined {
+  const good =
+    typeof name === "string" &&
+    FILE_NAME.test(name) &&
+    !name.startsWith(".") &&
+    !name.startsWith("-") &&
+    Buffer.byteLength(name) <= 255;
+  if (good) return undefined;
+  return {
+    path: `files[${JSON.stringify(name)}]`,
+    detail: 'is not a file name: one segment, none of < > : ; , ? " * | / \\, not starting with . or -',
+  };
 }

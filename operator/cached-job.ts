@@ -13,6 +13,10 @@ export interface CachedJob {
   taskCount: number;
   /** Name of the snapshot of the Job as it is now. */
   snapshot: string;
+  /** The Job names its snapshot itself: it mirrors a job of the repository, and its runs run that snapshot. */
+  mirrored: boolean;
+  /** Version that runs of a mirrored Job are of, where it says so. */
+  version?: string;
   /** Why it cannot be run; empty if it can. */
   problem: string;
   valid?: Condition;
@@ -29,7 +33,9 @@ export function projectJob(raw: KubeObject): CachedJob {
     generation: raw.metadata.generation ?? 0,
     id: jobId(job),
     taskCount: job.spec.tasks?.length ?? 0,
-    snapshot: snapshot.metadata.name,
+    snapshot: job.spec.snapshot ?? snapshot.metadata.name,
+    mirrored: job.spec.snapshot !== undefined,
+    ...(job.spec.version === undefined ? {} : { version: job.spec.version }),
     problem: summary([...validateDefinition(job.spec.tasks ?? [], job.spec.files), ...snapshotProblems(snapshot)]),
     ...(valid === undefined ? {} : { valid }),
     ...(job.status?.observedGeneration === undefined ? {} : { observedGeneration: job.status.observedGeneration }),

@@ -7,7 +7,7 @@ export interface CachedRun {
   metadata: KeptMetadata;
   /** The whole object; absent once the run has ended or is being deleted. */
   active?: Pipeline;
-  /** The snapshot that the run was started from. */
+  /** The snapshot that the run was started from, or is to be. */
   snapshot?: string;
 }
 
@@ -15,10 +15,11 @@ export interface CachedRun {
 export function projectRun(raw: KubeObject): CachedRun {
   const run = raw as unknown as Pipeline;
   const phase = run.status?.phase;
+  const snapshot = run.status?.snapshot ?? run.spec.snapshot;
   const active = phase !== "DONE" && phase !== "TERMINATED" && raw.metadata.deletionTimestamp === undefined;
   return {
     metadata: keptMetadata(raw.metadata),
     ...(active ? { active: run } : {}),
-    ...(run.status?.snapshot === undefined ? {} : { snapshot: run.status.snapshot }),
+    ...(snapshot === undefined ? {} : { snapshot }),
   };
 }

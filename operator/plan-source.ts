@@ -1,20 +1,24 @@
+import { definitionProblems } from "../crds/definition-check.ts";
 import type { Job, Pipeline } from "../crds/generated/types.ts";
 import { isMountable, notMountable } from "../crds/mountable-secret.ts";
+import { ANNOTATIONS } from "../crds/names.ts";
 import { summary } from "../crds/problem.ts";
 import { JOB } from "../crds/resources.ts";
 import {
   type Definition,
+  jobId,
   type SnapshotObject,
   snapshotOfFiles,
   snapshotOfJob,
   snapshotProblems,
 } from "../crds/snapshot.ts";
-import { validateDefinition } from "../crds/validate.ts";
+import { fileNameProblem, validateDefinition } from "../crds/validate.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { ensureContentObject } from "../kube/content-object.ts";
 import { CONFIG_MAP, SECRET } from "../kube/core-resources.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { collectionPath, type KubeObject, objectPath } from "../kube/resource.ts";
-import { projectSnapshot } from "./cached-snapshot.ts";
+import { type KubeObject, objectPath } from "../kube/resource.ts";
+import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
 import { type Caches, findJob } from "./caches.ts";
 import { planOf } from "./decide/plan.ts";
 import type { Plan } from "./decide/run.ts";
@@ -42,6 +46,8 @@ export class PlanSource {
   readonly #taskSecrets: ReadonlySet<string>;
   /** Snapshots chosen by runs whose status does not name them yet; the sweep leaves them alone. */
   readonly #claims = new Map<string, string>();
+  /** What was found wrong with a definition; empty: nothing. */
+  readonly #judged = new WeakMap<Definition, string>();
 
   constructor({ client, caches, taskSecrets }: PlanSourceOptions) {
     this.#client = client;
@@ -73,87 +79,111 @@ export class PlanSource {
     const tasks = run.spec.tasks ?? [];
     const files = run.spec.files ?? {};
     const problems = validateDefinition(tasks, files);
-    if (problems.length > 0) return { kind: "refused", reason: "Invalid", message: summary(problems) };
+    if (problems.length > 0) return invalid(summary(problems));
     const definition: Definition = { tasks, files: Object.keys(files).sort(), failFast: false };
-    if (definition.files.length === 0) return { kind: "plan", plan: planOf(definition, undefined) };
+    const { version } = run.spec;
+    if (definition.files.length === 0) return { kind: "plan", plan: planOf(definition, { version }) };
     const snapshot = snapshotOfFiles(run, files);
     await this.#ensure(snapshot);
-    return { kind: "plan", plan: planOf(definition, snapshot.metadata.name) };
+    return { kind: "plan", plan: planOf(definition, { version, snapshot: snapshot.metadata.name }) };
   }
 
   async #ofJob(run: Pipeline, nowMs: number): Promise<PlanResult> {
-    const chosen = run.status?.snapshot ?? this.#caches.objectsByRun.snapshotOf(run.metadata.uid);
-    if (chosen !== undefined) return await this.#ofSnapshot(run, chosen);
-    const { namespace } = run.metadata;
+    const { namespace, uid } = run.metadata;
     const id = run.spec.job ?? "";
     const job = findJob(this.#caches, namespace, id);
+    const begun = run.status?.snapshot ?? this.#caches.objectsByRun.snapshotOf(uid);
+    const chosen = begun ?? run.spec.snapshot;
+    if (chosen !== undefined) {
+      // A run whose first status was never written is of its Job's version if it has its Job's snapshot.
+      const version = run.status?.version ?? run.spec.version ?? (job?.snapshot === chosen ? job?.version : undefined);
+      return await this.#ofSnapshot(run, chosen, begun === undefined ? [id, ...(job ? [job.id] : [])] : [], version);
+    }
     if (job === undefined) {
       const message = `there is no Job ${JSON.stringify(id)} in namespace ${namespace}; create it, its spec.path or name must be that id`;
       const untilMs = Date.parse(run.metadata.creationTimestamp ?? "") + JOB_GRACE_MS;
       return nowMs < untilMs ? { kind: "wait", message, untilMs } : { kind: "refused", reason: "JobNotFound", message };
     }
-    if (job.problem !== "") return { kind: "refused", reason: "Invalid", message: `job ${id}: ${job.problem}` };
-    this.#claims.set(run.metadata.uid, `${namespace}/${job.snapshot}`);
+    if (job.problem !== "") return invalid(`job ${id}: ${job.problem}`);
+    this.#claims.set(uid, `${namespace}/${job.snapshot}`);
+    const version = run.spec.version ?? job.version;
     const known = this.#caches.snapshots.get(`${namespace}/${job.snapshot}`);
-    if (known?.definition !== undefined) return { kind: "plan", plan: planOf(known.definition, job.snapshot) };
+    if (job.mirrored || known !== undefined) return await this.#ofSnapshot(run, job.snapshot, [job.id], version);
     return await this.#freeze(run, namespace, job.metadata.name);
   }
 
   /** Reads the Job whole and writes its snapshot; the Job may have moved on since it was cached, and what counts is what was read. */
   async #freeze(run: Pipeline, namespace: string | undefined, jobName: string): Promise<PlanResult> {
     const job = await this.#client.get<Job>(objectPath(JOB, namespace, jobName));
+    if (job.spec.snapshot !== undefined)
+      return await this.#ofSnapshot(run, job.spec.snapshot, [jobId(job)], run.spec.version ?? job.spec.version);
     const snapshot = snapshotOfJob(job);
     const problems = [...validateDefinition(job.spec.tasks ?? [], job.spec.files), ...snapshotProblems(snapshot)];
-    if (problems.length > 0)
-      return { kind: "refused", reason: "Invalid", message: `job ${run.spec.job}: ${summary(problems)}` };
-    this.#claims.set(run.metadata.uid, `${namespace}/${snapshot.metadata.name}`);
-    const stored = await this.#ensure(snapshot);
-    const definition = projectSnapshot(stored).definition;
-    if (definition === undefined) {
-      return {
-        kind: "refused",
-        reason: "SnapshotLost",
-        message: `ConfigMap ${snapshot.metadata.name} exists and is not a snapshot; delete it and run again`,
-      };
-    }
-    return { kind: "plan", plan: planOf(definition, snapshot.metadata.name) };
+    if (problems.length > 0) return invalid(`job ${run.spec.job}: ${summary(problems)}`);
+    const { name } = snapshot.metadata;
+    this.#claims.set(run.metadata.uid, `${namespace}/${name}`);
+    return await this.#planOf(run, name, projectSnapshot(await this.#ensure(snapshot)), [jobId(job)], run.spec.version);
   }
 
-  async #ofSnapshot(run: Pipeline, name: string): Promise<PlanResult> {
-    const { namespace } = run.metadata;
-    let definition = this.#caches.snapshots.get(`${namespace}/${name}`)?.definition;
-    if (definition === undefined) {
-      try {
-        definition = projectSnapshot(
-          await this.#client.get<KubeObject>(objectPath(CONFIG_MAP, namespace, name)),
-        ).definition;
-      } catch (error) {
-        if (!isKubeError(error, "notFound")) throw error;
-      }
+  /** The plan in a snapshot that exists already. `jobs`: what the job in it may be called; empty: that was checked before. */
+  async #ofSnapshot(
+    run: Pipeline,
+    name: string,
+    jobs: readonly string[],
+    version: string | undefined,
+  ): Promise<PlanResult> {
+    const snapshot = await this.#read(run.metadata.namespace, name);
+    if (snapshot === undefined)
+      return lost(`ConfigMap ${name} with the run's definition was deleted; run the job again`);
+    return await this.#planOf(run, name, snapshot, jobs, version);
+  }
+
+  /** Judges what a snapshot says like any other definition: whoever may write ConfigMaps may have written it. */
+  async #planOf(
+    run: Pipeline,
+    name: string,
+    snapshot: CachedSnapshot,
+    jobs: readonly string[],
+    version: string | undefined,
+  ): Promise<PlanResult> {
+    const { definition } = snapshot;
+    if (definition === undefined || !snapshot.labelled)
+      return lost(`ConfigMap ${name} exists and is not a snapshot; delete it and run again`);
+    let problem = this.#judged.get(definition);
+    if (problem === undefined) {
+      problem = summary(definitionProblems(definition));
+      this.#judged.set(definition, problem);
     }
-    if (definition === undefined) {
-      return {
-        kind: "refused",
-        reason: "SnapshotLost",
-        message: `ConfigMap ${name} with the run's definition was deleted; run the job again`,
-      };
+    if (problem !== "") return invalid(`ConfigMap ${name}: ${problem}`);
+    if (jobs.length > 0 && (definition.job === undefined || !jobs.includes(definition.job)))
+      return invalid(`ConfigMap ${name} is a snapshot of job ${definition.job ?? "(none)"}, not of ${jobs[0]}`);
+    const { rootFiles: root } = definition;
+    if (root === undefined) return { kind: "plan", plan: planOf(definition, { snapshot: name, version }) };
+    const files = (await this.#read(run.metadata.namespace, root))?.definition?.files;
+    if (files === undefined)
+      return lost(`ConfigMap ${root} with the files of the jobs' root was deleted; run the job again`);
+    const bad = files.map(fileNameProblem).find((found) => found !== undefined);
+    if (bad !== undefined) return invalid(`ConfigMap ${root}: ${summary([bad])}`);
+    const rootFiles = { snapshot: root, files };
+    return { kind: "plan", plan: planOf(definition, { snapshot: name, version, rootFiles }) };
+  }
+
+  /** A snapshot from the cache, else as the API server has it; undefined if it is in neither. */
+  async #read(namespace: string | undefined, name: string): Promise<CachedSnapshot | undefined> {
+    const known = this.#caches.snapshots.get(`${namespace}/${name}`);
+    if (known !== undefined) return known;
+    try {
+      return projectSnapshot(await this.#client.get<KubeObject>(objectPath(CONFIG_MAP, namespace, name)));
+    } catch (error) {
+      if (isKubeError(error, "notFound")) return undefined;
+      throw error;
     }
-    return { kind: "plan", plan: planOf(definition, name) };
   }
 
   async #ensure(snapshot: SnapshotObject): Promise<KubeObject> {
-    const { namespace, name } = snapshot.metadata;
-    try {
-      const stored = await this.#client.create<KubeObject>(collectionPath(CONFIG_MAP, namespace), snapshot, {
-        lane: "create",
-      });
-      this.#caches.snapshots.noteWritten(stored);
-      return stored;
-    } catch (error) {
-      // Its name is the hash of its content, so one that is there already says the same.
-      if (!isKubeError(error, "alreadyExists")) throw error;
-      return await this.#client.get<KubeObject>(objectPath(CONFIG_MAP, namespace, name));
-    }
+    const stored = await ensureContentObject(this.#client, CONFIG_MAP, snapshot, ANNOTATIONS.used);
+    this.#caches.snapshots.noteWritten(stored);
+    return stored;
   }
 
   /** Tasks may mount only Secrets that are meant for them (O-147): listed in the settings, or labelled. */
@@ -180,4 +210,12 @@ export class PlanSource {
       throw error;
     }
   }
+}
+
+function invalid(message: string): PlanResult {
+  return { kind: "refused", reason: "Invalid", message };
+}
+
+function lost(message: string): PlanResult {
+  return { kind: "refused", reason: "SnapshotLost", message };
 }

@@ -147,13 +147,18 @@ function start(view: View, tasks: TaskView[]): Decision {
 /** Arguments and environment of a task with everything filled in: variables first, then references (O-150, O-151). */
 function texts(view: View, recorded: Pipeline, task: Task): { args: string[]; env: Record<string, string> } {
   const names = view.plan.tasks.map((other) => other.name);
-  const value = variablesOf(view.paths, view.run.metadata.name, view.plan.job, task.name, names);
+  const paths = pathsOf(view);
+  const value = variablesOf(paths, view.run.metadata.name, view.plan.job, task.name, names);
   const byName = new Map(view.plan.tasks.map((other) => [other.name, other]));
   const fill = (text: string): string =>
     resolveReferences(substituteVariables(text, value), (reference) => {
       const other = byName.get(reference.task);
-      return other && recordValue(taskRecord(recorded, other, names, view.paths), reference.path);
+      return other && recordValue(taskRecord(recorded, other, names, paths), reference.path);
     });
   const env = Object.entries(task.env ?? {}).map(([name, text]) => [name, substituteVariables(text, value)] as const);
   return { args: (task.args ?? []).map(fill), env: Object.fromEntries(env) };
+}
+
+function pathsOf({ paths, plan }: View): Paths {
+  return plan.workPath === undefined ? paths : { ...paths, work: plan.workPath };
 }

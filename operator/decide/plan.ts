@@ -3,12 +3,24 @@ import { dependenciesOf } from "../../crds/graph.ts";
 import type { Definition } from "../../crds/snapshot.ts";
 import type { Controls, Plan } from "./run.ts";
 
+/** The parts of a plan that a definition does not say by itself. */
+export interface PlanSurroundings {
+  snapshot?: string;
+  /** Version of the run, where it is not the definition's. */
+  version?: string | undefined;
+  /** The files that the snapshot named by `definition.rootFiles` holds. */
+  rootFiles?: Plan["rootFiles"];
+}
+
 /** What is run, with the dependencies worked out; the definition must have passed `validateDefinition`. */
-export function planOf(definition: Definition, snapshot: string | undefined): Plan {
+export function planOf(definition: Definition, { snapshot, version, rootFiles }: PlanSurroundings = {}): Plan {
+  const known = version ?? definition.version;
   return {
     ...(definition.job === undefined ? {} : { job: definition.job }),
-    ...(definition.version === undefined ? {} : { version: definition.version }),
+    ...(known === undefined ? {} : { version: known }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(definition.workPath === undefined ? {} : { workPath: definition.workPath }),
+    ...(rootFiles === undefined ? {} : { rootFiles }),
     tasks: definition.tasks,
     files: definition.files,
     failFast: definition.failFast,

@@ -42,6 +42,10 @@ export interface Plan {
   tasks: readonly Task[];
   /** Names of the job's files. */
   files: readonly string[];
+  /** Where tasks see the job's files, if not at `<root>/<job id>` (O-153). */
+  workPath?: string;
+  /** The files that lie directly in the jobs' root, and the snapshot that holds them (O-107). */
+  rootFiles?: { snapshot: string; files: readonly string[] };
   failFast: boolean;
   /** By task: the tasks that must be executed first. */
   dependencies: ReadonlyMap<string, readonly string[]>;

@@ -1,7 +1,7 @@
 import type { Task } from "../../crds/generated/types.ts";
-import { type Paths, taskPath, workPath } from "../../crds/run-paths.ts";
-import { fileKey } from "../../crds/snapshot.ts";
+import { type Paths, taskPath } from "../../crds/run-paths.ts";
 import type { Plan } from "../decide/run.ts";
+import { fileVolumes } from "./file-volumes.ts";
 
 /** Volumes of a pod and where its container sees them, in the form of the Pod API. */
 export interface PodVolumes {
@@ -16,8 +16,8 @@ export function volumesOf(task: Task, run: string, plan: Plan, paths: Paths): Po
   addMounts(found, task);
   addSecrets(found, task, taken);
   addConfigMaps(found, task, taken);
-  addFiles(found, run, plan, paths, taken);
   addTaskDirectory(found, task, run, paths, taken);
+  addFiles(found, run, plan, paths, taken);
   return found;
 }
 
@@ -82,13 +82,12 @@ function addConfigMaps(found: PodVolumes, task: Task, taken: Set<string>): void 
   }
 }
 
-/** The job's files at WORK_PATH, from the snapshot: keys of the ConfigMap are mapped back to file names. */
+/** The files that come from snapshots; last, because they keep out of the way of everything else. */
 function addFiles(found: PodVolumes, run: string, plan: Plan, paths: Paths, taken: Set<string>): void {
-  if (plan.snapshot === undefined || plan.files.length === 0) return;
-  const name = fresh("odin-files", taken);
-  const items = plan.files.map((path, index) => ({ key: fileKey(index), path }));
-  found.volumes.push({ name, configMap: { name: plan.snapshot, items } });
-  found.mounts.push({ name, mountPath: workPath(paths, run, plan.job), readOnly: true });
+  const places = found.mounts.map(({ mountPath }) => withoutSlash(String(mountPath)));
+  const { volumes, mounts } = fileVolumes(run, plan, paths, places, (wanted) => fresh(wanted, taken));
+  found.volumes.push(...volumes);
+  found.mounts.push(...mounts);
 }
 
 /**

@@ -66,7 +66,7 @@ function viewOf(input: Input): View {
   };
   return {
     run,
-    plan: planOf(definition, undefined),
+    plan: planOf(definition),
     controls: controlsOf(run),
     objects: (input.pods ?? []).map((object) => objectOf(name, object)),
     heldBack: new Map(Object.entries(input.held ?? {})),
