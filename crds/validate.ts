@@ -5,7 +5,7 @@ import { type Problem, TextProblem } from "./problem.ts";
 import { referencedTasks } from "./references.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { RESERVED_ENVIRONMENT, TASK, TASK_NAME } from "./task.ts";
-import { substituteVariables } from "./variables.ts";
+import { quoted, substituteVariables } from "./variables.ts";
 
 const NAME = new RegExp(`^${TASK_NAME}$`);
 const FILE_NAME = /^[^<>:;,?"*|/\\\x00-\x1f]+$/;
@@ -128,7 +128,24 @@ function taskProblems(task: Task, index: number): Problem[] {
     });
   }
   mountProblems(task, at);
+  caretProblems(task, at);
   return problems;
+}
+
+/** A value that begins like a reference at a key where references are not read would go to the container as it is (O-152). */
+function caretProblems(task: Task, at: (path: string, detail: string) => void): void {
+  const { name: _name, args: _args, inputs: _inputs, depends: _depends, ...others } = task;
+  const look = (path: string, value: unknown): void => {
+    if (typeof value === "string") {
+      if (value.startsWith("^")) at(path, `${quoted(value)} begins with ^; references stand in args and inputs only`);
+    } else if (Array.isArray(value))
+      value.forEach((item, i) => {
+        look(`${path}[${i}]`, item);
+      });
+    else if (value !== null && typeof value === "object")
+      for (const [key, item] of Object.entries(value)) look(`${path}.${key}`, item);
+  };
+  for (const [key, value] of Object.entries(others)) look(key, value);
 }
 
 function mountProblems(task: Task, at: (path: string, detail: string) => void): void {

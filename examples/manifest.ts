@@ -1,5 +1,5 @@
 import * as yaml from "js-yaml";
-import { readMainFile } from "../crds/main-yml.ts";
+import { checkMainFile } from "../crds/main-yml.ts";
 import { summary } from "../crds/problem.ts";
 import { validateDefinition } from "../crds/validate.ts";
 
@@ -17,8 +17,8 @@ export interface Example {
  * its tasks inline, so that one `kubectl apply` runs it. Throws an Error that names the example and what is wrong with it.
  */
 export function manifest({ name, main, files }: Example): { file: "job.yaml" | "pipeline.yaml"; text: string } {
-  const { file, problems } = readMainFile(main);
-  problems.push(...validateDefinition(file.tasks, files));
+  const { file, problems } = checkMainFile(main);
+  if (problems.length === 0) problems.push(...validateDefinition(file.tasks, files));
   if (problems.length > 0) throw new Error(`examples/${name}/main.yml: ${summary(problems)}`);
   if (Object.keys(files).length === 0) {
     return { file: "pipeline.yaml", text: toYaml("Pipeline", name, { tasks: file.tasks }) };

@@ -55,7 +55,7 @@ manifests("with files it is a Job that holds them unchanged", () => {
 manifests("says which main.yml is wrong and why", () => {
   const made = (main: string) => () => manifest({ name: "one", main, files: {} });
   assert.throws(made("tasks: 3"), /examples\/one\/main\.yml: .*must be a list/);
-  assert.throws(made("tasks: [{name: a, image: x}]"), /examples\/one\/main\.yml: .*command is needed/);
+  assert.throws(made("tasks: [{name: a, image: x}]"), /examples\/one\/main\.yml: .*needs command/);
   assert.throws(made("tasks: [{name: a, image: x, command: y, depends: b}]"), /examples\/one\/main\.yml: .*b/);
 });
 
