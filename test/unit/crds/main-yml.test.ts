@@ -161,7 +161,10 @@ test("O-127, O-128: a mount has a claim or names an ephemeral volume", () => {
     /names two claims, c and other/,
   );
   assert.match(refused("mount: {name: d}"), /mount needs path/);
-  assert.match(refused("ephem_volumes: {name: e, type: hostPath}"), /ephemVolumes\[0\]\.type of a: .*"hostPath" is not one of emptyDir/);
+  assert.match(
+    refused("ephem_volumes: {name: e, type: hostPath}"),
+    /ephemVolumes\[0\]\.type of a: .*"hostPath" is not one of emptyDir/,
+  );
 });
 
 test("O-129: the two Secrets of old have a place of their own", () => {
@@ -281,7 +284,10 @@ test("O-146: what is missing, twice there or of the wrong type is told with task
 });
 
 test("O-146, O-148: what the API server would refuse is refused here", () => {
-  assert.match(refused(`nodeSelector: {a: ${"x".repeat(64)}}`), /nodeSelector\.a of a: .*has 64 characters; the most is 63/);
+  assert.match(
+    refused(`nodeSelector: {a: ${"x".repeat(64)}}`),
+    /nodeSelector\.a of a: .*has 64 characters; the most is 63/,
+  );
   assert.match(problemsOf("tasks: [{name: Bad_Name, image: i, command: c}]"), /not a task name/);
   assert.match(refused("mount: {name: D, path: relative, claim: c}"), /mounts\[0\]\.name of a: .*"D" does not match/);
 });
