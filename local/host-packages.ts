@@ -60,12 +60,7 @@ export async function ensureHostPackages(
 ): Promise<void> {
   const packages = await missingPackages();
   if (packages.length === 0) return;
-  const apt = await findExecutable("apt-get");
-  if (!apt || !(await isDebianLike())) {
-    throw new LocalError(
-      `this machine lacks ${packages.join(", ")} (Debian's package names); install them, or name a cluster of yours with --context NAME`,
-    );
-  }
+  const apt = await aptFor(packages);
   const step = progress.step(`Installing packages of the operating system: ${packages.join(" ")}`);
   const log = join(logDirectory, "host-packages.log");
   try {
@@ -80,6 +75,20 @@ export async function ensureHostPackages(
   }
   // apt was let finish: stopped half-way it leaves the package system for the user to repair.
   if (signal?.aborted) throw new Interrupted();
+}
+
+/** Installs packages of Debian's or of a distribution like it, with the output in `log`; throws where that cannot be done. */
+export async function installDebianPackages(packages: string[], log: string): Promise<void> {
+  if (process.getuid?.() !== 0) throw new LocalError(`installing ${packages.join(", ")} needs root`);
+  await install(await aptFor(packages), packages, log);
+}
+
+async function aptFor(packages: string[]): Promise<string> {
+  const apt = await findExecutable("apt-get");
+  if (apt && (await isDebianLike())) return apt;
+  throw new LocalError(
+    `this machine lacks ${packages.join(", ")} (Debian's package names); install them, or name a cluster of yours with --context NAME`,
+  );
 }
 
 /** The directory with the CNI plugins. */

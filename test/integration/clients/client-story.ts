@@ -1,0 +1,201 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { jobObjectName } from "../../../crds/names.ts";
+import { until } from "../../support/deadline.ts";
+import { type ClientPackage, clientCommands } from "../../support/odin-clients.ts";
+import { type OdinProcess, operatorProcess } from "../../support/odin-process.ts";
+import { skip } from "../../support/skip.ts";
+import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
+import { FacadeStage } from "../api/facade-stage.ts";
+import { endPod, startPod } from "../api/played-pod.ts";
+import { type ClientOutcome, ClientShell, type Identity, plain, printedJson } from "./client-shell.ts";
+
+/** One generation of the clients, and where it differs from the others. */
+export interface Generation {
+  name: ClientPackage;
+  /** Whether ODIN_SCHEME is known. */
+  knowsScheme: boolean;
+  /** Whether `odin-run` takes values for templates. */
+  sendsContext: boolean;
+  /** Whether `odin-logs` and `odin-ping` ask the server; older ones read pods themselves and ping a websocket. */
+  asksForLogs: boolean;
+}
+
+const PERSON = "person";
+const PASSWORD = "per-sons.own_secret!";
+const WAIT_MS = 30_000;
+
+/**
+ * Makes and runs the suite in which the unmodified clients of a generation do a person's work against a server whose reads are
+ * closed. Where they cannot be had the file is skipped with the reason.
+ */
+export async function tellClientStory(generation: Generation): Promise<void> {
+  let commands: string;
+  try {
+    commands = await clientCommands(generation.name);
+  } catch (error) {
+    skip("file", `${generation.name} cannot be installed: ${error instanceof Error ? error.message : String(error)}`);
+    return;
+  }
+  clientSuite(generation, commands);
+}
+
+function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generation, commands: string): void {
+  const test = suite(`the clients of ${name}`);
+  let stage: FacadeStage;
+  let operator: OdinProcess | undefined;
+  let shell: ClientShell;
+  let id = "";
+
+  const shellOf = (identity: Identity): Promise<ClientShell> =>
+    ClientShell.open({ commands, port: stage.port, identity, knowsScheme });
+  const worked = (outcome: ClientOutcome): ClientOutcome => {
+    assert.is(outcome.code, 0, outcome.output);
+    return outcome;
+  };
+  const launched = (outcome: ClientOutcome): string =>
+    (printedJson(worked(outcome)) as { pipeline: { id: string } }).pipeline.id;
+
+  test.before(async () => {
+    stage = await FacadeStage.open({ ODIN_PUBLIC_READS: "none", ODIN_ADMINS: PERSON });
+    try {
+      await stage.call("POST", "/v1/users", { user: { username: PERSON, password: PASSWORD } });
+      await stage.applyJob(jobObjectName("nlp/sst2"), {
+        path: "nlp/sst2",
+        tasks: SST2_TASKS.map(({ mounts: _, ...task }) => task),
+      });
+      operator = operatorProcess(stage.namespace);
+      shell = await shellOf({ kind: "netrc", username: PERSON, secret: PASSWORD });
+    } catch (error) {
+      console.error(error);
+      throw error;
+    }
+  });
+  test.after(async () => {
+    await operator?.end("SIGTERM");
+    await shell?.close();
+    await stage?.close();
+  });
+
+  test(`O-240, O-294: odin-auth of ${name} keeps a token, and none after a wrong password`, async () => {
+    const wrong = await shell.run("auth", "--username", PERSON, "--password", "wrong password");
+    assert.is.not(wrong.code, 0, wrong.output);
+    assert.is(shell.token, undefined);
+    const right = worked(await shell.run("auth", "--username", PERSON, "--password", PASSWORD));
+    assert.is(shell.token?.split(".").length, 3);
+    assert.ok(right.output.includes(shell.token ?? "nothing"), right.output);
+  });
+
+  test(`O-240, O-24: odin-run of ${name} starts a run; a netrc file stands for the token`, async () => {
+    id = launched(await shell.run("run", "nlp/sst2"));
+    assert.match(id, /^sst2-[0-9a-z]{8}j$/);
+  });
+
+  if (sendsContext) {
+    test(`O-240: odin-run of ${name} sends values for templates`, async () => {
+      const other = launched(await shell.run("run", "nlp/sst2", "--x:epochs", "3", "--x:name", "ann"));
+      assert.equal((await stage.run(other)).spec.context, { epochs: 3, name: "ann" });
+      worked(await shell.run("cleanup", other, "-d"));
+    });
+  }
+
+  test(`O-240: odin-status of ${name} follows the run from RUNNING to DONE`, async () => {
+    await startPod(stage, `${id}--sst2`);
+    const running = await until(() => shell.run("status", id), WAIT_MS, {
+      describe: "the status shows the run's tasks at work",
+      accept: (outcome) => /executing/.test(outcome.output),
+    });
+    assert.match(plain(worked(running)), new RegExp(`${id} --> RUNNING`));
+    assert.match(plain(running), new RegExp(`${id}--sst2 +\\| executing`));
+    assert.match(plain(running), new RegExp(`${id}--after +\\| waiting`));
+    assert.match(plain(worked(await shell.run("status", "nobody-has-this"))), /^\s*$/);
+  });
+
+  test(`O-240, O-222: odin-events of ${name} has something to tell of a run and of a task that waits`, async () => {
+    assert.match(worked(await shell.run("events", id)).output, /running 2 tasks of job nlp\/sst2/);
+    assert.match(worked(await shell.run("events", `${id}--after`)).output, /waiting for sst2/);
+  });
+
+  test(`O-240: odin-data of ${name} prints the record`, async () => {
+    const { jobs } = printedJson(worked(await shell.run("data", id))) as { jobs: { status: string; jobs: string[] } };
+    assert.equal([jobs.status, jobs.jobs], ["RUNNING", [`${id}--sst2`, `${id}--after`]]);
+  });
+
+  if (asksForLogs) {
+    test(`O-240, O-223: odin-logs of ${name} prints the log`, async () => {
+      const { output } = worked(await shell.run("logs", id));
+      assert.match(output, new RegExp(`^={16}\\n${id}--sst2\\n-{16}\\n`));
+      assert.not.match(output, /Failed to get log/);
+    });
+  }
+
+  test(`O-240: odin-status of ${name} shows the end`, async () => {
+    await endPod(stage, `${id}--sst2`);
+    await endPod(stage, `${id}--after`);
+    const done = await until(() => shell.run("status", id), WAIT_MS, {
+      describe: "the status shows DONE",
+      accept: (outcome) => /DONE/.test(outcome.output),
+    });
+    assert.match(plain(done), /Finished +--> \d{4}-\d\d-\d\dT/);
+    assert.match(plain(done), new RegExp(`${id}--after +\\| executed`));
+  });
+
+  test(`O-240, O-66: odin-cleanup of ${name} shows what went`, async () => {
+    const { output } = worked(await shell.run("cleanup", id, "-d", "-f"));
+    assert.match(output, /Results of this request/);
+    assert.match(output, new RegExp(`${id} +\\| No +\\| Yes`));
+    assert.match(output, new RegExp(`${id}--after +\\| (Yes|No) +\\| Yes`));
+    assert.is((await stage.call("GET", `/v1/pipelines/${id}`)).status, 404);
+  });
+
+  test(`O-240, O-29: odin-user of ${name} creates and changes users`, async () => {
+    const created = worked(await shell.run("user", "-u", "ann", "-p", "anns-password", "-f", "Ann", "-l", "Other"));
+    assert.match(created.output, /Created new user/);
+    assert.match(created.output, /"firstname": "Ann"/);
+    const changed = worked(await shell.run("user", "-u", "ann", "-p", "anns-password", "-l", "Else"));
+    assert.match(changed.output, /Found existing user/);
+    assert.equal((await stage.call("GET", "/v1/users/ann")).json, {
+      user: { username: "ann", firstname: "Ann", lastname: "Else" },
+    });
+  });
+
+  test(`O-241: an answer of 404 or 403 does not make ${name} forget its token`, async () => {
+    const plainUser = await shellOf({ kind: "netrc", username: "ann", secret: "anns-password" });
+    worked(await plainUser.run("auth", "-u", "ann", "-p", "anns-password"));
+    const { token } = plainUser;
+    const unknown = await plainUser.run("cleanup", "sst2-00000000j");
+    assert.is.not(unknown.code, 0);
+    const forbidden = await plainUser.run("user", "-u", "bob", "-p", "bobs-password");
+    assert.match(forbidden.output, /Failed to create user/);
+    assert.is(plainUser.token, token);
+    await plainUser.close();
+  });
+
+  test(`O-25, O-240: ${name} replaces a token that is no longer good, given the password`, async () => {
+    const byToken = await shellOf({ kind: "token" });
+    await byToken.setToken(`${shell.token?.slice(0, -3)}AAA`);
+    const refused = await byToken.run("run", "nlp/sst2");
+    assert.is.not(refused.code, 0, refused.output);
+    assert.is(byToken.token, undefined, "a refused token is dropped");
+    const run = launched(await byToken.run("run", "nlp/sst2", "-u", PERSON, "-p", PASSWORD));
+    assert.is(byToken.token?.split(".").length, 3);
+    assert.is((await stage.run(run)).spec.user, PERSON);
+    worked(await byToken.run("cleanup", run, "-d"));
+    await byToken.close();
+  });
+
+  test(`O-24: ${name} works with the name and the token in ODIN_URL, or in a netrc file`, async () => {
+    const token = stage.token;
+    const byUrl = await shellOf({ kind: "url", username: PERSON, secret: PASSWORD });
+    const byNetrc = await shellOf({ kind: "netrc", username: "dpressel", secret: token });
+    for (const one of [byUrl, byNetrc]) {
+      await one.setToken("what a refused login of another time left");
+      const run = launched(await one.run("run", "nlp/sst2"));
+      assert.match(worked(await one.run("status", run)).output, new RegExp(run));
+      worked(await one.run("cleanup", run, "-d"));
+      await one.close();
+    }
+  });
+
+  test.run();
+}
