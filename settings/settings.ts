@@ -141,3 +141,9 @@ export function pathValue(text: string): string {
   if (!text.startsWith("/") || text.split("/").includes("..")) throw new SettingProblem("must be an absolute path");
   return text.replace(/\/+$/, "") || "/";
 }
+
+/** The absolute path of a file, without `..`. */
+export function filePathValue(text: string): string {
+  if (text.endsWith("/")) throw new SettingProblem("must be the absolute path of a file");
+  return pathValue(text);
+}

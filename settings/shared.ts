@@ -1,4 +1,4 @@
-import { choiceValue, listValue, pathValue, type Setting, textValue } from "./settings.ts";
+import { choiceValue, filePathValue, listValue, pathValue, type Setting, textValue } from "./settings.ts";
 
 /** How each part reaches the API server. */
 export const CLUSTER_SETTINGS = {
@@ -40,6 +40,22 @@ export const TASK_SETTINGS = {
     parse: listValue,
   },
 } as const;
+
+/** Where what must outlive the objects in the cluster is kept. */
+export const STORE_SETTINGS = {
+  store: {
+    flag: "store",
+    env: "ODIN_STORE",
+    help: "File that keeps the logs of ended tasks; the operator and the API of one installation share it. `none`: they are not kept.",
+    fallback: "/var/lib/odin/store.db",
+    parse: storeValue,
+  },
+} as const;
+
+/** `none`, or the path of a file. */
+function storeValue(text: string): string | undefined {
+  return text === "none" ? undefined : filePathValue(text);
+}
 
 /** What is logged. */
 export const LOG_SETTINGS = {

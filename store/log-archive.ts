@@ -1,0 +1,189 @@
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import type { Row, Sql, SqlValue } from "./sql.ts";
+import { StoreProblem } from "./store-problem.ts";
+
+const compress = promisify(gzip);
+const expand = promisify(gunzip);
+
+/** Most bytes of one pod's log that are kept; the newest (O-223). */
+export const MAX_LOG_BYTES: number = 5 * 1024 * 1024;
+/** Longest reason that is kept. */
+const MAX_REASON = 500;
+/** Identities asked for in one statement: SQLite takes many more, but long statements help nobody. */
+const ASKED_AT_ONCE = 200;
+
+/** Whose log it is. */
+export interface LogOwner {
+  podUid: string;
+  namespace: string;
+  pod: string;
+  runUid: string;
+  run: string;
+  task: string;
+  attempt: number;
+  container: string;
+  /** When the pod was created: ISO, or empty where nobody knows. */
+  createdAt: string;
+}
+
+/** What there is of a log: all of it, what had been written before its end, or nothing but the reason. */
+export type LogState = "whole" | "partial" | "lost";
+
+/** A kept log without its text. */
+export interface LogEntry extends LogOwner {
+  state: LogState;
+  /** Why the log, or its end, is not there. */
+  reason?: string;
+  /** Bytes of the text. */
+  size: number;
+  /** Bytes that came before the text and were not kept. */
+  dropped: number;
+  /** ISO. */
+  storedAt: string;
+}
+
+/** A log as it is given to the archive: at most `MAX_LOG_BYTES`. */
+export interface LogText {
+  text: Uint8Array;
+  dropped: number;
+  /** Why there is no more, where the text is not whole. */
+  reason?: string;
+}
+
+/** A better state takes the place of a worse one, never the other way round, so that saving twice, or from two sides, does no harm. */
+const GRADE: Readonly<Record<LogState, number>> = { lost: 0, partial: 1, whole: 2 };
+const STATES: readonly LogState[] = ["lost", "partial", "whole"];
+
+const COLUMNS =
+  "pod_uid, namespace, pod, run_uid, run, task, attempt, container, created_at, stored_at, grade, size, dropped, reason";
+
+/** The logs of ended pods (O-225). Keyed by the pod's UID: names come again, UIDs never. */
+export class LogArchive {
+  readonly #sql: Sql;
+  readonly #now: () => number;
+
+  constructor(sql: Sql, now: () => number = Date.now) {
+    this.#sql = sql;
+    this.#now = now;
+  }
+
+  /** Keeps a log, compressed. Resolves once it is on the disk. */
+  async save(owner: LogOwner, { text, dropped, reason }: LogText, state: "whole" | "partial"): Promise<void> {
+    const packed = await compress(text);
+    await this.#put(owner, state, text.byteLength, dropped, reason, packed);
+  }
+
+  /** Keeps the reason why there is no log. */
+  async lose(owner: LogOwner, reason: string): Promise<void> {
+    await this.#put(owner, "lost", 0, 0, reason, null);
+  }
+
+  /** Those of the pods for which there is nothing more to be done: their log is whole, or known to be lost. */
+  async settled(podUids: readonly string[]): Promise<Set<string>> {
+    const settled = new Set<string>();
+    for (let at = 0; at < podUids.length; at += ASKED_AT_ONCE) {
+      const some = podUids.slice(at, at + ASKED_AT_ONCE);
+      const marks = some.map(() => "?").join(", ");
+      const text = `SELECT pod_uid FROM pod_log WHERE grade <> ? AND pod_uid IN (${marks})`;
+      for (const row of await this.#sql.read({ text, values: [GRADE.partial, ...some] }))
+        settled.add(String(row.pod_uid));
+    }
+    return settled;
+  }
+
+  /** What is kept of a run, in the order in which its pods were created. */
+  async ofRun(runUid: string): Promise<LogEntry[]> {
+    const text = `SELECT ${COLUMNS} FROM pod_log WHERE run_uid = ? ORDER BY created_at, pod, stored_at`;
+    return (await this.#sql.read({ text, values: [runUid] })).map(entryOf);
+  }
+
+  /** What is kept of a pod, by its name; the newest first, for a name may have come twice. */
+  async ofPod(namespace: string, pod: string): Promise<LogEntry[]> {
+    const text = `SELECT ${COLUMNS} FROM pod_log WHERE namespace = ? AND pod = ? ORDER BY created_at DESC, stored_at DESC`;
+    return (await this.#sql.read({ text, values: [namespace, pod] })).map(entryOf);
+  }
+
+  /** The text of a log; undefined if there is none. */
+  async text(podUid: string): Promise<Buffer | undefined> {
+    const [row] = await this.#sql.read({ text: "SELECT log FROM pod_log WHERE pod_uid = ?", values: [podUid] });
+    if (!(row?.log instanceof Uint8Array)) return undefined;
+    try {
+      return await expand(row.log, { maxOutputLength: MAX_LOG_BYTES + 1024 });
+    } catch (error) {
+      throw new StoreProblem("damaged", `the log of pod ${podUid} in the store cannot be unpacked`, error);
+    }
+  }
+
+  /** Forgets a run; how many logs that were. */
+  async removeRun(runUid: string): Promise<number> {
+    return this.#remove("run_uid = ?", [runUid]);
+  }
+
+  /** Every run of which something is kept, with the namespace and the time of the newest entry (milliseconds since 1970). */
+  async runs(): Promise<{ runUid: string; namespace: string; newest: number }[]> {
+    const text = "SELECT run_uid, namespace, MAX(stored_at) AS newest FROM pod_log GROUP BY run_uid, namespace";
+    const rows = await this.#sql.read({ text });
+    return rows.map((row) => ({
+      runUid: String(row.run_uid),
+      namespace: String(row.namespace),
+      newest: Number(row.newest),
+    }));
+  }
+
+  /** Drops the texts stored before `time` (milliseconds since 1970) and keeps `reason` in their place; how many that were. */
+  async expire(time: number, reason: string): Promise<number> {
+    const text =
+      "UPDATE pod_log SET log = NULL, grade = ?, size = 0, dropped = 0, reason = ? WHERE stored_at < ? AND grade <> ?";
+    const [changed = 0] = await this.#sql.write([{ text, values: [GRADE.lost, reason, time, GRADE.lost] }]);
+    return changed;
+  }
+
+  async #remove(where: string, values: readonly SqlValue[]): Promise<number> {
+    const [changed = 0] = await this.#sql.write([{ text: `DELETE FROM pod_log WHERE ${where}`, values }]);
+    return changed;
+  }
+
+  async #put(
+    owner: LogOwner,
+    state: LogState,
+    size: number,
+    dropped: number,
+    reason: string | undefined,
+    log: Uint8Array | null,
+  ): Promise<void> {
+    const text = `INSERT INTO pod_log (${COLUMNS}, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (pod_uid) DO UPDATE SET
+        container = excluded.container, stored_at = excluded.stored_at, grade = excluded.grade, size = excluded.size,
+        dropped = excluded.dropped, reason = excluded.reason, log = excluded.log
+      WHERE excluded.grade > pod_log.grade
+        OR (excluded.grade = pod_log.grade AND excluded.size + excluded.dropped > pod_log.size + pod_log.dropped)`;
+    const { podUid, namespace, pod, runUid, run, task, attempt, container, createdAt } = owner;
+    const created = Date.parse(createdAt);
+    const values = [
+      ...[podUid, namespace, pod, runUid, run, task, attempt, container, Number.isNaN(created) ? 0 : created],
+      ...[this.#now(), GRADE[state], size, dropped, reason?.slice(0, MAX_REASON) ?? null, log],
+    ];
+    await this.#sql.write([{ text, values }]);
+  }
+}
+
+function entryOf(row: Row): LogEntry {
+  const created = Number(row.created_at);
+  return {
+    podUid: String(row.pod_uid),
+    namespace: String(row.namespace),
+    pod: String(row.pod),
+    runUid: String(row.run_uid),
+    run: String(row.run),
+    task: String(row.task),
+    attempt: Number(row.attempt),
+    container: String(row.container),
+    createdAt: created === 0 ? "" : new Date(created).toISOString(),
+    storedAt: new Date(Number(row.stored_at)).toISOString(),
+    state: STATES[Number(row.grade)] ?? "lost",
+    size: Number(row.size),
+    dropped: Number(row.dropped),
+    ...(typeof row.reason === "string" ? { reason: row.reason } : {}),
+  };
+}
