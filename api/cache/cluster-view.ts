@@ -14,6 +14,8 @@ export interface Run {
 
 /** What the routes see of the cluster. Runs that are being deleted are not there any more (O-211). */
 export interface ClusterView {
+  /** Changes whenever anything that `pipelines` and `runOf` tell may have changed. */
+  readonly runsVersion: number;
   run(id: string): Run | undefined;
   pipelines(): Pipeline[];
   runOf(pipeline: Pipeline): Run;
@@ -37,7 +39,17 @@ export function clusterView(caches: Caches, namespace: string): ClusterView {
   const jobsById = new GroupIndex(caches.jobs, (job) => job.id);
   const isThere = (pipeline: Pipeline): boolean => pipeline.metadata.deletionTimestamp === undefined;
 
+  let runsVersion = 0;
+  for (const cache of [caches.pipelines, caches.snapshots, caches.jobs] as const) {
+    cache.onChange(() => {
+      runsVersion += 1;
+    });
+  }
+
   const view: ClusterView = {
+    get runsVersion() {
+      return runsVersion;
+    },
     run(id) {
       const pipeline = caches.pipelines.get(`${namespace}/${id}`);
       return pipeline !== undefined && isThere(pipeline) ? view.runOf(pipeline) : undefined;

@@ -4,7 +4,9 @@
  * the same number of bytes. Writes the numbers into docs/performance.md. Exit status 1 if a target is missed.
  */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -27,7 +29,6 @@ const SECONDS = 10;
 const WARM_UP_SECONDS = 2;
 const CHANGES_PER_SECOND = 20;
 const NAMESPACE = "bench";
-const PORT = 19003;
 const READY_MS = 120_000;
 /** The 99th percentile of the event loop's delay must stay below this. */
 const MOST_LOOP_DELAY_MS = 50;
@@ -64,21 +65,22 @@ await runInterruptibly(async (signal) => {
 async function measureAll(plane: ControlPlane, directory: string): Promise<Measured[]> {
   await prepare(plane);
   const client = clientOf(plane);
+  const port = await freePort();
   const facade = new OdinProcess("api", {
     KUBECONFIG: plane.kubeconfig,
     ODIN_NAMESPACE: NAMESPACE,
     ODIN_SECRET: "the secret of a measurement, of no use elsewhere",
-    ODIN_LISTEN: `127.0.0.1:${PORT}`,
+    ODIN_LISTEN: `127.0.0.1:${port}`,
     ODIN_LOG_LEVEL: "warn",
     ODIN_FS_ROOT: join(directory, "pipelines"),
     ODIN_DATA_PATH: join(directory, "data"),
   });
   try {
-    const ready = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${PORT}/readyz`)).ok;
+    const ready = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
     await until(ready, READY_MS, { describe: "the facade is ready" });
     const before = await requestsByFacade(plane.auditLog ?? "");
     const measured: Measured[] = [];
-    for (const scenario of SCENARIOS) measured.push(await measure(client, scenario));
+    for (const scenario of SCENARIOS) measured.push(await measure(client, port, scenario));
     const after = await requestsByFacade(plane.auditLog ?? "");
     return measured.map((one) => ({ ...one, readsOfApiServer: after - before }));
   } catch (error) {
@@ -88,6 +90,16 @@ async function measureAll(plane: ControlPlane, directory: string): Promise<Measu
     await facade.end("SIGTERM");
     client.close();
   }
+}
+
+/** A port that nobody has at the moment. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 async function prepare(plane: ControlPlane): Promise<void> {
@@ -111,20 +123,20 @@ function clientOf(plane: ControlPlane): KubeClient {
   return new KubeClient({ kubeConfig, userAgent: "odin-bench" });
 }
 
-async function measure(client: KubeClient, scenario: (typeof SCENARIOS)[number]): Promise<Measured> {
+async function measure(client: KubeClient, port: number, scenario: (typeof SCENARIOS)[number]): Promise<Measured> {
   const path = `/v1/pipelines${scenario.query}`;
-  const bytes = (await (await fetch(`http://127.0.0.1:${PORT}${path}`)).arrayBuffer()).byteLength;
+  const bytes = (await (await fetch(`http://127.0.0.1:${port}${path}`)).arrayBuffer()).byteLength;
   process.stdout.write(`${scenario.name}: ${bytes} bytes\n`);
-  await load(PORT, path, CLIENTS, WARM_UP_SECONDS);
+  await load(port, path, CLIENTS, WARM_UP_SECONDS);
   // Reading the metrics begins a new measurement of the event loop's delay.
-  await loopDelayMs();
+  await loopDelayMs(port);
   const stopChanges = keepChanging(client, scenario.changes);
-  const facade = await load(PORT, path, CLIENTS, SECONDS);
-  const delay = await loopDelayMs();
+  const facade = await load(port, path, CLIENTS, SECONDS);
+  const delay = await loopDelayMs(port);
   await stopChanges();
-  const bare = await withBareServer(bytes, async (port) => {
-    await load(port, "/", CLIENTS, WARM_UP_SECONDS);
-    return await load(port, "/", CLIENTS, SECONDS);
+  const bare = await withBareServer(bytes, async (barePort) => {
+    await load(barePort, "/", CLIENTS, WARM_UP_SECONDS);
+    return await load(barePort, "/", CLIENTS, SECONDS);
   });
   return { name: scenario.name, bytes, facade: checked(facade), bare: checked(bare), loopDelayMs: delay };
 }
@@ -135,8 +147,8 @@ function checked(result: LoadResult): LoadResult {
 }
 
 /** The 99th percentile of the facade's event loop delay since the last call, from its own metrics. */
-async function loopDelayMs(): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${PORT}/metrics`)).text();
+async function loopDelayMs(port: number): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   const seconds = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1];
   if (seconds === undefined) throw new Error("the facade tells no delay of its event loop");
   return Number(seconds) * 1000;

@@ -102,6 +102,7 @@ export class SampleView implements ClusterView {
   pods: CachedPod[] = [];
   events: CachedEvent[] = [];
   readonly noted: string[] = [];
+  runsVersion = 0;
   readonly #listeners = new Set<(uid: string) => void>();
 
   constructor(...runs: Run[]) {
@@ -145,6 +146,7 @@ export class SampleView implements ClusterView {
 
   /** Tells the listeners that a run changed. */
   changed(runUid = "uid-1"): void {
+    this.runsVersion += 1;
     for (const fn of this.#listeners) fn(runUid);
   }
   get listeners(): number {
