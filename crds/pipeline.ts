@@ -19,6 +19,8 @@ const taskStatus = object(
     startTime: time("When the pod was created."),
     completionTime: time("When the task ended."),
     exitCode: integer("Exit code of the main container."),
+    readyTime: time("When the task could first start; kept for tasks that can time out."),
+    retryTime: time("When the next attempt may begin, while the task waits for it."),
     result: text("What the task handed back: a JSON object from `/dev/termination-log`.", MAX_RESULT_BYTES),
   },
   ["state"],

@@ -27,6 +27,10 @@ export const REASONS = {
     class: "waiting",
     meaning: "A pod of a deleted run of the same name is still being removed; goes on by itself when it is gone.",
   },
+  Retrying: {
+    class: "waiting",
+    meaning: "An attempt failed and the task has another one; the message says why it failed and when the next begins.",
+  },
   NotStarted: { class: "ended", meaning: "The run ended before the task could start." },
   Cancelled: { class: "ended", meaning: "The run was cancelled." },
   FailFast: { class: "ended", meaning: "Another task failed and the run has `failFast`." },
@@ -40,6 +44,14 @@ export const REASONS = {
   Error: { class: "failed", meaning: "The container ended with an exit code other than 0." },
   OOMKilled: { class: "failed", meaning: "The container used more memory than its limit." },
   Evicted: { class: "failed", meaning: "The node took the pod away to save its own resources." },
+  Timeout: {
+    class: "failed",
+    meaning: "The task had not ended when its `timeout` was over; the message says what it was last waiting for.",
+  },
+  NotRetried: {
+    class: "failed",
+    meaning: "An attempt failed, and the task was not tried again because its run was ending.",
+  },
   PodDeleted: { class: "failed", meaning: "Somebody deleted the pod while the task ran." },
   NameCollision: {
     class: "failed",

@@ -143,6 +143,14 @@ export const TASK: Schema = object(
       description: "Kind of object that the task is run as. Left out: `Pod`.",
       enum: [...TASK_KINDS],
     },
+    timeout: integer(
+      "Seconds after which the task fails, counted from when it could start: waiting for quota, node and image counts, and so do all attempts.",
+      { minimum: 1, maximum: 31536000 },
+    ),
+    retries: integer(
+      "Further attempts after a failed one; a timeout is not tried again. With `Job` as the kind it is the object's own `backoffLimit`.",
+      { minimum: 0, maximum: 10 },
+    ),
     numWorkers: integer("Replicas of a distributed kind. Left out: 1.", { minimum: 1, maximum: 10000 }),
     inputs: list("Paths that the task reads, for other tasks to refer to.", text("One path.", 4096), 256),
     outputs: map(

@@ -69,6 +69,14 @@ function graphProblems(tasks: readonly Task[]): Problem[] {
         detail: `more than ${MAX_DEPENDS} entries; join in two steps`,
       });
     }
+    for (let n = 1; n <= (task.retries ?? 0); n++) {
+      if (!dependencies.has(`${task.name}-r${n}`)) continue;
+      problems.push({
+        path: `tasks[${index}].retries`,
+        task: task.name,
+        detail: `its retry would have the name of task ${task.name}-r${n}; rename one of the two`,
+      });
+    }
     for (const name of names) {
       if (!dependencies.has(name)) {
         problems.push({

@@ -51,6 +51,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     namespace: settings.namespace === "*" ? undefined : (settings.namespace ?? own),
     installDefinitions: settings.installDefinitions,
     taskSecrets: settings.taskSecrets,
+    retryPauseMs: settings.retryPause * 1000,
     pods: {
       paths: { root: settings.root, data: settings.data },
       pullSecrets: settings.pullSecrets,

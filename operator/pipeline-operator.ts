@@ -25,6 +25,8 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   installDefinitions: boolean;
   taskSecrets: readonly string[];
   pods: PodSettings;
+  /** Pause before a task's second attempt; 10 s if left out. */
+  retryPauseMs?: number;
   metrics: Metrics;
 }
 
@@ -43,7 +45,16 @@ export class PipelineOperator extends DurableOperator {
     this.#caches = makeCaches({ client, namespace, logger, registry });
     const plans = new PlanSource({ client, caches: this.#caches, taskSecrets });
     const events = new CoreEvents(client, logger);
-    this.#reconciler = new Reconciler({ client, caches: this.#caches, plans, events, pods, logger, metrics });
+    this.#reconciler = new Reconciler({
+      client,
+      caches: this.#caches,
+      plans,
+      events,
+      pods,
+      logger,
+      metrics,
+      ...(options.retryPauseMs === undefined ? {} : { retryPauseMs: options.retryPauseMs }),
+    });
     this.#sweep = new SnapshotSweep({ client, caches: this.#caches, plans, logger });
   }
 

@@ -1,4 +1,4 @@
-import type { Pipeline, PipelineStatus } from "../crds/generated/types.ts";
+import type { Pipeline, PipelineStatus, TaskStatus } from "../crds/generated/types.ts";
 import { PIPELINE } from "../crds/resources.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Logger } from "../kube/logger.ts";
@@ -7,7 +7,7 @@ import type { CoreEvents } from "./act/core-events.ts";
 import { createObject, deleteObject } from "./act/objects.ts";
 import { writeStatus } from "./act/status.ts";
 import type { Caches } from "./caches.ts";
-import { type Action, type Decision, decide, type View } from "./decide/decide.ts";
+import { type Action, concludedTasks, type Decision, decide, type View } from "./decide/decide.ts";
 import { endingOf } from "./decide/finish.ts";
 import { controlsOf } from "./decide/plan.ts";
 import type { Plan, TaskView } from "./decide/run.ts";
@@ -28,12 +28,18 @@ const WRITE_INTERVAL_MS_PER_TASK = 0.25;
 /** Pods created in one pass; what is observed meanwhile is looked at in the next. */
 const CREATE_BATCH = 50;
 
+/** Pause before a task's second attempt where the settings do not say. */
+const RETRY_PAUSE_MS = 10_000;
+const LONGEST_SLEEP_MS = 3_600_000;
+
 export interface ReconcilerOptions {
   client: KubeClient;
   caches: Caches;
   plans: PlanSource;
   events: CoreEvents;
   pods: PodSettings;
+  /** Pause before a task's second attempt; 10 s if left out. */
+  retryPauseMs?: number;
   logger: Logger;
   metrics: Metrics;
 }
@@ -119,12 +125,16 @@ export class Reconciler {
       objects,
       heldBack: memory.held(performance.now()),
       paths: pods.paths,
+      retryPauseMs: this.#options.retryPauseMs ?? RETRY_PAUSE_MS,
       now: now(),
     };
     const decision = decide(view);
     if (losesPod(run, decision) && (await this.#isOutdated(run))) return { requeueAfterMs: 0 };
-    const { tasks, more } = await this.#act(view, decision, memory);
-    const ending = decision.ending ?? endingOf(run, tasks, view.controls, plan.failFast);
+    const { tasks: acted, more } = await this.#act(view, decision, memory);
+    // A refusal for good ends the run, and changes what the other tasks are told.
+    const refused = decision.ending === undefined ? endingOf(run, acted, view.controls, plan.failFast) : undefined;
+    const ending = decision.ending ?? refused;
+    const tasks = refused === undefined ? acted : concludedTasks(acted, refused, view.now);
     const status = statusOf({
       run,
       plan,
@@ -135,9 +145,8 @@ export class Reconciler {
       ...(ending === undefined ? {} : { ending }),
     });
     const written = await this.#writeInTime(key, run, status, memory);
-    // A refusal for good changes what the other tasks are told; the next pass says so.
-    const again = more || (ending !== undefined && decision.ending === undefined);
-    return again ? { requeueAfterMs: 0 } : sooner(written, memory.nextTryMs(performance.now()));
+    if (more || refused !== undefined) return { requeueAfterMs: 0 };
+    return sooner(sooner(written, memory.nextTryMs(performance.now())), wakeMs(decision));
   }
 
   /**
@@ -159,7 +168,11 @@ export class Reconciler {
     const results = new Map<string, TaskView>();
     await Promise.all([
       ...creates.slice(0, CREATE_BATCH).map(async (action) => {
-        results.set(action.task.name, await this.#create(view, action, memory));
+        const current = decision.tasks.find(({ task }) => task === action.task);
+        results.set(
+          action.task.name,
+          await this.#create(view, action, memory, current?.record ?? { state: "waiting" }),
+        );
       }),
       ...decision.actions.map(async (action) => {
         if (action.kind === "delete") await deleteObject(client, view.run.metadata.namespace, action.object);
@@ -169,7 +182,12 @@ export class Reconciler {
     return { tasks, more: creates.length > CREATE_BATCH };
   }
 
-  async #create(view: View, action: Extract<Action, { kind: "create" }>, memory: RunMemory): Promise<TaskView> {
+  async #create(
+    view: View,
+    action: Extract<Action, { kind: "create" }>,
+    memory: RunMemory,
+    record: TaskStatus,
+  ): Promise<TaskView> {
     const { client, caches, pods, logger, metrics } = this.#options;
     const { run, plan } = view;
     const { task, attempt: number, args, env } = action;
@@ -181,11 +199,11 @@ export class Reconciler {
       if (result.adopted) metrics.adoptions.inc();
       logger.info(context, result.adopted ? "adopted pod" : "created pod");
       const object = projectPod(result.object).state;
-      return { task, object, record: recordOfObject({ state: "waiting" }, object, view.now, undefined) };
+      return { task, object, record: recordOfObject(record, object, view.now, undefined) };
     }
     logger.warn({ ...context, reason: result.record.reason, cause: result.record.message }, "pod not created");
     if (result.kind === "later") memory.hold(task.name, result.record, performance.now(), result.retryAfterMs);
-    return { task, record: result.record };
+    return { task, record: { ...record, ...result.record } };
   }
 
   /** Writes at once what matters at once, and the rest together with what comes within the interval. */
@@ -244,8 +262,16 @@ export class Reconciler {
 /** Whether the decision calls a task lost that was not so before. */
 function losesPod(run: Pipeline, decision: Decision): boolean {
   return decision.tasks.some(
-    ({ task, record }) => record.reason === "PodDeleted" && run.status?.tasks?.[task.name]?.state !== "terminated",
+    ({ task, record, object }) =>
+      run.status?.tasks?.[task.name]?.state === "executing" &&
+      (record.reason === "PodDeleted" || (record.reason === "Retrying" && (object === undefined || object.gone))),
   );
+}
+
+/** Milliseconds until the decision says to look again; bounded by what a timer takes. */
+function wakeMs({ wakeAt }: Decision): number | undefined {
+  if (wakeAt === undefined) return undefined;
+  return Math.min(Math.max(1, Date.parse(wakeAt) - Date.now()), LONGEST_SLEEP_MS);
 }
 
 function now(): string {

@@ -46,6 +46,13 @@ export const OPERATOR_SETTINGS = {
     parse: integerValue(1, 256),
   },
   ...TASK_SETTINGS,
+  retryPause: {
+    flag: "retry-pause",
+    env: "ODIN_RETRY_PAUSE",
+    help: "Seconds before the second attempt of a task with `retries`; the pause doubles with each attempt, up to five minutes.",
+    fallback: "10",
+    parse: integerValue(1, 300),
+  },
   pullSecrets: {
     flag: "pull-secrets",
     env: "ODIN_PULL_SECRETS",

@@ -129,6 +129,10 @@ export interface Task {
   pullPolicy?: "IfNotPresent" | "Always" | "Never";
   /** Kind of object that the task is run as. Left out: `Pod`. */
   resourceType?: "Pod" | "Job" | "PyTorchJob" | "TFJob" | "MPIJob" | "ElasticJob";
+  /** Seconds after which the task fails, counted from when it could start: waiting for quota, node and image counts, and so do all attempts. */
+  timeout?: number;
+  /** Further attempts after a failed one; a timeout is not tried again. With `Job` as the kind it is the object's own `backoffLimit`. */
+  retries?: number;
   /** Replicas of a distributed kind. Left out: 1. */
   numWorkers?: number;
   /** Paths that the task reads, for other tasks to refer to. */
@@ -239,6 +243,10 @@ export interface TaskStatus {
   completionTime?: string;
   /** Exit code of the main container. */
   exitCode?: number;
+  /** When the task could first start; kept for tasks that can time out. */
+  readyTime?: string;
+  /** When the next attempt may begin, while the task waits for it. */
+  retryTime?: string;
   /** What the task handed back: a JSON object from `/dev/termination-log`. */
   result?: string;
 }

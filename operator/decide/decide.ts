@@ -7,8 +7,10 @@ import { substituteVariables } from "../../crds/variables.ts";
 import { type Ending, endingOf } from "./finish.ts";
 import { bounded } from "./message.ts";
 import { waitingForDependencies } from "./ready.ts";
-import type { Controls, ObservedObject, Plan, TaskView } from "./run.ts";
+import { carried, givenUp, isBetweenAttempts, retryRecord } from "./retry.ts";
+import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
 import { isTerminal, kindWord, recordOfObject } from "./task-state.ts";
+import { deadlineOf } from "./timeout.ts";
 
 /** Something to do in the cluster; carried out by `act/`, told apart by `kind`. */
 export type Action =
@@ -26,6 +28,8 @@ export interface View {
   /** Tasks whose creation is put off after a refusal: what their record says meanwhile. */
   heldBack: ReadonlyMap<string, TaskStatus>;
   paths: Paths;
+  /** Pause before a task's second attempt; it doubles from then on (O-144). */
+  retryPauseMs: number;
   /** ISO time of the decision. */
   now: string;
 }
@@ -36,6 +40,8 @@ export interface Decision {
   /** Records by task, in the order of the definition; those of tasks to be created are still `waiting`. */
   tasks: TaskView[];
   ending?: Ending;
+  /** ISO time at which to decide again even if nothing changes: a pause or a timeout ends. */
+  wakeAt?: string;
 }
 
 /**
@@ -45,25 +51,92 @@ export interface Decision {
 export function decide(view: View): Decision {
   const { run, plan, controls } = view;
   const latest = latestObjects(view.objects);
-  const observe = (stopping: "Cancelled" | "FailFast" | undefined): TaskView[] =>
-    plan.tasks.map((task) => {
-      const object = latest.get(task.name);
-      const last = run.status?.tasks?.[task.name] ?? { state: "waiting" };
-      const record =
-        object === undefined
-          ? vanished(task, last, view.now, stopping)
-          : recordOfObject(last, object, view.now, stopping);
-      return object === undefined ? { task, record } : { task, record, object };
-    });
-  let tasks = observe(controls.cancel ? "Cancelled" : undefined);
+  const observe = (stop: Stop | undefined, mayRetry: boolean): TaskView[] =>
+    plan.tasks.map((task) => observed(view, task, latest.get(task.name), stop, mayRetry));
+  let tasks = observe(controls.cancel ? STOPS.Cancelled : undefined, true);
   let ending = endingOf(run, tasks, controls, plan.failFast);
-  if (ending?.stop === "FailFast") {
-    tasks = observe("FailFast");
+  if (ending === undefined) return start(view, tasks);
+  // An ending run tries nothing again; that may make a failure of what was to be tried again, and the run end differently.
+  for (let round = 0, stop: Ending["stop"] | null = null; round < 3 && ending.stop !== stop; round++) {
+    stop = ending.stop;
+    tasks = observe(stop && STOPS[stop], false);
     ending = endingOf(run, tasks, controls, plan.failFast) ?? ending;
   }
-  if (ending !== undefined)
-    return { actions: stopActions(tasks, ending), tasks: tasks.map(notStarted(ending)), ending };
-  return start(view, tasks);
+  return concluded(view, tasks, ending);
+}
+
+const STOPS = {
+  Cancelled: { reason: "Cancelled", message: "stopped because the run was cancelled" },
+  FailFast: { reason: "FailFast", message: "stopped because another task failed" },
+} as const satisfies Record<string, Stop>;
+
+/** A task as it stands, from its last record and what is seen of its latest attempt. */
+function observed(
+  view: View,
+  task: Task,
+  object: ObservedObject | undefined,
+  stopRun: Stop | undefined,
+  mayRetry: boolean,
+): TaskView {
+  const { now } = view;
+  const last: TaskStatus = view.run.status?.tasks?.[task.name] ?? { state: "waiting" };
+  const isOverdue = (deadlineOf(task, last, object?.createdAt) ?? Number.POSITIVE_INFINITY) <= Date.parse(now);
+  const stop = stopRun ?? (isOverdue ? timedOut(task, last) : undefined);
+  if (isBetweenAttempts(last) && (object === undefined || object.attempt <= last.attempt)) {
+    if (stop !== undefined) return { task, record: stopped(last, stop, now) };
+    return { task, record: mayRetry ? last : givenUp(last, now) };
+  }
+  if (object === undefined) {
+    if (last.state === "waiting") return { task, record: isOverdue && stop ? stopped(last, stop, now) : last };
+    const record = vanished(task, last, now, stop);
+    return { task, record: (mayRetry && stop === undefined && retried(view, task, last, record)) || record };
+  }
+  const record = recordOfObject(last, object, now, stop);
+  return { task, object, record: (mayRetry && stop === undefined && retried(view, task, last, record)) || record };
+}
+
+/** What is recorded instead of a failure where the task has another attempt. */
+function retried(view: View, task: Task, last: TaskStatus, record: TaskStatus): TaskStatus | undefined {
+  if (record.state !== "terminated" || isTerminal(last)) return undefined;
+  return retryRecord(task, record, view.now, view.retryPauseMs);
+}
+
+function timedOut(task: Task, last: TaskStatus): Stop {
+  const doing = last.message === undefined ? "" : `; last seen: ${last.message}`;
+  return { reason: "Timeout", message: bounded(`timed out after ${task.timeout}s${doing}`) };
+}
+
+function stopped(last: TaskStatus, stop: Stop, now: string): TaskStatus {
+  return { ...carried(last), state: "terminated", ...stop, completionTime: now };
+}
+
+/** The decision for a run in which nothing starts any more. */
+function concluded(view: View, tasks: readonly TaskView[], ending: Ending): Decision {
+  return withWakeUp(view, {
+    actions: stopActions(view, tasks, ending),
+    tasks: tasks.map(notStarted(ending)),
+    ending,
+  });
+}
+
+/** The tasks as they are told once the run is ending because of what became of a creation (O-184). */
+export function concludedTasks(tasks: readonly TaskView[], ending: Ending, now: string): TaskView[] {
+  return tasks
+    .map((view) => (isBetweenAttempts(view.record) ? { ...view, record: givenUp(view.record, now) } : view))
+    .map(notStarted(ending));
+}
+
+/** Adds when the next pause or timeout ends; nothing else would call for another look then. */
+function withWakeUp(view: View, decision: Decision): Decision {
+  const nowMs = Date.parse(view.now);
+  let wakeAt = Number.POSITIVE_INFINITY;
+  for (const { task, record, object } of decision.tasks) {
+    const retry =
+      record.state === "waiting" && record.retryTime !== undefined ? Date.parse(record.retryTime) : undefined;
+    for (const time of [retry, deadlineOf(task, record, object?.createdAt)])
+      if (time !== undefined && time > nowMs) wakeAt = Math.min(wakeAt, time);
+  }
+  return wakeAt === Number.POSITIVE_INFINITY ? decision : { ...decision, wakeAt: new Date(wakeAt).toISOString() };
 }
 
 /** The object of the highest attempt of each task. */
@@ -78,26 +151,21 @@ function latestObjects(objects: readonly ObservedObject[]): Map<string, Observed
 }
 
 /** A task that is recorded as executing but whose object is not there; the caller has made sure of that with the API server (F-18). */
-function vanished(
-  task: Task,
-  last: TaskStatus,
-  now: string,
-  stopping: "Cancelled" | "FailFast" | undefined,
-): TaskStatus {
+function vanished(task: Task, last: TaskStatus, now: string, stop: Stop | undefined): TaskStatus {
   if (last.state !== "executing") return last;
-  const { reason: _reason, message: _message, ...kept } = last;
-  if (stopping !== undefined) return { ...kept, state: "terminated", reason: stopping, completionTime: now };
+  if (stop !== undefined) return stopped(last, stop, now);
   const message = `resource not found: ${kindWord(task.resourceType)} ${last.pod ?? "of the task"} was deleted by somebody else`;
-  return { ...kept, state: "terminated", reason: "PodDeleted", message, completionTime: now };
+  return { ...carried(last), state: "terminated", reason: "PodDeleted", message, completionTime: now };
 }
 
-function stopActions(tasks: readonly TaskView[], ending: Ending): Action[] {
-  if (ending.stop === undefined) return [];
-  return tasks.flatMap(({ record, object }) =>
-    record.state === "executing" && object !== undefined && !object.deleting && !object.gone
-      ? [{ kind: "delete" as const, object }]
-      : [],
-  );
+/** Objects that are to go: those of tasks that have timed out, and all that run where the whole run is stopped. */
+function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | undefined): Action[] {
+  const nowMs = Date.parse(view.now);
+  return tasks.flatMap(({ task, record, object }) => {
+    if (record.state !== "executing" || object === undefined || object.deleting || object.gone) return [];
+    const isOverdue = (deadlineOf(task, record, object.createdAt) ?? Number.POSITIVE_INFINITY) <= nowMs;
+    return isOverdue || ending?.stop !== undefined ? [{ kind: "delete" as const, object }] : [];
+  });
 }
 
 /** Tasks that will never start say so (O-185); while others still run it is said that the run is ending. */
@@ -112,36 +180,41 @@ function start(view: View, tasks: TaskView[]): Decision {
   const isExecuted = (name: string): boolean => byName.get(name)?.state === "executed";
   // References are read from the run as it will be recorded, so that a result that came a moment ago counts.
   const recorded: Pipeline = { ...view.run, status: { ...view.run.status, tasks: Object.fromEntries(byName) } };
-  const actions: Action[] = [];
+  const actions = stopActions(view, tasks, undefined);
   const records = tasks.map((current): TaskView => {
-    if (current.record.state !== "waiting" || isTerminal(current.record)) return current;
-    const { task } = current;
+    if (current.record.state !== "waiting") return current;
+    const { task, record } = current;
     const unmet = waitingForDependencies(view.plan.dependencies.get(task.name) ?? [], isExecuted);
     if (unmet !== undefined) return { task, record: unmet };
+    if (record.retryTime !== undefined && Date.parse(record.retryTime) > Date.parse(view.now)) return current;
     if (view.controls.suspend) {
-      return {
-        task,
-        record: { state: "waiting", reason: "Suspended", message: "ready, but the run is suspended (spec.suspend)" },
-      };
+      // What cannot start does not time out: the time begins anew when the run goes on.
+      const { readyTime: _, ...kept } = carried(record);
+      const message = "ready, but the run is suspended (spec.suspend)";
+      return { task, record: { ...kept, state: "waiting", reason: "Suspended", message } };
     }
+    const ready: TaskStatus = {
+      ...carried(record),
+      ...(task.timeout === undefined ? {} : { readyTime: record.readyTime ?? view.now }),
+      state: "waiting",
+    };
     const held = view.heldBack.get(task.name);
-    if (held !== undefined) return { task, record: held };
+    if (held !== undefined) return { task, record: { ...ready, ...held } };
     try {
-      actions.push({ kind: "create", task, attempt: 1, ...texts(view, recorded, task) });
+      actions.push({ kind: "create", task, attempt: (record.attempt ?? 0) + 1, ...texts(view, recorded, task) });
     } catch (error) {
       if (!(error instanceof TextProblem)) throw error;
-      const message = bounded(error.message);
-      return { task, record: { state: "terminated", reason: "ReferenceNotFound", message, completionTime: view.now } };
+      const failure = { reason: "ReferenceNotFound", message: bounded(error.message), completionTime: view.now };
+      return { task, record: { ...ready, state: "terminated", ...failure } };
     }
-    return { task, record: { state: "waiting" } };
+    return { task, record: ready };
   });
   if (records.some((view) => view.record.reason === "ReferenceNotFound" && view.record.completionTime !== undefined)) {
     // A task that failed before it began ends the run like any other failure: nothing is started beside it.
     const ending = endingOf(view.run, records, view.controls, view.plan.failFast);
-    if (ending !== undefined)
-      return { actions: stopActions(records, ending), tasks: records.map(notStarted(ending)), ending };
+    if (ending !== undefined) return concluded(view, concludedTasks(records, ending, view.now), ending);
   }
-  return { actions, tasks: records };
+  return withWakeUp(view, { actions, tasks: records });
 }
 
 /** Arguments and environment of a task with everything filled in: variables first, then references (O-150, O-151). */

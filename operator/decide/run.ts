@@ -58,6 +58,12 @@ export interface Controls {
   cancelledBy?: string;
 }
 
+/** Why objects of a task are deleted by us, and what its record says then. */
+export interface Stop {
+  reason: "Cancelled" | "FailFast" | "Timeout";
+  message: string;
+}
+
 /** State of one task while a decision is made. */
 export interface TaskView {
   task: Task;

@@ -53,7 +53,8 @@ function taskHappenings(task: string, before: TaskStatus | undefined, after: Tas
     told.push({ type, reason, task, message: bounded(message), time: now });
   };
   if (after.pod !== undefined && after.pod !== before?.pod) tell("Normal", "TaskStarted", `created pod ${after.pod}`);
-  if (after.state === before?.state && after.reason === before?.reason) return told;
+  const isSame = after.state === before?.state && after.reason === before?.reason && after.attempt === before?.attempt;
+  if (isSame) return told;
   if (after.state === "executed") {
     tell("Normal", "TaskSucceeded", `finished in ${duration(after.startTime ?? now, after.completionTime ?? now)}`);
   } else if (after.state === "terminated") {
@@ -62,6 +63,9 @@ function taskHappenings(task: string, before: TaskStatus | undefined, after: Tas
       after.reason === "Cancelled" || after.reason === "FailFast" ? "TaskStopped" : "TaskFailed",
       after.message ?? after.reason ?? "failed",
     );
+  } else if (after.state === "waiting" && after.reason === "Retrying") {
+    const pause = duration(now, after.retryTime ?? now);
+    tell("Warning", "TaskRetried", `tried again after ${pause}: ${after.message ?? "its last attempt failed"}`);
   } else if (after.reason !== undefined && isTrouble(after)) {
     tell("Warning", after.reason, after.message ?? after.reason);
   }

@@ -1,7 +1,7 @@
 import type { TaskStatus } from "../../crds/generated/types.ts";
 import { MAX_RESULT_BYTES } from "../../crds/limits.ts";
 import { bounded } from "./message.ts";
-import type { ObservedObject } from "./run.ts";
+import type { ObservedObject, Stop } from "./run.ts";
 
 /** An object's kind inside a sentence. */
 export function kindWord(kind: string | undefined): string {
@@ -15,13 +15,13 @@ export function isTerminal(record: TaskStatus): boolean {
 
 /**
  * The record of a task whose object is known (O-182, O-183). A terminal record never changes, whatever the object does afterwards.
- * `stopping` names the reason where we delete objects ourselves; one that failed before it was asked to go has failed by itself.
+ * `stop` says so where we delete objects ourselves; one that failed before it was asked to go has failed by itself.
  */
 export function recordOfObject(
   record: TaskStatus,
   object: ObservedObject,
   now: string,
-  stopping: "Cancelled" | "FailFast" | undefined,
+  stop: Stop | undefined,
 ): TaskStatus {
   if (isTerminal(record)) return record;
   const started: TaskStatus = {
@@ -29,12 +29,11 @@ export function recordOfObject(
     attempt: object.attempt,
     pod: object.name,
     startTime: object.createdAt,
+    ...(record.readyTime === undefined ? {} : { readyTime: record.readyTime }),
   };
   if (object.phase === "Succeeded") return succeeded(started, object, now);
-  if (stopping !== undefined && (object.gone || object.deleting)) {
-    const message =
-      stopping === "Cancelled" ? "stopped because the run was cancelled" : "stopped because another task failed";
-    return { ...started, state: "terminated", reason: stopping, message, completionTime: object.ended?.at ?? now };
+  if (stop !== undefined && (object.gone || object.deleting)) {
+    return { ...started, state: "terminated", ...stop, completionTime: object.ended?.at ?? now };
   }
   if (object.phase === "Failed") return failed(started, object, now);
   if (object.gone) {

@@ -80,6 +80,7 @@ export class Stage {
       namespace: this.namespace,
       installDefinitions: false,
       taskSecrets: ["odin-cred"],
+      retryPauseMs: 200,
       pods: { paths: DEFAULT_PATHS, pullSecrets: [] },
     });
     await operator.start();
@@ -131,9 +132,9 @@ export class Stage {
     return await this.untilRun(name, `phase ${phase}`, (run) => run.status?.phase === phase);
   }
 
-  /** Waits until the pod of a task's first attempt is there. */
-  async pod(run: string, task: string): Promise<Pod> {
-    const path = objectPath(POD, this.namespace, podName(run, task, 1));
+  /** Waits until the pod of an attempt at a task is there. */
+  async pod(run: string, task: string, attempt = 1): Promise<Pod> {
+    const path = objectPath(POD, this.namespace, podName(run, task, attempt));
     return await until(() => this.client.get<Pod>(path), WAIT_MS, { describe: `pod of task ${task} of run ${run}` });
   }
 
@@ -143,21 +144,22 @@ export class Stage {
   }
 
   /** Says of a pod what a kubelet would say. */
-  async setPodStatus(run: string, task: string, status: Record<string, unknown>): Promise<void> {
-    await this.pod(run, task);
-    await this.client.patch(objectPath(POD, this.namespace, podName(run, task, 1), "status"), "strategic", { status });
+  async setPodStatus(run: string, task: string, status: Record<string, unknown>, attempt = 1): Promise<void> {
+    await this.pod(run, task, attempt);
+    const path = objectPath(POD, this.namespace, podName(run, task, attempt), "status");
+    await this.client.patch(path, "strategic", { status });
   }
 
   async startPod(run: string, task: string): Promise<void> {
     await this.setPodStatus(run, task, { phase: "Running" });
   }
 
-  async succeed(run: string, task: string, message?: string): Promise<void> {
-    await this.#end(run, task, "Succeeded", 0, "Completed", message);
+  async succeed(run: string, task: string, message?: string, attempt = 1): Promise<void> {
+    await this.#end(run, task, "Succeeded", 0, "Completed", message, attempt);
   }
 
-  async fail(run: string, task: string, exitCode: number, reason = "Error"): Promise<void> {
-    await this.#end(run, task, "Failed", exitCode, reason);
+  async fail(run: string, task: string, exitCode: number, reason = "Error", attempt = 1): Promise<void> {
+    await this.#end(run, task, "Failed", exitCode, reason, undefined, attempt);
   }
 
   async #end(
@@ -166,7 +168,8 @@ export class Stage {
     phase: string,
     exitCode: number,
     reason: string,
-    message?: string,
+    message: string | undefined,
+    attempt: number,
   ): Promise<void> {
     const now = new Date().toISOString();
     const terminated = {
@@ -177,7 +180,7 @@ export class Stage {
       ...(message === undefined ? {} : { message }),
     };
     const container = { name: "main", image: "i", imageID: "", ready: false, restartCount: 0, state: { terminated } };
-    await this.setPodStatus(run, task, { phase, containerStatuses: [container] });
+    await this.setPodStatus(run, task, { phase, containerStatuses: [container] }, attempt);
   }
 }
 

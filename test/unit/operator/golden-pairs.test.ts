@@ -71,6 +71,7 @@ function viewOf(input: Input): View {
     objects: (input.pods ?? []).map((object) => objectOf(name, object)),
     heldBack: new Map(Object.entries(input.held ?? {})),
     paths: DEFAULT_PATHS,
+    retryPauseMs: 10_000,
     now: input.now ?? "2026-01-01T00:01:00.000Z",
   };
 }
@@ -83,8 +84,10 @@ function statusAfter(view: View, decision: Decision, warnings: ObservedWarning[]
   const tasks = decision.tasks.map((current) => {
     const action = created.get(current.task.name);
     if (action === undefined) return current;
-    const object = objectOf(view.run.metadata.name, { task: current.task.name, phase: "Pending", createdAt: view.now });
-    return { task: current.task, object, record: recordOfObject({ state: "waiting" }, object, view.now, undefined) };
+    const { task, attempt } = action;
+    const pod = { task: task.name, attempt, phase: "Pending" as const, createdAt: view.now };
+    const object = objectOf(view.run.metadata.name, pod);
+    return { task, object, record: recordOfObject(current.record, object, view.now, undefined) };
   });
   const ending = decision.ending ?? endingOf(view.run, tasks, view.controls, view.plan.failFast);
   const { run, plan, controls, now } = view;
@@ -100,11 +103,13 @@ function answer(input: Input): unknown {
       ? { delete: action.object.name }
       : {
           create: action.task.name,
+          ...(action.attempt > 1 ? { attempt: action.attempt } : {}),
           ...(action.args.length > 0 ? { args: action.args } : {}),
           ...(Object.keys(action.env).length > 0 ? { env: action.env } : {}),
         },
   );
-  return { actions, status: statusAfter(view, decision, input.warnings ?? []) };
+  const wakeAt = decision.wakeAt === undefined ? {} : { wakeAt: decision.wakeAt };
+  return { actions, ...wakeAt, status: statusAfter(view, decision, input.warnings ?? []) };
 }
 
 const golden = suite("golden pairs");
