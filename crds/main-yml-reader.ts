@@ -13,6 +13,7 @@ import {
   TOP_KEYS,
 } from "./main-yml-keys.ts";
 import { type Problem, TextProblem } from "./problem.ts";
+import { taskKindOf } from "./task-kinds.ts";
 import { plainValue } from "./yaml-scalar.ts";
 import type { YamlText } from "./yaml-text.ts";
 
@@ -58,17 +59,20 @@ export class TooManyProblems extends Error {}
 export class MainFileReader {
   readonly #yaml: YamlText;
   readonly #problems: Problem[];
+  readonly #places: boolean;
   #task: string | undefined;
 
-  constructor(yaml: YamlText, problems: Problem[]) {
+  /** `places` tells whether problems begin with line and column. */
+  constructor(yaml: YamlText, problems: Problem[], places = true) {
     this.#yaml = yaml;
+    this.#places = places;
     this.#problems = problems;
   }
 
   file(): MainFile {
     const yaml = this.#yaml;
     const root = yaml.root === null ? undefined : yaml.resolve(yaml.root);
-    if (!isMap(root)) throw new TextProblem(`${this.#place(root)}: must be a mapping with a list of tasks`);
+    if (!isMap(root)) throw new TextProblem(`${this.#place(root)}must be a mapping with a list of tasks`);
     const { name, failFast } = this.#keys(root, TOP_KEYS, "") as { name?: string; failFast?: boolean };
     const node = yaml.entries(root).get("tasks")?.value ?? null;
     const list = node === null ? undefined : yaml.resolve(node);
@@ -78,7 +82,7 @@ export class MainFileReader {
     return { tasks, ...(name === undefined ? {} : { name }), ...(failFast === undefined ? {} : { failFast }) };
   }
 
-  /** Place of what a path (`tasks[2].args[0]`) names, or of the nearest thing around it that is in the file. */
+  /** `line 3, column 7: ` of what a path (`tasks[2].args[0]`) names, or of the nearest thing around it that is in the file. */
   placeOf(path: string): string {
     const yaml = this.#yaml;
     let node = yaml.root;
@@ -100,7 +104,8 @@ export class MainFileReader {
   }
 
   #place(node: Node | null | undefined): string {
-    return node === null || node === undefined ? "line 1, column 1" : this.#yaml.placeOf(node);
+    if (!this.#places) return "";
+    return node === null || node === undefined ? "line 1, column 1: " : `${this.#yaml.placeOf(node)}: `;
   }
 
   #readTask(item: Node | null, index: number, tasks: Task[]): void {
@@ -249,7 +254,7 @@ export class MainFileReader {
   #problem(path: string, node: Node | undefined, detail: string): undefined {
     // More are not shown; a file with a million of them must not fill the memory.
     if (this.#problems.length >= MAX_PROBLEMS) throw new TooManyProblems();
-    this.#problems.push({ path, ...this.#taskName(), detail: `${this.#place(node)}: ${detail}` });
+    this.#problems.push({ path, ...this.#taskName(), detail: `${this.#place(node)}${detail}` });
     return undefined;
   }
 }
@@ -274,6 +279,8 @@ function canonicalTask(task: Task): Task {
       ? {}
       : { depends: [...new Set(task.depends.map((name) => name.replace(/^\^/, "")))] }),
     ...(task.secrets === undefined ? {} : { secrets: task.secrets.map(secretWithDefaults) }),
+    // An unknown kind stays as it is written, for the check of the definition to name.
+    ...(task.resourceType === undefined ? {} : { resourceType: taskKindOf(task.resourceType) ?? task.resourceType }),
   };
 }
 

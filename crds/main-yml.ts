@@ -30,21 +30,21 @@ export function readMainFile(source: string): MainFileResult {
 
 /**
  * Reads a `main.yml` and judges it by all that does not depend on the cluster (O-146, O-148): the one check of everything that takes such a
- * file. Problems name task and key, line and column.
+ * file. Problems name task and key, and line and column unless `places` is false: for a text that the user does not see.
  */
-export function checkMainFile(source: string | YamlText): MainFileResult {
+export function checkMainFile(source: string | YamlText, { places = true } = {}): MainFileResult {
   return attempt((problems) => {
     const yaml = typeof source === "string" ? new YamlText(source) : source;
-    const reader = new MainFileReader(yaml, problems);
+    const reader = new MainFileReader(yaml, problems, places);
     const file = reader.file();
     if (problems.length > 0) return file;
     const nameSchema = JOB_KIND.spec.properties?.name;
     if (file.name !== undefined && nameSchema !== undefined) {
       for (const { path, detail } of schemaProblems(file.name, nameSchema, "name"))
-        problems.push({ path, detail: `${reader.placeOf(path)}: ${detail}` });
+        problems.push({ path, detail: `${reader.placeOf(path)}${detail}` });
     }
     for (const problem of validateDefinition(file.tasks))
-      problems.push({ ...problem, detail: `${reader.placeOf(problem.path)}: ${problem.detail}` });
+      problems.push({ ...problem, detail: `${reader.placeOf(problem.path)}${problem.detail}` });
     return file;
   });
 }

@@ -58,8 +58,7 @@ export class YamlText {
   readonly #lines: LineCounter;
   readonly #targets: Map<Alias, Node>;
 
-  /** Parses `source`. `keepTokens` keeps what the text editor of `main.yml` needs. */
-  constructor(source: string, keepTokens = false) {
+  constructor(source: string) {
     const bytes = Buffer.byteLength(source);
     if (bytes > MAX_YAML_BYTES) throw new TextProblem(`has ${bytes} bytes; the most is ${MAX_YAML_BYTES}`);
     this.source = source;
@@ -73,7 +72,8 @@ export class YamlText {
       prettyErrors: false,
       logLevel: "error",
       lineCounter: this.#lines,
-      keepSourceTokens: keepTokens,
+      // For those who edit the text.
+      keepSourceTokens: true,
     });
     const [error] = this.document.errors;
     if (error !== undefined) {
@@ -103,6 +103,11 @@ export class YamlText {
   /** The node of an alias as it stands in the text; undefined for other nodes. */
   targetOf(node: Node): Node | undefined {
     return isAlias(node) ? this.#targets.get(node) : undefined;
+  }
+
+  /** Says what an alias stands for that was not parsed but made. */
+  follow(alias: Alias, target: Node): void {
+    this.#targets.set(alias, target);
   }
 
   /** The items of a list. */

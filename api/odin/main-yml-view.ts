@@ -41,7 +41,7 @@ export function taskViews(main: string, jobId: string): MainFileView {
 }
 
 /** The mappings in the list of tasks; what is no mapping, or no list, is left out. */
-function taskMaps(yaml: YamlText): YAMLMap[] {
+export function taskMaps(yaml: YamlText): YAMLMap[] {
   const root = yaml.root === null ? undefined : yaml.resolve(yaml.root);
   const node = isMap(root) ? yaml.entries(root).get("tasks")?.value : undefined;
   const list = node ? yaml.resolve(node) : undefined;
@@ -59,7 +59,8 @@ export function shownTask(yaml: YamlText, map: YAMLMap): Record<string, unknown>
   return task;
 }
 
-function shownObject(yaml: YamlText, map: YAMLMap, keys: Keys): Record<string, unknown> {
+/** A mapping with the known keys in camelCase and plural, without nulls. */
+export function shownObject(yaml: YamlText, map: YAMLMap, keys: Keys): Record<string, unknown> {
   const known = [...knownEntries(yaml, map, keys)].map(([name, { node }]): [string, unknown] => {
     const shape = keys[name];
     return [name, shape === undefined ? yaml.json(node) : shownValue(yaml, node, shape)];
@@ -71,7 +72,7 @@ function shownObject(yaml: YamlText, map: YAMLMap, keys: Keys): Record<string, u
 }
 
 /** A value at a known key: scalars that are texts stay the text of the file, everything else is by the rules of YAML 1.1. */
-function shownValue(yaml: YamlText, node: Node, shape: Shape): unknown {
+export function shownValue(yaml: YamlText, node: Node, shape: Shape): unknown {
   const target = yaml.resolve(node);
   switch (shape.kind) {
     case "one or many":

@@ -241,6 +241,13 @@ test("O-136, O-142: a node selector is a mapping or a list of key and value; tol
   ]);
 });
 
+test("O-137, O-173: kinds are named in any case, by alias too; others are refused", () => {
+  assert.is(taskOf("resource_type: pytjob").resourceType, "PyTorchJob");
+  assert.is(taskOf("resource_type: POD").resourceType, "Pod");
+  for (const kind of ["Service", "Deployment", "toString"])
+    assert.match(refused(`resource_type: ${kind}`), /resourceType of a: line 2, column \d+: .* is not one of Pod, Job/);
+});
+
 test("O-139, O-140: inputs and outputs; outputs as a list are numbered", () => {
   assert.equal(taskOf("inputs: /x").inputs, ["/x"]);
   assert.equal(taskOf("inputs: [/x, /y], outputs: {m: /m, n: [/n, /o]}").outputs, {

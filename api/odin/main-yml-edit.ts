@@ -1,0 +1,185 @@
+import { isDeepStrictEqual } from "node:util";
+import { isAlias, isMap, isScalar, isSeq, type Node, Pair, visit, type YAMLMap, YAMLSeq } from "yaml";
+import { checkMainFile } from "../../crds/main-yml.ts";
+import { TASK_KEYS } from "../../crds/main-yml-keys.ts";
+import { type Problem, TextProblem } from "../../crds/problem.ts";
+import { YamlText } from "../../crds/yaml-text.ts";
+import { replaceTasks, spliceTasks, type TaskOrigin, taskLayout } from "./main-yml-splice.ts";
+import { shownTask, taskMaps } from "./main-yml-view.ts";
+import { readTaskUpdate, type TaskUpdate } from "./task-update.ts";
+import { AliasKeeper } from "./yaml-aliases.ts";
+import { keyNode, taskNode } from "./yaml-nodes.ts";
+import { reconcileMap } from "./yaml-reconcile.ts";
+
+/** The text of a job's new `main.yml`, or why there is none; with problems nothing is to be changed. */
+export type EditResult = { text: string } | { problems: Problem[] };
+
+/** A new job's `main.yml` (O-101). */
+export const EMPTY_MAIN_FILE = "tasks: []\n";
+const FILE_NAME = "main.yml";
+/**
+ * Keys that a request replaces even by leaving them out: those that clients have always known (O-62). The others, and keys that we do not know,
+ * stay in the file until a request sets them to null (O-102), for most clients send only what they know.
+ */
+const REPLACED = new Set([
+  "image",
+  "command",
+  "args",
+  "mounts",
+  "numGpus",
+  "pullPolicy",
+  "nodeSelector",
+  "resourceType",
+  "numWorkers",
+  "depends",
+  "inputs",
+  "outputs",
+]);
+
+/** A task as it is in the file. */
+interface OldTask {
+  /** Its place in the list. */
+  index: number;
+  item: Node | null;
+  map: YAMLMap;
+  shown: Record<string, unknown>;
+}
+
+/**
+ * The text of a `main.yml` after PUT /jobs/{id} (O-102). Tasks are matched by name; those that say the same stay as they are written, and so do
+ * comments, anchors, merges and the rest of the file. Without `tasks` they stay. The result is checked like every `main.yml` (O-148).
+ */
+export function editMainFile(source: string | undefined, update: { tasks?: readonly unknown[] }): EditResult {
+  const before = source === undefined || source.trim() === "" ? EMPTY_MAIN_FILE : source;
+  const updates: TaskUpdate[] = [];
+  const problems: Problem[] = [];
+  for (const [index, task] of (update.tasks ?? []).entries()) {
+    try {
+      updates.push(readTaskUpdate(task));
+    } catch (error) {
+      if (!(error instanceof TextProblem)) throw error;
+      problems.push({ path: `tasks[${index}]`, detail: error.message });
+    }
+  }
+  if (problems.length > 0) return { problems: problems.slice(0, 20) };
+  let text = before;
+  try {
+    if (update.tasks !== undefined) text = withTasks(before, updates);
+  } catch (error) {
+    if (!(error instanceof TextProblem)) throw error;
+    const detail = `cannot be edited: ${error.message}; upload a right one with POST /v1/jobs/<id>/files/main.yml`;
+    return { problems: [{ path: FILE_NAME, detail }] };
+  }
+  const found = checkMainFile(text, { places: text === before }).problems;
+  return found.length > 0 ? { problems: found } : { text };
+}
+
+function withTasks(source: string, updates: readonly TaskUpdate[]): string {
+  const yaml = new YamlText(source);
+  const root = yaml.root;
+  if (!isMap(root)) throw new TextProblem("it is not a mapping");
+  const free = freeKeys(yaml);
+  const layout = taskLayout(yaml);
+  const old = oldTasks(yaml);
+  const byName = new Map(old.map((task) => [task.shown.name, task]));
+  const wanted = updates.map((update) => merged(update, byName.get(update.name)));
+  if (old.length === updates.length && wanted.every((task, index) => isDeepStrictEqual(task, old[index]?.shown)))
+    return source;
+
+  const aliases = new AliasKeeper(yaml);
+  const items = updates.map((update, index) => {
+    const from = byName.get(update.name);
+    if (from === undefined) return taskNode(new Map([...update.values].filter(([, value]) => value !== null)));
+    if (isDeepStrictEqual(wanted[index], from.shown)) return from.item;
+    const map = isAlias(from.item) ? (aliases.copyOf(from.map) as YAMLMap) : aliases.editable(from.map);
+    reconcileMap(yaml, aliases, map, changesOf(update, from), TASK_KEYS);
+    return map;
+  });
+  const list = new YAMLSeq();
+  list.items = items;
+  const pair = root.items.findLast(({ key }) => isScalar(key) && key.value === "tasks");
+  if (pair !== undefined) {
+    const was = pair.value as Node | null;
+    list.commentBefore = was?.commentBefore ?? null;
+    pair.value = list;
+  } else root.items.push(new Pair(keyNode("tasks"), list));
+  const touched = aliases.restore();
+  const origins = updates.map((update, index): TaskOrigin => {
+    const from = byName.get(update.name);
+    const item = items[index];
+    const same = from !== undefined && isDeepStrictEqual(wanted[index], from.shown);
+    return { old: from?.index, unchanged: same && !(item && touched.has(item)) };
+  });
+  const rendered = lineEndingsOf(source, render(yaml));
+  const next = parsed(rendered, wanted, free);
+  if (next === undefined) throw new TextProblem("its aliases are too entangled");
+  const nextLayout = taskLayout(next);
+  for (const text of [spliceTasks(layout, nextLayout, origins), replaceTasks(layout, nextLayout)])
+    if (text !== undefined && parsed(text, wanted, free) !== undefined) return text;
+  return rendered;
+}
+
+/** The tasks of the file; one that is no mapping, or whose name another has too, is not kept. */
+function oldTasks(yaml: YamlText): OldTask[] {
+  const root = yaml.root;
+  const node = isMap(root) ? yaml.entries(root).get("tasks")?.value : undefined;
+  const list = node ? yaml.resolve(node) : undefined;
+  if (!isSeq(list)) return [];
+  return yaml.items(list).flatMap((item, index) => {
+    const map = item === null ? undefined : yaml.resolve(item);
+    return isMap(map) ? [{ index, item, map, shown: shownTask(yaml, map) }] : [];
+  });
+}
+
+/** The task as the file is to show it. */
+function merged(update: TaskUpdate, old: OldTask | undefined): Record<string, unknown> {
+  const kept = Object.entries(old?.shown ?? {}).filter(([key]) => !update.values.has(key) && !REPLACED.has(key));
+  const set = [...update.values].filter(([, value]) => value !== null);
+  return Object.fromEntries([...kept, ...set]);
+}
+
+/** What to do to the mapping of an old task: keys that are left out although they are replaced become null. */
+function changesOf(update: TaskUpdate, old: OldTask): Map<string, unknown> {
+  const left = Object.keys(old.shown).filter((key) => REPLACED.has(key) && !update.values.has(key));
+  return new Map([...left.map((key) => [key, null] as const), ...update.values]);
+}
+
+/** Everything above the tasks but the tasks, as text that tells two of them apart. */
+function freeKeys(yaml: YamlText): string {
+  const root = yaml.root;
+  if (!isMap(root)) return "";
+  const found = [...yaml.entries(root)]
+    .filter(([key]) => key !== "tasks")
+    .map(([key, { value }]) => [key, yaml.json(value)]);
+  return JSON.stringify(found);
+}
+
+/** A text as a tree, if it has just these tasks, and above them what was there. */
+function parsed(text: string, wanted: readonly Record<string, unknown>[], free: string): YamlText | undefined {
+  try {
+    const yaml = new YamlText(text);
+    const tasks = taskMaps(yaml).map((map) => shownTask(yaml, map));
+    return isDeepStrictEqual(tasks, wanted) && freeKeys(yaml) === free ? yaml : undefined;
+  } catch (error) {
+    if (error instanceof TextProblem) return undefined;
+    throw error;
+  }
+}
+
+function render(yaml: YamlText): string {
+  visit(yaml.document, {
+    // A scalar that is empty would be written as an empty text; it means null.
+    Scalar: (_, scalar) => {
+      if (scalar.value === "" && scalar.type === "PLAIN" && scalar.tag === undefined) scalar.value = "~";
+    },
+  });
+  try {
+    return yaml.document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  } catch (error) {
+    throw new TextProblem(error instanceof Error ? error.message : "it cannot be written");
+  }
+}
+
+function lineEndingsOf(source: string, text: string): string {
+  return /\r\n/.test(source) ? text.replace(/\r?\n/g, "\r\n") : text;
+}
