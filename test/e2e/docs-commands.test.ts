@@ -10,7 +10,9 @@ import { createSharedVolume } from "../../local/shared-volume.ts";
 import { until, within } from "../support/deadline.ts";
 import { blocksOf, documents, ROOT } from "../support/documents.ts";
 import { kubectl, testVariable } from "../support/kubectl.ts";
+import { CLIENT_ENVIRONMENT, clientCommands } from "../support/odin-clients.ts";
 import { OdinProcess } from "../support/odin-process.ts";
+import { skip } from "../support/skip.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../support/temporary-directory.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
@@ -69,8 +71,16 @@ commands.after(async () => {
   await place?.remove();
 });
 
+interface Reader {
+  document: string;
+  /** Directory with further commands. */
+  path?: string;
+  environment?: Record<string, string>;
+}
+
 /** Runs the named blocks of a document in one shell, as a reader would, and returns what it prints. */
-async function run(document: string, ...names: string[]): Promise<string> {
+async function run(reader: string | Reader, ...names: string[]): Promise<string> {
+  const { document, path, environment }: Reader = typeof reader === "string" ? { document: reader } : reader;
   const blocks = blocksOf(document);
   const script = names.map((name) => {
     const block = blocks.find((other) => other.name === name);
@@ -82,7 +92,11 @@ async function run(document: string, ...names: string[]): Promise<string> {
     const { stdout } = await execute("bash", ["-euo", "pipefail", "-c", script.join("\n")], {
       cwd: place.path,
       timeout: BLOCK_MS - 10_000,
-      env: { PATH: `${join(place.path, "bin")}:${dirname(process.execPath)}:${process.env.PATH}`, HOME: place.path },
+      env: {
+        ...environment,
+        PATH: [path, join(place.path, "bin"), dirname(process.execPath), process.env.PATH].filter(Boolean).join(":"),
+        HOME: place.path,
+      },
     });
     return stdout;
   } catch (error) {
@@ -123,6 +137,27 @@ commands("tutorial", () =>
     const left = JSON.parse(await kubectl("get", "pipelines", "--namespace", namespace.name, "--output=json"));
     const there = left.items.map((item: { metadata: { name: string } }) => item.metadata.name);
     assert.not(there.includes("diamond") || there.includes("failing"), there.join(" "));
+  }),
+);
+
+commands("how-to: use the Odin clients", () =>
+  within(BLOCK_MS, async () => {
+    const document = "docs/how-to/use-the-odin-clients.md";
+    const names = ["environment", "clients-server", "clients-netrc", "clients-auth", "clients-run", "clients-cleanup"];
+    let clients: string;
+    try {
+      clients = await clientCommands("odin-api-0.7.6");
+    } catch (error) {
+      for (const name of names) ran.add(`${document} ${name}`);
+      skip("how-to: use the Odin clients", `they cannot be installed: ${error}`);
+      return;
+    }
+    const printed = await run({ document, path: clients, environment: CLIENT_ENVIRONMENT }, ...names);
+    assert.match(printed, /DONE/);
+    assert.match(printed, /held-out accuracy: 0\.\d\d/);
+    assert.match(printed, /created pod sst2-\w+--sst2/);
+    assert.match(printed, /"success": true/);
+    assert.match(printed, /Results of this request/);
   }),
 );
 
