@@ -9,7 +9,13 @@ import {
   textValue,
   type Values,
 } from "../settings/settings.ts";
-import { CLUSTER_SETTINGS, LOG_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
+import {
+  CLUSTER_SETTINGS,
+  LOG_SETTINGS,
+  type SharedVolumeSetting,
+  sharedVolumeOf,
+  TASK_SETTINGS,
+} from "../settings/shared.ts";
 import { PUBLIC_READS, type PublicReads } from "./auth/access.ts";
 import { passwordProblem } from "./auth/password.ts";
 import type { RootUser } from "./auth/root-user.ts";
@@ -140,6 +146,8 @@ export interface ApiSettings {
   userRights: UserRights;
   corsOrigins: readonly string[];
   paths: Paths;
+  /** The volume that facade, operator and tasks share; absent in snapshot mode (O-107). */
+  sharedVolume?: SharedVolumeSetting;
   taskSecrets: readonly string[];
   logLevel: string;
 }
@@ -150,6 +158,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
   const { algorithm, issuer, durationSeconds, secret, previousSecret, namespace } = values;
   const tls = tlsFiles(values);
   const root = rootUser(values);
+  const sharedVolume = sharedVolumeOf(values);
   return {
     listen: values.listen,
     ...(tls === undefined ? {} : { tls }),
@@ -164,6 +173,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     },
     corsOrigins: values.corsOrigins,
     paths: { root: values.root, data: values.data },
+    ...(sharedVolume === undefined ? {} : { sharedVolume }),
     taskSecrets: values.taskSecrets,
     logLevel: values.logLevel,
   };

@@ -14,6 +14,10 @@ export const REASONS = {
     class: "waiting",
     meaning: "The run names a Job that is not there. Create it within ten seconds, or the run ends.",
   },
+  VolumeUnavailable: {
+    class: "waiting",
+    meaning: "The operator cannot make the run's directories on the shared volume; tried again every few seconds.",
+  },
   Unschedulable: { class: "waiting", meaning: "No node can take the pod now; the scheduler's message says why." },
   QuotaExceeded: {
     class: "waiting",

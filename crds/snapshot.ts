@@ -63,6 +63,14 @@ export function jobVersion(job: Pick<Job, "spec">): string {
   return job.spec.version ?? createHash("sha1").update(canonicalJson(job.spec)).digest("hex");
 }
 
+/**
+ * Whether a definition was frozen from the jobs repository: it has no version of its own, so that commits which do not change the job do not change
+ * its snapshot; the version travels with the run. The files of such a job also lie on the shared volume, where there is one (O-107).
+ */
+export function isFromRepository({ job, version }: Definition): boolean {
+  return job !== undefined && version === undefined;
+}
+
 /** The snapshot of a job as it is now. */
 export function snapshotOfJob(job: Job): SnapshotObject {
   const definition: Definition = {

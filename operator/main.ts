@@ -5,6 +5,7 @@ import { LeaderElection } from "../kube/lease.ts";
 import { Limiter } from "../kube/limiter.ts";
 import { loadCluster } from "../settings/kube-config.ts";
 import { helpText, readSettings } from "../settings/settings.ts";
+import { sharedVolumeOf } from "../settings/shared.ts";
 import { startHealth } from "./health.ts";
 import { makeMetrics } from "./metrics.ts";
 import { PipelineOperator } from "./pipeline-operator.ts";
@@ -23,6 +24,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     return;
   }
   const settings = readSettings(OPERATOR_SETTINGS, argv, env);
+  const sharedVolume = sharedVolumeOf(settings);
   const { kubeConfig, namespace: own } = loadCluster(settings.kubeconfig, settings.context);
   const logger = pino({ name: "operator", level: settings.logLevel });
   const registry = new Registry();
@@ -54,6 +56,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     retryPauseMs: settings.retryPause * 1000,
     pods: {
       paths: { root: settings.root, data: settings.data },
+      ...(sharedVolume === undefined ? {} : { sharedVolume }),
       pullSecrets: settings.pullSecrets,
       ...(settings.taskServiceAccount === undefined ? {} : { serviceAccount: settings.taskServiceAccount }),
     },

@@ -43,7 +43,12 @@ export class PipelineOperator extends DurableOperator {
     this.#options = options;
     const { client, logger, registry, namespace, taskSecrets, pods, metrics } = options;
     this.#caches = makeCaches({ client, namespace, logger, registry });
-    const plans = new PlanSource({ client, caches: this.#caches, taskSecrets });
+    const plans = new PlanSource({
+      client,
+      caches: this.#caches,
+      taskSecrets,
+      filesAreLive: pods.sharedVolume !== undefined,
+    });
     const events = new CoreEvents(client, logger);
     this.#reconciler = new Reconciler({
       client,

@@ -1,11 +1,11 @@
 import { definitionProblems } from "../crds/definition-check.ts";
 import type { Job, Pipeline } from "../crds/generated/types.ts";
-import { isMountable, notMountable } from "../crds/mountable-secret.ts";
 import { ANNOTATIONS } from "../crds/names.ts";
 import { summary } from "../crds/problem.ts";
 import { JOB } from "../crds/resources.ts";
 import {
   type Definition,
+  isFromRepository,
   jobId,
   type SnapshotObject,
   snapshotOfFiles,
@@ -15,13 +15,14 @@ import {
 import { fileNameProblem, validateDefinition } from "../crds/validate.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { ensureContentObject } from "../kube/content-object.ts";
-import { CONFIG_MAP, SECRET } from "../kube/core-resources.ts";
+import { CONFIG_MAP } from "../kube/core-resources.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, objectPath } from "../kube/resource.ts";
 import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
 import { type Caches, findJob } from "./caches.ts";
 import { planOf } from "./decide/plan.ts";
 import type { Plan } from "./decide/run.ts";
+import { TaskObjects } from "./task-objects.ts";
 
 /** How long a run waits for a Job that is applied after it. */
 const JOB_GRACE_MS = 10_000;
@@ -37,32 +38,39 @@ export interface PlanSourceOptions {
   caches: Caches;
   /** Secrets that tasks may mount without a label (O-147). */
   taskSecrets: readonly string[];
+  /** Tasks see the files of the jobs repository on the shared volume, as they are at the time (O-107). */
+  filesAreLive?: boolean;
 }
 
 /** Finds out what a run runs, and freezes it in a snapshot before its first task starts (O-14, O-106, O-107). */
 export class PlanSource {
   readonly #client: KubeClient;
   readonly #caches: Caches;
-  readonly #taskSecrets: ReadonlySet<string>;
+  readonly #objects: TaskObjects;
+  readonly #filesAreLive: boolean;
   /** Snapshots chosen by runs whose status does not name them yet; the sweep leaves them alone. */
   readonly #claims = new Map<string, string>();
   /** What was found wrong with a definition; empty: nothing. */
   readonly #judged = new WeakMap<Definition, string>();
 
-  constructor({ client, caches, taskSecrets }: PlanSourceOptions) {
+  constructor({ client, caches, taskSecrets, filesAreLive = false }: PlanSourceOptions) {
     this.#client = client;
     this.#caches = caches;
-    this.#taskSecrets = new Set(taskSecrets);
+    this.#objects = new TaskObjects(client, taskSecrets);
+    this.#filesAreLive = filesAreLive;
   }
 
   /** The plan of a run; called once for each run and process, the caller keeps it. */
   async planFor(run: Pipeline, nowMs: number): Promise<PlanResult> {
     const result = run.spec.tasks === undefined ? await this.#ofJob(run, nowMs) : await this.#ofTasks(run);
     if (result.kind !== "plan") return result;
-    const secretProblem = await this.#secretProblem(run, result.plan);
-    if (secretProblem !== undefined) return { kind: "refused", reason: "Invalid", message: secretProblem };
+    const { tasks } = result.plan;
+    const { namespace } = run.metadata;
+    const secretProblem = await this.#objects.secretProblem(namespace, tasks);
+    if (secretProblem !== undefined) return invalid(secretProblem);
+    const odinObjects = await this.#objects.odinObjects(namespace, tasks);
     const failFast = run.spec.failFast ?? result.plan.failFast;
-    return { kind: "plan", plan: { ...result.plan, failFast } };
+    return { kind: "plan", plan: { ...result.plan, failFast, ...(odinObjects === undefined ? {} : { odinObjects }) } };
   }
 
   /** Whether a run is about to use a snapshot that no status names yet. */
@@ -157,6 +165,8 @@ export class PlanSource {
     if (problem !== "") return invalid(`ConfigMap ${name}: ${problem}`);
     if (jobs.length > 0 && (definition.job === undefined || !jobs.includes(definition.job)))
       return invalid(`ConfigMap ${name} is a snapshot of job ${definition.job ?? "(none)"}, not of ${jobs[0]}`);
+    if (this.#filesAreLive && isFromRepository(definition) && definition.workPath === undefined)
+      return { kind: "plan", plan: planOf({ ...definition, files: [] }, { snapshot: name, version }) };
     const { rootFiles: root } = definition;
     if (root === undefined) return { kind: "plan", plan: planOf(definition, { snapshot: name, version }) };
     const files = (await this.#read(run.metadata.namespace, root))?.definition?.files;
@@ -184,31 +194,6 @@ export class PlanSource {
     const stored = await ensureContentObject(this.#client, CONFIG_MAP, snapshot, ANNOTATIONS.used);
     this.#caches.snapshots.noteWritten(stored);
     return stored;
-  }
-
-  /** Tasks may mount only Secrets that are meant for them (O-147): listed in the settings, or labelled. */
-  async #secretProblem(run: Pipeline, plan: Plan): Promise<string | undefined> {
-    const checked = new Set(this.#taskSecrets);
-    for (const task of plan.tasks) {
-      for (const { name } of task.secrets ?? []) {
-        if (checked.has(name)) continue;
-        checked.add(name);
-        if (!(await this.#isMountable(run.metadata.namespace, name))) {
-          return `task ${task.name}: ${notMountable(name)}`;
-        }
-      }
-    }
-    return undefined;
-  }
-
-  async #isMountable(namespace: string | undefined, name: string): Promise<boolean> {
-    try {
-      const secret = await this.#client.get<KubeObject & { type?: string }>(objectPath(SECRET, namespace, name));
-      return isMountable(secret);
-    } catch (error) {
-      if (isKubeError(error, "notFound")) return false;
-      throw error;
-    }
   }
 }
 

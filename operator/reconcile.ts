@@ -20,6 +20,7 @@ import type { Metrics } from "./metrics.ts";
 import { noteOwnObject, observe } from "./observe.ts";
 import type { PlanSource } from "./plan-source.ts";
 import { RunMemory } from "./run-memory.ts";
+import { makeTaskDirectories, VolumeUnavailable } from "./task-directories.ts";
 
 /** Status writes of one run keep this distance, so that changes which come together are written together. */
 const WRITE_INTERVAL_MS = 75;
@@ -31,6 +32,7 @@ const CREATE_BATCH = 50;
 /** Pause before a task's second attempt where the settings do not say. */
 const RETRY_PAUSE_MS = 10_000;
 const LONGEST_SLEEP_MS = 3_600_000;
+const VOLUME_RETRY_MS = 5_000;
 
 export interface ReconcilerOptions {
   client: KubeClient;
@@ -73,6 +75,8 @@ export class Reconciler {
       if (result.kind === "refused")
         return await this.#write(key, run, refusedStatus(run, result.reason, result.message, now()));
       if (result.kind === "wait") return await this.#waitForJob(key, run, result.message, result.untilMs);
+      const later = await this.#prepare(key, run, result.plan);
+      if (later !== undefined) return later;
       memory.plan = result.plan;
       this.#waitingForJob.delete(key);
     }
@@ -111,8 +115,25 @@ export class Reconciler {
 
   async #waitForJob(key: string, run: Pipeline, message: string, untilMs: number): Promise<Next> {
     this.#waitingForJob.add(key);
-    await this.#write(key, run, buildingStatus(run, message));
+    await this.#write(key, run, buildingStatus(run, "JobNotFound", message));
     return { requeueAfterMs: Math.max(50, untilMs - Date.now()) };
+  }
+
+  /** Makes the directories of a run on the shared volume before its first task; undefined once they are there. */
+  async #prepare(key: string, run: Pipeline, plan: Plan): Promise<Next> {
+    const { paths, sharedVolume } = this.#options.pods;
+    const hasBegun = run.status?.phase !== undefined && run.status.phase !== "BUILDING";
+    // A cancelled run starts nothing, so it needs none.
+    if (sharedVolume === undefined || hasBegun || run.spec.cancel) return undefined;
+    const names = plan.tasks.map(({ name }) => name);
+    try {
+      await makeTaskDirectories({ volume: sharedVolume.path, data: paths.data }, run.metadata.name, names);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof VolumeUnavailable)) throw error;
+      await this.#write(key, run, buildingStatus(run, "VolumeUnavailable", error.message));
+      return { requeueAfterMs: VOLUME_RETRY_MS };
+    }
   }
 
   async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {

@@ -1,4 +1,13 @@
-import { choiceValue, filePathValue, listValue, pathValue, type Setting, textValue } from "./settings.ts";
+import { statSync } from "node:fs";
+import {
+  choiceValue,
+  filePathValue,
+  listValue,
+  pathValue,
+  type Setting,
+  SettingProblem,
+  textValue,
+} from "./settings.ts";
 
 /** How each part reaches the API server. */
 export const CLUSTER_SETTINGS = {
@@ -31,6 +40,19 @@ export const TASK_SETTINGS = {
     help: "Where runs write.",
     fallback: "/data/odin",
     parse: pathValue,
+  },
+  volume: {
+    flag: "volume",
+    env: "ODIN_VOLUME",
+    help: "Where the volume of `--volume-claim` is mounted: in tasks, in the operator and in the API.",
+    fallback: "/data",
+    parse: pathValue,
+  },
+  volumeClaim: {
+    flag: "volume-claim",
+    env: "ODIN_VOLUME_CLAIM",
+    help: "ReadWriteMany claim that all tasks get, with the jobs and the runs on it. Without it, tasks get the files of their job from a snapshot.",
+    parse: claimValue,
   },
   taskSecrets: {
     flag: "task-secrets",
@@ -67,3 +89,43 @@ export const LOG_SETTINGS = {
     parse: choiceValue(["debug", "info", "warn", "error", "silent"]),
   },
 } as const satisfies Record<string, Setting<string>>;
+
+/** The name of a PersistentVolumeClaim. */
+function claimValue(text: string): string {
+  if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) throw new SettingProblem("must be the name of a claim");
+  return text;
+}
+
+/** The volume that everyone shares (O-107): its claim, and where it is mounted. */
+export interface SharedVolumeSetting {
+  claim: string;
+  path: string;
+}
+
+/**
+ * The shared volume, if the settings name one. Throws `SettingProblem` where jobs or runs would not lie on it, or where it is not mounted in this
+ * process.
+ */
+export function sharedVolumeOf(settings: {
+  root: string;
+  data: string;
+  volume: string;
+  volumeClaim: string | undefined;
+}): SharedVolumeSetting | undefined {
+  const { root, data, volume, volumeClaim: claim } = settings;
+  if (claim === undefined) return undefined;
+  for (const [name, path] of [
+    ["--fs-root (ODIN_FS_ROOT)", root],
+    ["--data-path (ODIN_DATA_PATH)", data],
+  ] as const) {
+    if (!path.startsWith(`${volume.replace(/\/$/, "")}/`))
+      throw new SettingProblem(
+        `${name} ${path}: must lie below --volume (ODIN_VOLUME) ${volume}, where the shared volume is`,
+      );
+  }
+  if (statSync(volume, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new SettingProblem(
+      `--volume (ODIN_VOLUME) ${volume}: is not a directory here; mount claim ${claim} there, or leave --volume-claim out`,
+    );
+  return { claim, path: volume };
+}

@@ -47,6 +47,8 @@ export interface Plan {
   /** The files that lie directly in the jobs' root, and the snapshot that holds them (O-107). */
   rootFiles?: { snapshot: string; files: readonly string[] };
   failFast: boolean;
+  /** Which of the objects exist that Odin's own programs are given; undefined: no task runs one (O-166). */
+  odinObjects?: { credential: boolean; identity: boolean; sshConfig: boolean; knownHosts: boolean };
   /** By task: the tasks that must be executed first. */
   dependencies: ReadonlyMap<string, readonly string[]>;
 }

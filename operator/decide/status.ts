@@ -65,9 +65,13 @@ export function refusedStatus(
   return withEvents(run.status, status, [], now);
 }
 
-/** A status for a run that names a Job which is not there yet. */
-export function buildingStatus(run: Pipeline, message: string): PipelineStatus {
-  return { ...run.status, phase: "BUILDING", reason: "JobNotFound", message: bounded(message, 1000) };
+/** A status for a run that cannot be taken up yet: its Job is not there, or the shared volume cannot be written. */
+export function buildingStatus(
+  run: Pipeline,
+  reason: "JobNotFound" | "VolumeUnavailable",
+  message: string,
+): PipelineStatus {
+  return { ...run.status, phase: "BUILDING", reason, message: bounded(message, 1000) };
 }
 
 function withEvents(

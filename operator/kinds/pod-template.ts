@@ -3,11 +3,13 @@ import { ANNOTATIONS, taskId } from "../../crds/names.ts";
 import type { Paths } from "../../crds/run-paths.ts";
 import { gpusOf, kindFactsOf } from "../../crds/task-kinds.ts";
 import { type Attempt, annotationsOf, attemptName, labelsOf } from "./attempt.ts";
-import { volumesOf } from "./pod-volumes.ts";
+import { type SharedVolume, volumesOf } from "./pod-volumes.ts";
 
 /** Settings that the pods of all tasks are made with (O-166, O-172, O-270). */
 export interface PodSettings {
   paths: Paths;
+  /** The volume that everyone shares; absent in snapshot mode (O-107). */
+  sharedVolume?: SharedVolume;
   pullSecrets: readonly string[];
   serviceAccount?: string;
 }
@@ -29,7 +31,7 @@ export interface PodVariant {
 /** The pod specification of an attempt (O-122 – O-136, O-166), the same for every kind but for what the variant says. */
 export function podSpec(attempt: Attempt, settings: PodSettings, variant: PodVariant): Record<string, unknown> {
   const { run, plan, task } = attempt;
-  const { volumes, mounts } = volumesOf(task, run.metadata.name, plan, settings.paths);
+  const { volumes, mounts } = volumesOf(task, run.metadata.name, plan, settings.paths, settings.sharedVolume);
   const limits = resources(task, variant.gpus ?? gpusOf(task));
   return {
     ...(variant.restartPolicy === undefined ? {} : { restartPolicy: variant.restartPolicy }),

@@ -2,6 +2,7 @@ import type { Task } from "../../crds/generated/types.ts";
 import { type Paths, taskPath } from "../../crds/run-paths.ts";
 import type { Plan } from "../decide/run.ts";
 import { fileVolumes } from "./file-volumes.ts";
+import { withOdinObjects } from "./odin-commands.ts";
 
 /** Volumes of a pod and where its container sees them, in the form of the Pod API. */
 export interface PodVolumes {
@@ -9,16 +10,58 @@ export interface PodVolumes {
   mounts: Record<string, unknown>[];
 }
 
-/** Everything a task mounts: what it asks for (O-127 – O-130), the job's files, and its own directory (O-107). */
-export function volumesOf(task: Task, run: string, plan: Plan, paths: Paths): PodVolumes {
+/** The volume that facade, operator and tasks share (O-107): its claim, and where everyone has it mounted. */
+export interface SharedVolume {
+  claim: string;
+  path: string;
+}
+
+/**
+ * Everything a task mounts: what it asks for (O-127 – O-130), what its command needs (O-166), the shared volume where there is one, the
+ * job's files, and its own directory (O-107).
+ */
+export function volumesOf(
+  asked: Task,
+  run: string,
+  plan: Plan,
+  paths: Paths,
+  shared: SharedVolume | undefined,
+): PodVolumes {
+  const task = withSharedVolume(withOdinObjects(asked, plan.odinObjects), shared);
   const found: PodVolumes = { volumes: [], mounts: [] };
   const taken = new Set<string>([...(task.mounts ?? []), ...(task.ephemVolumes ?? [])].map((entry) => entry.name));
   addMounts(found, task);
   addSecrets(found, task, taken);
   addConfigMaps(found, task, taken);
-  addTaskDirectory(found, task, run, paths, taken);
+  // On the shared volume the operator has made it.
+  if (shared === undefined || !isOnSharedVolume(task, taskPath(paths, run, task.name), shared))
+    addTaskDirectory(found, task, run, paths, taken);
   addFiles(found, run, plan, paths, taken);
   return found;
+}
+
+/** The task with the shared volume among its mounts; a volume that it mounts itself at that place wins. */
+function withSharedVolume(task: Task, shared: SharedVolume | undefined): Task {
+  const mounts = task.mounts ?? [];
+  if (shared === undefined || mounts.some(({ path }) => withoutSlash(path) === shared.path)) return task;
+  const names = new Set([...mounts, ...(task.ephemVolumes ?? [])].map(({ name }) => name));
+  return {
+    ...task,
+    mounts: [...mounts, { name: fresh("odin-shared", names), path: shared.path, claim: shared.claim }],
+  };
+}
+
+/** Whether what the task sees at a path lies on the shared volume. */
+function isOnSharedVolume(task: Task, path: string, shared: SharedVolume): boolean {
+  const innermost = covering(task, path);
+  return innermost?.claim === shared.claim && withoutSlash(innermost.path) === shared.path;
+}
+
+/** The mount of a claim that a path lies in. */
+function covering(task: Task, path: string): NonNullable<Task["mounts"]>[number] | undefined {
+  return (task.mounts ?? [])
+    .filter((mount) => mount.claim !== undefined && isWithin(path, mount.path))
+    .sort((a, b) => b.path.length - a.path.length)[0];
 }
 
 /** A volume name that no other volume of the pod has. */
@@ -96,12 +139,10 @@ function addFiles(found: PodVolumes, run: string, plan: Plan, paths: Paths, take
  */
 function addTaskDirectory(found: PodVolumes, task: Task, run: string, paths: Paths, taken: Set<string>): void {
   const path = taskPath(paths, run, task.name);
-  const covering = (task.mounts ?? [])
-    .filter((mount) => mount.claim !== undefined && isWithin(path, mount.path))
-    .sort((a, b) => b.path.length - a.path.length)[0];
-  if (covering !== undefined) {
-    const subPath = path.slice(withoutSlash(covering.path).length + 1);
-    if (subPath !== "") found.mounts.push({ name: covering.name, mountPath: path, subPath });
+  const mount = covering(task, path);
+  if (mount !== undefined) {
+    const subPath = path.slice(withoutSlash(mount.path).length + 1);
+    if (subPath !== "") found.mounts.push({ name: mount.name, mountPath: path, subPath });
     return;
   }
   const name = fresh("odin-task", taken);

@@ -8,6 +8,7 @@ import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
 import { KubeClient } from "../../../kube/client.ts";
 import { POD } from "../../../kube/core-resources.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
+import type { PodSettings } from "../../../operator/kinds/pod-template.ts";
 import { makeMetrics } from "../../../operator/metrics.ts";
 import { PipelineOperator } from "../../../operator/pipeline-operator.ts";
 import { until } from "../../support/deadline.ts";
@@ -38,6 +39,7 @@ export class Stage {
   readonly client: KubeClient;
   readonly kubeConfig: KubeConfig;
   #operator: PipelineOperator | undefined;
+  #pods: Partial<PodSettings> = {};
   readonly #remove: () => Promise<void>;
 
   private constructor(namespace: string, remove: () => Promise<void>) {
@@ -48,10 +50,11 @@ export class Stage {
     this.client = new KubeClient({ kubeConfig: this.kubeConfig, userAgent: "odin-test" });
   }
 
-  /** Creates the namespace and starts the operator in it. */
-  static async open(): Promise<Stage> {
+  /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods. */
+  static async open(pods: Partial<PodSettings> = {}): Promise<Stage> {
     const namespace = await temporaryNamespace("operator");
     const stage = new Stage(namespace.name, namespace.remove);
+    stage.#pods = pods;
     try {
       await stage.startOperator();
       return stage;
@@ -81,7 +84,7 @@ export class Stage {
       installDefinitions: false,
       taskSecrets: ["odin-cred"],
       retryPauseMs: 200,
-      pods: { paths: DEFAULT_PATHS, pullSecrets: [] },
+      pods: { paths: DEFAULT_PATHS, pullSecrets: [], ...this.#pods },
     });
     await operator.start();
     operator.begin();

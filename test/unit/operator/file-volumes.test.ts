@@ -27,7 +27,7 @@ function mounted(
     { job: "team/sst2", files: ["sst2.yml"], failFast: false, ...definition, tasks: [full] },
     { snapshot: "odin-sst2-1", ...(rootFiles === undefined ? {} : { rootFiles }) },
   );
-  const found = volumesOf(full, "r", plan, DEFAULT_PATHS);
+  const found = volumesOf(full, "r", plan, DEFAULT_PATHS, undefined);
   const mounts = found.mounts as unknown as Mount[];
   return {
     mounts,
