@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isAlias, isMap, isScalar, isSeq, type Node, Pair, visit, type YAMLMap, YAMLSeq } from "yaml";
+import { isAlias, isMap, isPair, isScalar, isSeq, type Node, Pair, visit, type YAMLMap, YAMLSeq } from "yaml";
 import { checkMainFile } from "../../crds/main-yml.ts";
 import { TASK_KEYS } from "../../crds/main-yml-keys.ts";
 import { type Problem, TextProblem } from "../../crds/problem.ts";
@@ -86,6 +86,8 @@ function withTasks(source: string, updates: readonly TaskUpdate[]): string {
   if (old.length === updates.length && wanted.every((task, index) => isDeepStrictEqual(task, old[index]?.shown)))
     return source;
 
+  const comments = old.flatMap(({ item }) => (item === null ? [] : commentsBelow(item)));
+  for (const { node } of comments) node.comment = null;
   const aliases = new AliasKeeper(yaml);
   const items = updates.map((update, index) => {
     const from = byName.get(update.name);
@@ -110,13 +112,27 @@ function withTasks(source: string, updates: readonly TaskUpdate[]): string {
     const same = from !== undefined && isDeepStrictEqual(wanted[index], from.shown);
     return { old: from?.index, unchanged: same && !(item && touched.has(item)) };
   });
-  const rendered = lineEndingsOf(source, render(yaml));
-  const next = parsed(rendered, wanted, free);
-  if (next === undefined) throw new TextProblem("its aliases are too entangled");
-  const nextLayout = taskLayout(next);
-  for (const text of [spliceTasks(layout, nextLayout, origins), replaceTasks(layout, nextLayout)])
-    if (text !== undefined && parsed(text, wanted, free) !== undefined) return text;
-  return rendered;
+  const bare = parsed(lineEndingsOf(source, render(yaml)), wanted, free);
+  if (bare === undefined) throw new TextProblem("its aliases are too entangled");
+  const spliced = spliceTasks(layout, taskLayout(bare), origins);
+  if (spliced !== undefined && parsed(spliced, wanted, free) !== undefined) return spliced;
+
+  for (const { node, comment } of comments) node.comment = comment;
+  const whole = parsed(lineEndingsOf(source, render(yaml)), wanted, free) ?? bare;
+  const replaced = replaceTasks(layout, taskLayout(whole));
+  return replaced !== undefined && parsed(replaced, wanted, free) !== undefined ? replaced : whole.source;
+}
+
+/**
+ * Comments that the parser found below a task and hung on whatever is last in it. They are left out where the old text is put in, which has
+ * them: written from here, those that belong to the next task would be there twice, and others in the midst of the task.
+ */
+function commentsBelow(node: Node): { node: Node; comment: string }[] {
+  if (!(isMap(node) || isSeq(node)) || node.flow) return [];
+  const last = node.items.at(-1) as Node | Pair | null | undefined;
+  const inner = isPair(last) ? (last.value as Node | null) : last;
+  const here = node.comment ? [{ node, comment: node.comment }] : [];
+  return [...here, ...(inner ? commentsBelow(inner) : [])];
 }
 
 /** The tasks of the file; one that is no mapping, or whose name another has too, is not kept. */
