@@ -1,0 +1,318 @@
+import type { KubeClient } from "../../kube/client.ts";
+import type { Logger } from "../../kube/logger.ts";
+import type { LogArchive, LogOwner } from "../../store/log-archive.ts";
+import { StoreProblem } from "../../store/store-problem.ts";
+import type { Caches } from "../caches.ts";
+import type { ObservedPod } from "../decide/run.ts";
+import type { CachedPod } from "../kinds/pod-state.ts";
+import type { Metrics } from "../metrics.ts";
+import type { CoreEvents } from "./core-events.ts";
+import { FollowedLog } from "./log-follow.ts";
+import { type ReadResult, readEndedLog } from "./log-read.ts";
+import { LostLogs } from "./lost-logs.ts";
+
+/** Longest that the engine waits for the log of a pod that it is about to stop. */
+const GRACE_MS = 2_000;
+/** Logs of ended pods read at once, and logs of stopping pods followed at once; each may hold 5 MiB. */
+const CONCURRENT_READS = 4;
+const CONCURRENT_FOLLOWS = 16;
+const FIRST_PAUSE_MS = 1_000;
+/** While a node does not answer, or the store does not work, each is tried again this often at last. */
+const LONGEST_PAUSE_MS = 60_000;
+
+export interface LogKeeperOptions {
+  client: KubeClient;
+  caches: Pick<Caches, "pods" | "runs">;
+  archive: LogArchive;
+  events: CoreEvents;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+/** A pod that has ended and whose log is still to be read. */
+interface Pending {
+  pod: CachedPod;
+  tries: number;
+  notBeforeMs: number;
+  reading: boolean;
+  /** It is not there any more: what is being read now is the last chance. */
+  gone: boolean;
+  /** Why the last try came to nothing. */
+  reason?: string;
+}
+
+/**
+ * Brings the logs of ended pods into the archive (O-225): one read for each pod that ends, a followed one for each that is being stopped, whoever
+ * stops it. A log that cannot be had is recorded as lost, with the reason. Pods stay until their log is read, for nothing but a user's clean-up
+ * removes them, so the cache of pods is the queue, and a store that does not work only delays (F-36).
+ */
+export class LogKeeper {
+  readonly #options: LogKeeperOptions;
+  readonly #lost: LostLogs;
+  readonly #pending = new Map<string, Pending>();
+  readonly #following = new Map<string, FollowedLog>();
+  /** Pods that are still there and for which there is nothing more to do. */
+  readonly #settled = new Set<string>();
+  readonly #stopping = new AbortController();
+  readonly #work = new Set<Promise<void>>();
+  #running = false;
+  #reads = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #store = { failures: 0, restUntilMs: Number.NEGATIVE_INFINITY };
+
+  constructor(options: LogKeeperOptions) {
+    this.#options = options;
+    this.#lost = new LostLogs(options);
+  }
+
+  /** Starts to read, with the pods that ended while nobody looked. Returns at once. */
+  begin(): void {
+    this.#running = true;
+    this.#spawn(this.#catchUp());
+  }
+
+  /** Ends all reading; what was not read yet is read by whoever begins next. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    this.#stopping.abort();
+    await Promise.all(this.#work);
+  }
+
+  /** Takes in a change of a pod. */
+  podChanged(type: "added" | "modified" | "deleted", pod: CachedPod): void {
+    if (!this.#running || pod.run === undefined) return;
+    if (type === "deleted") this.#podGone(pod);
+    else this.#consider(pod);
+  }
+
+  /** Saves what a pod that is about to be deleted has written; takes no longer than two seconds and never throws. */
+  async beforeStop(namespace: string | undefined, { name, uid }: ObservedPod): Promise<void> {
+    const pod = this.#options.caches.pods.get(`${namespace}/${name}`);
+    if (!this.#running || pod?.metadata.uid !== uid || !pod.log.started || this.#settled.has(uid) || hasEnded(pod)) return;
+    const followed = this.#follow(pod);
+    // What cannot be saved now is not waited for.
+    if (followed === undefined || this.#storeRests()) return;
+    const grace = AbortSignal.timeout(GRACE_MS);
+    const signal = AbortSignal.any([grace, this.#stopping.signal]);
+    const saved = followed.untilNow(signal).then(async (text) => {
+      if (text === undefined) return;
+      const reason = "read just before the container was stopped; the rest is missing";
+      await this.#save(pod, text, "partial", reason);
+    });
+    await Promise.race([saved, aborted(signal)]).catch((error: unknown) => this.#storeFailed(error));
+  }
+
+  /** Records that a pod which nobody saw end is gone, log and all; it is known by its name only. */
+  vanished(runUid: string, owner: Omit<LogOwner, "podUid" | "runUid" | "container" | "createdAt">): void {
+    if (!this.#running) return;
+    const reason = "the pod was deleted while the operator was not running";
+    this.#lost.add({ ...owner, runUid, podUid: `${runUid}/${owner.pod}`, container: "", createdAt: "" }, reason);
+    this.#pump();
+  }
+
+  async #catchUp(): Promise<void> {
+    const ended = [...this.#options.caches.pods.list()].filter((pod) => pod.run !== undefined && hasEnded(pod));
+    try {
+      for (const uid of await this.#options.archive.settled(ended.map((pod) => pod.metadata.uid)))
+        this.#settled.add(uid);
+    } catch (error) {
+      // Reading a log a second time does no harm.
+      this.#storeFailed(error);
+    }
+    for (const pod of this.#options.caches.pods.list()) this.#consider(pod);
+  }
+
+  #consider(pod: CachedPod): void {
+    const { uid } = pod.metadata;
+    if (this.#settled.has(uid) || !this.#hasRun(pod)) return;
+    if (hasEnded(pod)) {
+      const known = this.#pending.get(uid);
+      if (known === undefined) this.#pending.set(uid, newPending(pod));
+      else known.pod = pod;
+      this.#pump();
+    } else if (pod.state.deleting && pod.log.started) {
+      this.#follow(pod);
+    }
+  }
+
+  /** Logs of runs that are gone, or going, are not kept (O-211). */
+  #hasRun({ run, metadata }: CachedPod): boolean {
+    const known = run && this.#options.caches.runs.get(`${metadata.namespace}/${run.name}`);
+    return known?.metadata.uid === run?.uid && known?.metadata.deletionTimestamp === undefined && known !== undefined;
+  }
+
+  #podGone(pod: CachedPod): void {
+    const { uid } = pod.metadata;
+    if (this.#settled.delete(uid)) return;
+    const pending = this.#pending.get(uid);
+    if (pending?.reading || this.#following.has(uid)) {
+      // It may still succeed: the answer was under way.
+      if (pending) pending.gone = true;
+      return;
+    }
+    this.#pending.delete(uid);
+    if (this.#hasRun(pod)) this.#lose(pod, pending?.reason);
+  }
+
+  #lose(pod: CachedPod, cause: string | undefined): void {
+    const never = !pod.log.started && !hasEnded(pod);
+    const gone = "the pod was deleted before its log could be read";
+    if (never) this.#lost.note(ownerOf(pod), "the container never started");
+    else this.#lost.add(ownerOf(pod), cause === undefined ? gone : `${gone}: ${cause}`);
+    this.#pump();
+  }
+
+  #follow(pod: CachedPod): FollowedLog | undefined {
+    const { uid } = pod.metadata;
+    const known = this.#following.get(uid);
+    if (known !== undefined || this.#following.size >= CONCURRENT_FOLLOWS) return known;
+    const followed = new FollowedLog(this.#options.client, pod, this.#stopping.signal);
+    this.#following.set(uid, followed);
+    this.#spawn(
+      followed.result.then(async (result) => {
+        const settled = await this.#record(pod, result);
+        this.#following.delete(uid);
+        if (settled || this.#stopping.signal.aborted) return;
+        const now = this.#options.caches.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
+        if (now?.metadata.uid === uid) this.#consider(now);
+        else if (this.#hasRun(pod)) this.#lose(pod, result.kind === "whole" ? undefined : result.reason);
+      }),
+    );
+    return followed;
+  }
+
+  /** Starts what may be read now, and wakes up for what may be read later. */
+  #pump(): void {
+    if (!this.#running) return;
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    let wakeMs = Number.POSITIVE_INFINITY;
+    if (this.#storeRests()) {
+      if (this.#pending.size > 0 || this.#lost.waiting > 0) wakeMs = this.#store.restUntilMs;
+    } else {
+      this.#spawn(this.#lost.flush().catch((error: unknown) => this.#storeFailed(error)));
+      for (const [uid, pending] of this.#pending) {
+        if (this.#reads >= CONCURRENT_READS) break;
+        if (pending.reading) continue;
+        if (pending.notBeforeMs > now) wakeMs = Math.min(wakeMs, pending.notBeforeMs);
+        else this.#spawn(this.#read(uid, pending));
+      }
+    }
+    if (wakeMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#pump(), Math.max(10, wakeMs - now));
+    this.#timer.unref();
+  }
+
+  async #read(uid: string, pending: Pending): Promise<void> {
+    pending.reading = true;
+    this.#reads += 1;
+    const { pod } = pending;
+    // A pod that never had a node has no kubelet that could be asked.
+    const result: ReadResult = pod.log.scheduled
+      ? await readEndedLog(this.#options.client, pod, this.#stopping.signal)
+      : { kind: "none", reason: "the container never started" };
+    const settled = await this.#record(pod, result);
+    this.#reads -= 1;
+    pending.reading = false;
+    if (settled || (pending.gone && !this.#storeRests())) {
+      this.#pending.delete(uid);
+      if (!settled && this.#hasRun(pod)) this.#lose(pod, "reason" in result ? result.reason : undefined);
+    } else if (!this.#stopping.signal.aborted) {
+      if ("reason" in result) pending.reason = result.reason;
+      const pause = Math.min(FIRST_PAUSE_MS * 2 ** pending.tries, LONGEST_PAUSE_MS);
+      pending.tries += 1;
+      pending.notBeforeMs = performance.now() + ((result.kind === "later" && result.retryAfterMs) || pause);
+      if (pending.gone) this.#pending.delete(uid);
+    }
+    this.#pump();
+  }
+
+  /** Writes down what a read gave; true if there is nothing more to be done for the pod. */
+  async #record(pod: CachedPod, result: ReadResult): Promise<boolean> {
+    const { uid } = pod.metadata;
+    if (!this.#hasRun(pod)) return true;
+    if (result.kind === "later" || (this.#stopping.signal.aborted && result.kind !== "whole")) return false;
+    try {
+      if (result.kind === "none") {
+        if (pod.log.started || hasEnded(pod)) this.#lost.add(ownerOf(pod), result.reason);
+        else this.#lost.note(ownerOf(pod), result.reason);
+        await this.#lost.flush();
+      } else {
+        await this.#save(pod, result, result.kind === "whole" ? "whole" : "partial", "reason" in result ? result.reason : undefined);
+      }
+    } catch (error) {
+      this.#storeFailed(error);
+      return result.kind === "none";
+    }
+    if (result.kind === "broken") return false;
+    if (this.#options.caches.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`)?.metadata.uid === uid)
+      this.#settled.add(uid);
+    return true;
+  }
+
+  async #save(
+    pod: CachedPod,
+    { bytes, dropped }: { bytes: Buffer; dropped: number },
+    state: "whole" | "partial",
+    reason?: string,
+  ): Promise<void> {
+    const { archive, metrics, logger } = this.#options;
+    await archive.save(ownerOf(pod), { text: bytes, dropped, ...(reason === undefined ? {} : { reason }) }, state);
+    metrics.archivedLogs.inc({ outcome: state });
+    if (this.#store.failures > 0) logger.info({}, "the store works again");
+    this.#store = { failures: 0, restUntilMs: Number.NEGATIVE_INFINITY };
+  }
+
+  #storeRests(): boolean {
+    return performance.now() < this.#store.restUntilMs;
+  }
+
+  #storeFailed(error: unknown): void {
+    if (!(error instanceof StoreProblem)) throw error;
+    if (error.kind === "closed") return;
+    const { failures } = this.#store;
+    const details = { kind: error.kind, err: error.message };
+    if (failures === 0) this.#options.logger.error(details, "logs cannot be stored; runs go on, and this is tried again");
+    else this.#options.logger.debug(details, "logs still cannot be stored");
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+    this.#store = { failures: failures + 1, restUntilMs: performance.now() + pause };
+    this.#pump();
+  }
+
+  #spawn(work: Promise<void>): void {
+    const watched = work
+      .catch((error: unknown) => this.#options.logger.error({ err: error }, "keeping logs failed"))
+      .finally(() => this.#work.delete(watched));
+    this.#work.add(watched);
+  }
+}
+
+function newPending(pod: CachedPod): Pending {
+  return { pod, tries: 0, notBeforeMs: 0, reading: false, gone: false };
+}
+
+function hasEnded({ state }: CachedPod): boolean {
+  return state.phase === "Succeeded" || state.phase === "Failed";
+}
+
+function ownerOf({ metadata, run, state, log }: CachedPod): LogOwner {
+  const { uid, name, namespace = "", creationTimestamp = "" } = metadata;
+  const { task, attempt } = state;
+  return {
+    podUid: uid,
+    namespace,
+    pod: name,
+    runUid: run?.uid ?? "",
+    run: run?.name ?? "",
+    task,
+    attempt,
+    container: log.container,
+    createdAt: creationTimestamp,
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

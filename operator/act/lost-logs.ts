@@ -1,0 +1,71 @@
+import type { Logger } from "../../kube/logger.ts";
+import type { LogArchive, LogOwner } from "../../store/log-archive.ts";
+import type { Caches } from "../caches.ts";
+import type { Metrics } from "../metrics.ts";
+import type { CoreEvents } from "./core-events.ts";
+
+/** Losses that may wait for a store that does not work; of more than that only the number is known. */
+const MAX_WAITING = 1_000;
+
+export interface LostLogsOptions {
+  archive: LogArchive;
+  caches: Pick<Caches, "runs">;
+  events: CoreEvents;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+/** Records the logs that could not be had: in the archive, where the log would be, and as an event of the run. */
+export class LostLogs {
+  readonly #options: LostLogsOptions;
+  #waiting: { owner: LogOwner; reason: string }[] = [];
+  #flushing: Promise<void> | undefined;
+
+  constructor(options: LostLogsOptions) {
+    this.#options = options;
+  }
+
+  /** Losses that are not in the archive yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Takes a loss in and tells it; `flush` writes it down. */
+  add(owner: LogOwner, reason: string): void {
+    const { caches, events, logger, metrics } = this.#options;
+    const { namespace, run, runUid, task, pod } = owner;
+    metrics.archivedLogs.inc({ outcome: "lost" });
+    logger.warn({ namespace, run, task, pod, cause: reason }, "log lost");
+    const known = caches.runs.get(`${namespace}/${run}`);
+    if (known?.metadata.uid === runUid) {
+      const message = `the log of pod ${pod} could not be kept: ${reason}`;
+      const event = { id: `log-${owner.podUid}`, type: "Warning", reason: "LogLost", task, message } as const;
+      events.tell({ metadata: known.metadata }, [{ ...event, source: "odin", time: new Date().toISOString() }]);
+    }
+    this.note(owner, reason);
+  }
+
+  /** Takes in why there is no log where none was to be expected, such as of a container that never ran. */
+  note(owner: LogOwner, reason: string): void {
+    if (this.#waiting.length >= MAX_WAITING) {
+      const dropped = this.#waiting.shift();
+      this.#options.logger.error({ pod: dropped?.owner.pod }, "too many lost logs wait for the store; one is not recorded");
+    }
+    this.#waiting.push({ owner, reason });
+  }
+
+  /** Writes down what waits; rejects with a `StoreProblem` if the store does not work, and keeps it then. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      await this.#options.archive.lose(first.owner, first.reason);
+      if (this.#waiting[0] === first) this.#waiting.shift();
+    }
+  }
+}
