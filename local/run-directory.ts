@@ -11,6 +11,8 @@ export interface RunDirectory {
   environment: string;
   /** The key that signs tokens. */
   secret: string;
+  /** The logs of ended tasks. */
+  store: string;
   log: string;
 }
 
@@ -27,11 +29,12 @@ export function runDirectory(path: string = DEFAULT_RUN_DIRECTORY): RunDirectory
     kubeconfig: join(directory, "kubeconfig"),
     environment: join(directory, "env"),
     secret: join(directory, "secret"),
+    store: join(directory, "store.db"),
     log: join(directory, "odin.log"),
   };
 }
 
 /** The files that the demonstration writes beside the cluster and the record of processes. */
-export function demoFiles({ kubeconfig, environment, secret, log }: RunDirectory): string[] {
-  return [kubeconfig, environment, secret, log];
+export function demoFiles({ kubeconfig, environment, secret, store, log }: RunDirectory): string[] {
+  return [kubeconfig, environment, secret, store, `${store}-wal`, `${store}-shm`, log];
 }

@@ -6,6 +6,7 @@ import { Limiter } from "../kube/limiter.ts";
 import { loadCluster } from "../settings/kube-config.ts";
 import { helpText, readSettings } from "../settings/settings.ts";
 import { sharedVolumeOf } from "../settings/shared.ts";
+import { announceStore, openStore } from "../store/store.ts";
 import { startHealth } from "./health.ts";
 import { makeMetrics } from "./metrics.ts";
 import { PipelineOperator } from "./pipeline-operator.ts";
@@ -42,6 +43,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
   });
   // The lease and the definitions are written before, and apart from, being leader.
   const leaseClient = new KubeClient({ kubeConfig, userAgent: USER_AGENT, logger });
+  const store = settings.store === undefined ? undefined : openStore(settings.store);
   const operator = new PipelineOperator({
     kubeConfig,
     client,
@@ -49,6 +51,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     logger,
     registry,
     metrics,
+    ...(store === undefined ? {} : { store, logRetentionDays: settings.logRetention }),
     workers: settings.workers,
     namespace: settings.namespace === "*" ? undefined : (settings.namespace ?? own),
     installDefinitions: settings.installDefinitions,
@@ -72,6 +75,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     await Promise.race([operator.start(), aborted(signal)]);
     if (signal.aborted) return;
     ready = true;
+    if (store !== undefined) announceStore(store, logger);
     if (!settings.leaderElect) {
       operator.begin();
       logger.info({}, "operator running");
@@ -99,6 +103,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
   } finally {
     await operator.stop();
     await health.stop();
+    await store?.close();
     client.close();
     leaseClient.close();
     logger.info({}, "operator stopped");

@@ -5,6 +5,7 @@ export interface Metrics {
   adoptions: Counter;
   runsFinished: Counter<"phase">;
   statusBytes: Histogram;
+  archivedLogs: Counter<"outcome">;
 }
 
 export function makeMetrics(registry: Registry): Metrics {
@@ -19,6 +20,12 @@ export function makeMetrics(registry: Registry): Metrics {
       name: "odin_runs_finished_total",
       help: "Runs that ended, by phase.",
       labelNames: ["phase"],
+      registers,
+    }),
+    archivedLogs: new Counter({
+      name: "odin_archived_logs_total",
+      help: "Logs that were stored: whole, partial (what was there when the container was stopped), or lost (the reason was stored).",
+      labelNames: ["outcome"],
       registers,
     }),
     statusBytes: new Histogram({

@@ -3,6 +3,9 @@ import type { Condition } from "../crds/generated/types.ts";
 import { JOB, PIPELINE } from "../crds/resources.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { objectPath } from "../kube/resource.ts";
+import type { Store } from "../store/store.ts";
+import { LogKeeper } from "./act/archive.ts";
+import { ArchiveSweep } from "./act/archive-sweep.ts";
 import { CoreEvents } from "./act/core-events.ts";
 import type { CachedJob } from "./cached-job.ts";
 import type { CachedRun } from "./cached-run.ts";
@@ -25,6 +28,10 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   installDefinitions: boolean;
   taskSecrets: readonly string[];
   pods: PodSettings;
+  /** Keeps the logs of ended tasks; without it they go with their pods. */
+  store?: Store;
+  /** Days for which logs are kept; 0 or absent: as long as their run. */
+  logRetentionDays?: number;
   /** Pause before a task's second attempt; 10 s if left out. */
   retryPauseMs?: number;
   metrics: Metrics;
@@ -36,6 +43,8 @@ export class PipelineOperator extends DurableOperator {
   readonly #caches: Caches;
   readonly #reconciler: Reconciler;
   readonly #sweep: SnapshotSweep;
+  readonly #logs: LogKeeper | undefined;
+  readonly #archiveSweep: ArchiveSweep | undefined;
   #runs: ResourceWatch<CachedRun> | undefined;
 
   constructor(options: PipelineOperatorOptions) {
@@ -50,6 +59,12 @@ export class PipelineOperator extends DurableOperator {
       filesAreLive: pods.sharedVolume !== undefined,
     });
     const events = new CoreEvents(client, logger);
+    const { store, logRetentionDays: retentionDays = 0 } = options;
+    if (store !== undefined) {
+      const { logs: archive } = store;
+      this.#logs = new LogKeeper({ client, caches: this.#caches, archive, events, metrics, logger });
+      this.#archiveSweep = new ArchiveSweep({ store, caches: this.#caches, namespace, retentionDays, logger });
+    }
     this.#reconciler = new Reconciler({
       client,
       caches: this.#caches,
@@ -58,6 +73,7 @@ export class PipelineOperator extends DurableOperator {
       pods,
       logger,
       metrics,
+      ...(this.#logs === undefined ? {} : { logs: this.#logs }),
       ...(options.retryPauseMs === undefined ? {} : { retryPauseMs: options.retryPauseMs }),
     });
     this.#sweep = new SnapshotSweep({ client, caches: this.#caches, plans, logger });
@@ -75,6 +91,7 @@ export class PipelineOperator extends DurableOperator {
     ]);
     this.#runs = runs;
     this.#caches.pods.onChange(({ type, object, previous }) => this.#podChanged(type, object, previous));
+    this.#caches.pods.onChange(({ type, object }) => this.#logs?.podChanged(type, object));
     this.#caches.warnings.onChange(({ type, object }) => {
       if (type === "added" || type === "modified") this.#touchRunOfPod(`${object.metadata.namespace}/${object.pod}`);
     });
@@ -83,11 +100,14 @@ export class PipelineOperator extends DurableOperator {
   override begin(): void {
     super.begin();
     this.#sweep.start();
+    this.#logs?.begin();
+    this.#archiveSweep?.start();
   }
 
   override async stop(): Promise<void> {
     this.#sweep.stop();
     await super.stop();
+    await Promise.all([this.#logs?.stop(), this.#archiveSweep?.stop()]);
     await stopCompanions(this.#caches);
   }
 
@@ -109,6 +129,7 @@ export class PipelineOperator extends DurableOperator {
     if (type === "deleted") {
       this.#reconciler.forget(key, object.metadata.uid);
       this.#sweep.soon();
+      this.#archiveSweep?.runGone(object.metadata.uid);
       return undefined;
     }
     return await this.#reconciler.reconcile(key);

@@ -3,6 +3,7 @@ import { PIPELINE } from "../crds/resources.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Logger } from "../kube/logger.ts";
 import { type KubeObject, objectPath } from "../kube/resource.ts";
+import type { LogKeeper } from "./act/archive.ts";
 import type { CoreEvents } from "./act/core-events.ts";
 import { createObject, deleteObject } from "./act/objects.ts";
 import { writeStatus } from "./act/status.ts";
@@ -44,6 +45,8 @@ export interface ReconcilerOptions {
   retryPauseMs?: number;
   logger: Logger;
   metrics: Metrics;
+  /** Keeps the logs of what is stopped. */
+  logs?: LogKeeper;
 }
 
 /** When the queue is to look at the run again, if before the next change. */
@@ -151,6 +154,7 @@ export class Reconciler {
     };
     const decision = decide(view);
     if (losesPod(run, decision) && (await this.#isOutdated(run))) return { requeueAfterMs: 0 };
+    this.#noteVanished(run, decision);
     const { tasks: acted, more } = await this.#act(view, decision, memory);
     // A refusal for good ends the run, and changes what the other tasks are told.
     const refused = decision.ending === undefined ? endingOf(run, acted, view.controls, plan.failFast) : undefined;
@@ -182,6 +186,16 @@ export class Reconciler {
     return true;
   }
 
+  /** A pod that went while nobody watched took its log along; that is told where the log would be (O-225). */
+  #noteVanished(run: Pipeline, decision: Decision): void {
+    const { name, namespace = "", uid } = run.metadata;
+    for (const { task, object } of decision.tasks) {
+      const { state, pod, attempt = 1 } = run.status?.tasks?.[task.name] ?? {};
+      if (state !== "executing" || pod === undefined || object !== undefined) continue;
+      this.#options.logs?.vanished({ namespace, run: name, runUid: uid, task: task.name, pod, attempt });
+    }
+  }
+
   /** Carries the decision out and returns the records as they are then. `more`: not everything fitted into this pass. */
   async #act(view: View, decision: Decision, memory: RunMemory): Promise<{ tasks: TaskView[]; more: boolean }> {
     const { client } = this.#options;
@@ -196,7 +210,10 @@ export class Reconciler {
         );
       }),
       ...decision.actions.map(async (action) => {
-        if (action.kind === "delete") await deleteObject(client, view.run.metadata.namespace, action.object);
+        if (action.kind !== "delete") return;
+        const { namespace } = view.run.metadata;
+        await this.#options.logs?.beforeStop(namespace, action.object);
+        await deleteObject(client, namespace, action.object);
       }),
     ]);
     const tasks = decision.tasks.map((task) => results.get(task.task.name) ?? task);

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { addressValue, booleanValue, integerValue, listValue, textValue, type Values } from "../settings/settings.ts";
-import { CLUSTER_SETTINGS, LOG_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
+import { CLUSTER_SETTINGS, LOG_SETTINGS, STORE_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
 
 /** Settings of the operator (O-270). */
 export const OPERATOR_SETTINGS = {
@@ -65,6 +65,14 @@ export const OPERATOR_SETTINGS = {
     env: "ODIN_TASK_SERVICE_ACCOUNT",
     help: "Service account of the tasks' pods; without it they get no token.",
     parse: textValue,
+  },
+  ...STORE_SETTINGS,
+  logRetention: {
+    flag: "log-retention",
+    env: "ODIN_LOG_RETENTION",
+    help: "Days for which the store keeps the logs of ended tasks; 0: as long as their run is there.",
+    fallback: "90",
+    parse: integerValue(0, 36_500),
   },
   metricsListen: {
     flag: "metrics-listen",

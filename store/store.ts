@@ -13,6 +13,18 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Says once, when a process starts, whether its store works. Returns at once. */
+export function announceStore(
+  { name, check }: Store,
+  logger: { info(fields: object, message: string): void; error(fields: object, message: string): void },
+): void {
+  check().then(
+    () => logger.info({ store: name }, "store open"),
+    (error: unknown) =>
+      logger.error({ err: String(error) }, "the store does not work; everything else does, and it is tried again"),
+  );
+}
+
 /**
  * The store in the file at `path`, which several processes may share. Never throws and opens nothing: what is wrong with the file is said by each
  * call that needs it, and the first one after it was mended works.

@@ -1,11 +1,10 @@
 import { isKubeError } from "../../kube/errors.ts";
+import { newestBytes } from "../../kube/newest-bytes.ts";
+import { MAX_LOG_BYTES } from "../../store/log-archive.ts";
 import { ApiError, retryAfter } from "../errors.ts";
 import { Gate } from "../gate.ts";
 import { hasLog, type LogOptions, type LogTarget, missingLog, noLogYet, type OpenLog } from "./log-source.ts";
-import { newestBytes } from "./newest-bytes.ts";
 
-/** Most bytes of one pod's log in a reply; the newest stay (O-223). */
-export const MAX_LOG_BYTES = 5 * 1024 * 1024;
 /** Logs read at once by all requests together, and ahead of the caller within one: each may hold `MAX_LOG_BYTES`. */
 const CONCURRENT_READS = 8;
 const WAITING_READS = 256;
@@ -67,10 +66,11 @@ async function readSection(
   if (!hasLog(target, options.container)) return { text: header + noLogYet(target) };
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
   try {
-    const { text, error } = await reads.run(
+    const { bytes, error } = await reads.run(
       async () => newestBytes(await open(target, { ...options, follow: false, signal: bounded }), MAX_LOG_BYTES),
       () => new ApiError("Busy", "too many logs are being read; try again in a moment", { headers: retryAfter(2) }),
     );
+    const text = bytes.toString();
     const log = text.endsWith("\n") ? text.slice(0, -1) : text;
     return { text: header + (error === undefined ? log : `${log}\n${missingLog(error)}`) };
   } catch (error) {

@@ -3,12 +3,12 @@ import type { Logger } from "../../kube/logger.ts";
 import type { LogArchive, LogOwner } from "../../store/log-archive.ts";
 import { StoreProblem } from "../../store/store-problem.ts";
 import type { Caches } from "../caches.ts";
-import type { ObservedPod } from "../decide/run.ts";
+import type { ObservedObject } from "../decide/run.ts";
 import type { CachedPod } from "../kinds/pod-state.ts";
 import type { Metrics } from "../metrics.ts";
 import type { CoreEvents } from "./core-events.ts";
 import { FollowedLog } from "./log-follow.ts";
-import { type ReadResult, readEndedLog } from "./log-read.ts";
+import { POD_GONE, type ReadResult, readEndedLog } from "./log-read.ts";
 import { LostLogs } from "./lost-logs.ts";
 
 /** Longest that the engine waits for the log of a pod that it is about to stop. */
@@ -87,9 +87,10 @@ export class LogKeeper {
   }
 
   /** Saves what a pod that is about to be deleted has written; takes no longer than two seconds and never throws. */
-  async beforeStop(namespace: string | undefined, { name, uid }: ObservedPod): Promise<void> {
+  async beforeStop(namespace: string | undefined, { name, uid }: ObservedObject): Promise<void> {
     const pod = this.#options.caches.pods.get(`${namespace}/${name}`);
-    if (!this.#running || pod?.metadata.uid !== uid || !pod.log.started || this.#settled.has(uid) || hasEnded(pod)) return;
+    if (!this.#running || pod === undefined || pod.metadata.uid !== uid) return;
+    if (!pod.log.started || this.#settled.has(uid) || hasEnded(pod)) return;
     const followed = this.#follow(pod);
     // What cannot be saved now is not waited for.
     if (followed === undefined || this.#storeRests()) return;
@@ -104,10 +105,10 @@ export class LogKeeper {
   }
 
   /** Records that a pod which nobody saw end is gone, log and all; it is known by its name only. */
-  vanished(runUid: string, owner: Omit<LogOwner, "podUid" | "runUid" | "container" | "createdAt">): void {
+  vanished(owner: Omit<LogOwner, "podUid" | "container" | "createdAt">): void {
     if (!this.#running) return;
-    const reason = "the pod was deleted while the operator was not running";
-    this.#lost.add({ ...owner, runUid, podUid: `${runUid}/${owner.pod}`, container: "", createdAt: "" }, reason);
+    const reason = "the pod was deleted while nobody watched";
+    this.#lost.add({ ...owner, podUid: `${owner.runUid}/${owner.pod}`, container: "", createdAt: "" }, reason);
     this.#pump();
   }
 
@@ -157,9 +158,8 @@ export class LogKeeper {
 
   #lose(pod: CachedPod, cause: string | undefined): void {
     const never = !pod.log.started && !hasEnded(pod);
-    const gone = "the pod was deleted before its log could be read";
     if (never) this.#lost.note(ownerOf(pod), "the container never started");
-    else this.#lost.add(ownerOf(pod), cause === undefined ? gone : `${gone}: ${cause}`);
+    else this.#lost.add(ownerOf(pod), cause === undefined || cause === POD_GONE ? POD_GONE : `${POD_GONE}: ${cause}`);
     this.#pump();
   }
 
@@ -239,7 +239,12 @@ export class LogKeeper {
         else this.#lost.note(ownerOf(pod), result.reason);
         await this.#lost.flush();
       } else {
-        await this.#save(pod, result, result.kind === "whole" ? "whole" : "partial", "reason" in result ? result.reason : undefined);
+        await this.#save(
+          pod,
+          result,
+          result.kind === "whole" ? "whole" : "partial",
+          "reason" in result ? result.reason : undefined,
+        );
       }
     } catch (error) {
       this.#storeFailed(error);
@@ -273,7 +278,8 @@ export class LogKeeper {
     if (error.kind === "closed") return;
     const { failures } = this.#store;
     const details = { kind: error.kind, err: error.message };
-    if (failures === 0) this.#options.logger.error(details, "logs cannot be stored; runs go on, and this is tried again");
+    if (failures === 0)
+      this.#options.logger.error(details, "logs cannot be stored; runs go on, and this is tried again");
     else this.#options.logger.debug(details, "logs still cannot be stored");
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
     this.#store = { failures: failures + 1, restUntilMs: performance.now() + pause };

@@ -23,7 +23,7 @@ export class CoreEvents {
   }
 
   /** Sends those of the events that concern the run as a whole, or a failure; returns at once. */
-  tell(run: Pipeline, events: readonly RunEvent[]): void {
+  tell(run: Pick<Pipeline, "metadata">, events: readonly RunEvent[]): void {
     for (const event of events) {
       if (event.source !== "odin" || (event.task !== undefined && event.type === "Normal") || !this.#take()) continue;
       this.#send(run, event).catch((error: unknown) => {
@@ -41,7 +41,7 @@ export class CoreEvents {
     return true;
   }
 
-  async #send(run: Pipeline, event: RunEvent): Promise<void> {
+  async #send(run: Pick<Pipeline, "metadata">, event: RunEvent): Promise<void> {
     const { name, namespace, uid, resourceVersion } = run.metadata;
     const body = {
       apiVersion: "v1",

@@ -16,6 +16,8 @@ export type ReadResult =
   /** It cannot be read now. */
   | { kind: "later"; reason: string; retryAfterMs?: number };
 
+/** The reason of a log that went with its pod. */
+export const POD_GONE = "the pod was deleted before its log could be read";
 const READ_TIMEOUT_MS = 60_000;
 
 /** Reads the log of a pod whose container has ended, at most its newest 5 MiB. Never throws. */
@@ -36,7 +38,7 @@ export async function readEndedLog(client: KubeClient, pod: CachedPod, signal: A
 /** What a refusal means for a log that was asked for. */
 export function refusal(error: unknown): ReadResult {
   const reason = wordsOf(error);
-  if (isKubeError(error, "notFound")) return { kind: "none", reason: "the pod was deleted before its log was read" };
+  if (isKubeError(error, "notFound")) return { kind: "none", reason: POD_GONE };
   // The kubelet knows the container and says that it has nothing: it has not run.
   if (isKubeError(error, "invalid")) return { kind: "none", reason };
   const retryAfterMs = isKubeError(error) ? error.retryAfterMs : undefined;

@@ -49,7 +49,10 @@ export class LostLogs {
   note(owner: LogOwner, reason: string): void {
     if (this.#waiting.length >= MAX_WAITING) {
       const dropped = this.#waiting.shift();
-      this.#options.logger.error({ pod: dropped?.owner.pod }, "too many lost logs wait for the store; one is not recorded");
+      this.#options.logger.error(
+        { pod: dropped?.owner.pod },
+        "too many lost logs wait for the store; one is not recorded",
+      );
     }
     this.#waiting.push({ owner, reason });
   }

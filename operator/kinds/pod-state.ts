@@ -5,6 +5,7 @@ import { type KeptMetadata, keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { ObservedObject } from "../decide/run.ts";
 import type { ObjectState } from "./object-form.ts";
+import { type LogSource, logSource } from "./pod-log-source.ts";
 
 /** What the cache keeps of a pod: its identity, its run, and its state. */
 export interface CachedPod {
@@ -13,6 +14,8 @@ export interface CachedPod {
   run?: { uid: string; name: string };
   /** The snapshot whose definition the pod was made from. */
   snapshot?: string;
+  /** Where its log is. */
+  log: LogSource;
   state: ObservedObject;
 }
 
@@ -50,6 +53,7 @@ export function projectPod(raw: KubeObject): CachedPod {
     metadata: keptMetadata(pod.metadata),
     ...(owner === undefined ? {} : { run: { uid: owner.uid, name: owner.name } }),
     ...(annotations[ANNOTATIONS.snapshot] === undefined ? {} : { snapshot: annotations[ANNOTATIONS.snapshot] }),
+    log: logSource(raw),
     state: {
       resource: POD,
       name: pod.metadata.name,

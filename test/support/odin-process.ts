@@ -14,7 +14,7 @@ export class OdinProcess {
   constructor(command: "operator" | "api" | "all", environment: Record<string, string>) {
     this.#child = spawn(process.execPath, [join(ROOT, "dist/cli/odin.js"), command], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ODIN_METRICS_LISTEN: "127.0.0.1:0", ...environment },
+      env: { ...process.env, ODIN_METRICS_LISTEN: "127.0.0.1:0", ODIN_STORE: "none", ...environment },
     });
     const keep = (chunk: Buffer): void => {
       this.#output = (this.#output + chunk.toString()).slice(-KEPT_CHARACTERS);

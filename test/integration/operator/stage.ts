@@ -11,6 +11,7 @@ import { collectionPath, type KubeObject, objectPath } from "../../../kube/resou
 import type { PodSettings } from "../../../operator/kinds/pod-template.ts";
 import { makeMetrics } from "../../../operator/metrics.ts";
 import { PipelineOperator } from "../../../operator/pipeline-operator.ts";
+import { openStore } from "../../../store/store.ts";
 import { until } from "../../support/deadline.ts";
 import { testVariable } from "../../support/kubectl.ts";
 import { temporaryNamespace } from "../../support/temporary-namespace.ts";
@@ -40,6 +41,7 @@ export class Stage {
   readonly kubeConfig: KubeConfig;
   #operator: PipelineOperator | undefined;
   #pods: Partial<PodSettings> = {};
+  #store: string | undefined;
   readonly #remove: () => Promise<void>;
 
   private constructor(namespace: string, remove: () => Promise<void>) {
@@ -50,11 +52,12 @@ export class Stage {
     this.client = new KubeClient({ kubeConfig: this.kubeConfig, userAgent: "odin-test" });
   }
 
-  /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods. */
-  static async open(pods: Partial<PodSettings> = {}): Promise<Stage> {
+  /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods, and a file for the logs of ended tasks. */
+  static async open(pods: Partial<PodSettings> = {}, store?: string): Promise<Stage> {
     const namespace = await temporaryNamespace("operator");
     const stage = new Stage(namespace.name, namespace.remove);
     stage.#pods = pods;
+    stage.#store = store;
     try {
       await stage.startOperator();
       return stage;
@@ -73,7 +76,9 @@ export class Stage {
       userAgent: `odin-operator-${this.namespace}`,
       logger,
     });
+    const store = this.#store === undefined ? undefined : openStore(this.#store);
     const operator = new PipelineOperator({
+      ...(store === undefined ? {} : { store }),
       kubeConfig: this.kubeConfig,
       client,
       logger,
@@ -89,15 +94,18 @@ export class Stage {
     await operator.start();
     operator.begin();
     this.#operator = operator;
-    this.#closeClient = () => client.close();
+    this.#closeClient = async () => {
+      client.close();
+      await store?.close();
+    };
   }
 
-  #closeClient: () => void = () => {};
+  #closeClient: () => Promise<void> = async () => {};
 
   /** Stops the operator, as for an upgrade. */
   async stopOperator(): Promise<void> {
     await this.#operator?.stop();
-    this.#closeClient();
+    await this.#closeClient();
     this.#operator = undefined;
   }
 

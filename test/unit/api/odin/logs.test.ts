@@ -3,8 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type LogTarget, logTargets, type OpenLog } from "../../../../api/odin/log-source.ts";
 import { logReply } from "../../../../api/odin/logs.ts";
-import { newestBytes } from "../../../../api/odin/newest-bytes.ts";
 import { KubeError } from "../../../../kube/errors.ts";
+import { newestBytes } from "../../../../kube/newest-bytes.ts";
 import { RUN_ID, RUNNING, SampleView, SST2_TASKS, samplePod, sampleRun } from "./sample.ts";
 
 const test = suite("api logs");
@@ -99,11 +99,11 @@ test("a log that breaks off keeps what came", async () => {
 
 test("O-223: the newest bytes are kept, from the start of a line, and characters stay whole", async () => {
   const chunks = [Buffer.from("0123456789\n"), Buffer.from("äöü\nlast"), Buffer.from(" line\n")];
-  assert.is((await newestBytes(Readable.from(chunks), 1000)).text, "0123456789\näöü\nlast line\n");
-  assert.is((await newestBytes(Readable.from(chunks), 15)).text, "last line\n");
-  assert.is((await newestBytes(Readable.from(chunks), 19)).text, "äöü\nlast line\n");
+  assert.is((await newestBytes(Readable.from(chunks), 1000)).bytes.toString(), "0123456789\näöü\nlast line\n");
+  assert.is((await newestBytes(Readable.from(chunks), 15)).bytes.toString(), "last line\n");
+  assert.is((await newestBytes(Readable.from(chunks), 19)).bytes.toString(), "äöü\nlast line\n");
   const split = Buffer.from("ä");
-  assert.is((await newestBytes(Readable.from([split.subarray(0, 1), split.subarray(1)]), 10)).text, "ä");
+  assert.is((await newestBytes(Readable.from([split.subarray(0, 1), split.subarray(1)]), 10)).bytes.toString(), "ä");
 });
 
 test("O-223: memory stays bounded however long the log is", async () => {
@@ -113,9 +113,9 @@ test("O-223: memory stays bounded however long the log is", async () => {
       for (; produced < 2000; produced++) yield Buffer.alloc(64 * 1024, "x\n");
     })(),
   );
-  const { text } = await newestBytes(endless, 1024 * 1024);
+  const { bytes } = await newestBytes(endless, 1024 * 1024);
   assert.is(produced, 2000);
-  assert.ok(text.length <= 1024 * 1024 && text.length > 900 * 1024, String(text.length));
+  assert.ok(bytes.length <= 1024 * 1024 && bytes.length > 900 * 1024, String(bytes.length));
 });
 
 test("O-223: pods in the order in which they started; those that are gone too; waiting tasks have none", () => {
