@@ -50,7 +50,7 @@ export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name
 /** A body or an answer in JSON. */
 export const json = (schema: Json): Json => ({ "application/json": { schema } });
 
-/** An object with one key that holds a list of a schema. */
+/** A reply with one key that holds a list of a schema. */
 export const listOf = (key: string, name: string): Json => ({
   type: "object",
   required: [key],
@@ -58,7 +58,14 @@ export const listOf = (key: string, name: string): Json => ({
   properties: { [key]: { type: "array", items: ref(name) } },
 });
 
-/** An object with one key that holds one of a schema. */
+/** A body with one key that holds one of a schema; keys that the server does not know are ignored. */
+export const bodyWith = (key: string, name: string): Json => ({
+  type: "object",
+  required: [key],
+  properties: { [key]: ref(name) },
+});
+
+/** A reply with one key that holds one of a schema. */
 export const oneOf = (key: string, name: string): Json => ({
   type: "object",
   required: [key],

@@ -19,6 +19,9 @@ const CLEANUP_FLAGS = [
   booleanQuery("fs", "Remove the run's directory too, where this server can."),
 ];
 
+const SEGMENT = "[A-Za-z0-9](_?[A-Za-z0-9.-])*";
+/** A job's id (O-10). */
+const JOB_ID = `^${SEGMENT}((/|__|%2[Ff])${SEGMENT}){0,7}$`;
 const RUN = "sst2-4k2m9xq1j";
 
 const RUNNING = {
@@ -154,7 +157,7 @@ export const PIPELINES: Section = {
         pipeline: {
           type: "object",
           required: ["job"],
-          properties: { job: { ...TEXT, description: "Id of the job; __ stands for /." } },
+          properties: { job: { ...TEXT, pattern: JOB_ID, description: "Id of the job; __ stands for /." } },
         },
         context: { type: ["object", "null"], description: "Values for the job's templates." },
       },

@@ -123,7 +123,11 @@ export const RESOURCES: Section = {
       parameters: [
         ID,
         query("lines", "Last lines of each pod.", { type: "integer", minimum: 0, maximum: 1_000_000 }),
-        query("container", "Container; left out: the task's.", { type: "string" }),
+        query("container", "Container; left out: the task's.", {
+          type: "string",
+          pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+          maxLength: 63,
+        }),
         booleanQuery("follow", "Stream the text until the task ends."),
       ],
       reply: { ...json({ type: "string" }), "text/plain": { schema: { type: "string" } } },

@@ -1,4 +1,4 @@
-import { inPath, type Json, json, listOf, oneOf, ref, SEARCH, type Section } from "./operation.ts";
+import { bodyWith, inPath, type Json, json, listOf, oneOf, ref, SEARCH, type Section } from "./operation.ts";
 import { TEXT } from "./schema-parts.ts";
 
 const USERNAME = inPath("username", "Name of the user, exactly.");
@@ -30,7 +30,7 @@ export const USERS: Section = {
     "post /v1/users": {
       summary: "Create a user; needs an administrator.",
       auth: "always",
-      body: json(oneOf("user", "NewUser")),
+      body: json(bodyWith("user", "NewUser")),
       reply: json(oneOf("user", "User")),
       errors: [400, 401, 403, 409, 413, 415, 422],
       examples: [
