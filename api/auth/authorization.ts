@@ -28,5 +28,7 @@ function parseBasic(value: string): Presented | undefined {
   if (colon < 1) return undefined;
   const username = text.slice(0, colon);
   const password = text.slice(colon + 1);
-  return TOKEN.test(password) ? { kind: "token", token: password, username } : { kind: "password", username, password };
+  // Tokens are pasted from files, which end in a newline.
+  const token = password.trim();
+  return TOKEN.test(token) ? { kind: "token", token, username } : { kind: "password", username, password };
 }

@@ -12,6 +12,15 @@ test("O-24: a token as Bearer, or as the password of Basic", () => {
   assert.equal(parseAuthorization(basic("me:a.b.c")), { kind: "token", token: "a.b.c", username: "me" });
 });
 
+test("O-241: the newline at the end of a token file is no part of the token", () => {
+  assert.equal(parseAuthorization(basic("me:a.b.c\n")), { kind: "token", token: "a.b.c", username: "me" });
+  assert.equal(parseAuthorization(basic("me:pass word ")), {
+    kind: "password",
+    username: "me",
+    password: "pass word ",
+  });
+});
+
 test("O-24: user and password; a password may hold colons", () => {
   assert.equal(parseAuthorization(basic("me:p:w")), { kind: "password", username: "me", password: "p:w" });
   assert.equal(parseAuthorization(basic("me:")), { kind: "password", username: "me", password: "" });
