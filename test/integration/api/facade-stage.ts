@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { type Facade, startFacade } from "../../../api/facade.ts";
@@ -30,6 +31,8 @@ export class FacadeStage {
   readonly client: KubeClient;
   readonly logLines: Record<string, unknown>[] = [];
   readonly #running: { facade: Facade; client: KubeClient }[] = [];
+  /** Passwords, tokens and keys that went through this stage: none of them may reach the log. */
+  readonly #secrets = new Set([SECRET, ROOT_PASSWORD]);
   #token = "";
   readonly #remove: () => Promise<void>;
 
@@ -58,6 +61,7 @@ export class FacadeStage {
    * may not be ready yet.
    */
   async start(env: Record<string, string> = {}, config: KubeConfig = kubeConfig(), wait = true): Promise<Facade> {
+    for (const [name, value] of Object.entries(env)) if (/SECRET$|PASS$|PREVIOUS$/.test(name)) this.#secrets.add(value);
     const settings: ApiSettings = readApiSettings(["--listen", "127.0.0.1:0"], {
       ODIN_SECRET: SECRET,
       ODIN_ROOT_USER: ROOT_USER,
@@ -86,10 +90,21 @@ export class FacadeStage {
     }
   }
 
+  /** Stops everything, removes the namespace, and throws if the log of all that happened holds a secret (O-15). */
   async close(): Promise<void> {
     await this.stop();
     this.client.close();
     await this.#remove();
+    const secrets = [...this.#secrets];
+    const telling = this.logLines.filter((line) => {
+      const text = inspect(line, { depth: 12, maxArrayLength: null, maxStringLength: null });
+      return secrets.some((secret) => text.includes(secret));
+    });
+    if (telling.length > 0) {
+      const problem = `O-15: ${telling.length} lines of the facade's log hold a password, a token or a key`;
+      console.error(problem, telling.slice(0, 3));
+      throw new Error(problem);
+    }
   }
 
   get port(): number {
@@ -109,6 +124,7 @@ export class FacadeStage {
   async login(): Promise<void> {
     const answer = await sendJson(this.port, "POST", "/v1/auth", { username: ROOT_USER, password: ROOT_PASSWORD });
     this.#token = String(answer.json.message);
+    if (typeof answer.json.message === "string") this.#secrets.add(this.#token);
   }
 
   /** A GET as anybody. */
@@ -119,6 +135,7 @@ export class FacadeStage {
   /** A call as the root user. */
   async call(method: string, path: string, body?: unknown): Promise<Answer> {
     const headers = { authorization: `Bearer ${this.#token}` };
+    for (const password of passwordsIn(body)) this.#secrets.add(password);
     const answer =
       body === undefined
         ? await send(this.port, method, path, { headers })
@@ -198,6 +215,14 @@ export class FacadeStage {
       ...rest,
     });
   }
+}
+
+/** Every password of a body; short ones are words that a log may hold. */
+function passwordsIn(body: unknown): string[] {
+  if (body === null || typeof body !== "object") return [];
+  return Object.entries(body).flatMap(([key, value]) =>
+    key === "password" && typeof value === "string" && value.length >= 8 ? [value] : passwordsIn(value),
+  );
 }
 
 /** The answer, if it is what the OpenAPI document says; every test over this stage so holds the document to the truth. */
