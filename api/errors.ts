@@ -35,6 +35,7 @@ export const ERRORS = {
   KubernetesUnavailable: { status: 503, title: "The Kubernetes API is not available", retryable: true },
   RepositoryUnavailable: { status: 503, title: "The jobs repository is not available", retryable: true },
   NotReady: { status: 503, title: "The server is starting", retryable: true },
+  NodesUnreadable: { status: 503, title: "The nodes cannot be read", retryable: true },
   Busy: { status: 503, title: "The server is busy", retryable: true },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -12,6 +12,7 @@ import { UserStore } from "./auth/user-store.ts";
 import { cachedUsers } from "./auth/users.ts";
 import { makeCaches, unsynced } from "./cache/caches.ts";
 import { clusterView } from "./cache/cluster-view.ts";
+import { Gpus } from "./gpu/gpus.ts";
 import { healthRoutes } from "./health.ts";
 import { type Listener, listen } from "./listener.ts";
 import { cacheMetrics, httpMetrics } from "./metrics.ts";
@@ -61,6 +62,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const logins = new Logins(users, registry, gate);
   const store = new UserStore({ client, namespace, cache: caches.users, gate, root: settings.root?.username });
   const root = new RootUserKeeper({ client, namespace, root: settings.root, users: caches.users, logger });
+  const gpus = new Gpus({ client, settings: settings.gpus, logger, registry });
   const notReady = (): string[] => [...unsynced(caches), ...(root.done ? [] : ["root user"])];
   const served: Route[] = [
     ...healthRoutes(registry, notReady),
@@ -72,6 +74,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       launcher: { client, namespace, view, taskSecrets: settings.taskSecrets },
       cleaner: { client, namespace, view, logger },
       openLog: kubernetesLogs(client, namespace),
+      gpus,
       stopping: stopping.signal,
     }),
   ];
@@ -93,6 +96,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   });
   const informers = Object.values(caches);
   for (const informer of informers) informer.start();
+  gpus.start();
   const ready = Promise.all([...informers.map((informer) => informer.synced), root.ensure(stopping.signal)]).then(
     () => undefined,
   );
@@ -105,7 +109,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     async stop() {
       stopping.abort();
       await listener.close(DRAIN_MS);
-      await Promise.all(informers.map((informer) => informer.stop()));
+      await Promise.all([gpus.stop(), ...informers.map((informer) => informer.stop())]);
     },
   };
 }

@@ -22,6 +22,7 @@ import type { RootUser } from "./auth/root-user.ts";
 import { TOKEN_ALGORITHMS, type TokenSettings } from "./auth/tokens.ts";
 import { isUserName } from "./auth/user.ts";
 import { USER_POLICIES, type UserRights } from "./auth/user-rights.ts";
+import { GPU_SETTINGS, type GpuSettings, gpuSettings } from "./gpu/gpu-settings.ts";
 
 const MIN_SECRET_BYTES = 32;
 const MAX_TOKEN_SECONDS = 366 * 24 * 3600;
@@ -129,6 +130,7 @@ export const API_SETTINGS = {
     parse: originsValue,
   },
   ...TASK_SETTINGS,
+  ...GPU_SETTINGS,
   ...LOG_SETTINGS,
 } as const;
 
@@ -149,6 +151,7 @@ export interface ApiSettings {
   /** The volume that facade, operator and tasks share; absent in snapshot mode (O-107). */
   sharedVolume?: SharedVolumeSetting;
   taskSecrets: readonly string[];
+  gpus: GpuSettings;
   logLevel: string;
 }
 
@@ -175,6 +178,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     paths: { root: values.root, data: values.data },
     ...(sharedVolume === undefined ? {} : { sharedVolume }),
     taskSecrets: values.taskSecrets,
+    gpus: gpuSettings(values),
     logLevel: values.logLevel,
   };
 }

@@ -9,3 +9,4 @@ export const CONFIG_MAP = {
 } as const;
 export const SECRET = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true } as const;
 export const EVENT = { group: "", version: "v1", plural: "events", kind: "Event", namespaced: true } as const;
+export const NODE = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false } as const;

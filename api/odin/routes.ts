@@ -6,6 +6,7 @@ import { objectAt, textAt } from "../body.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
 import { ApiError, invalid, retryAfter } from "../errors.ts";
 import { Gate } from "../gate.ts";
+import type { Gpus } from "../gpu/gpus.ts";
 import { queryBoolean, queryInteger, queryText } from "../query.ts";
 import { param, type Route } from "../route.ts";
 import { Turns } from "../turns.ts";
@@ -26,6 +27,7 @@ import { type Launcher, launch } from "./launch.ts";
 import { followLogs } from "./log-follow.ts";
 import { type LogOptions, logTargets, type OpenLog } from "./log-source.ts";
 import { logReply } from "./logs.ts";
+import { nodesView } from "./nodes-view.ts";
 import { pipelineView } from "./pipeline-view.ts";
 import { type FoundResource, findResource } from "./resource.ts";
 import { RunList } from "./run-list.ts";
@@ -38,6 +40,7 @@ export interface OdinParts {
   launcher: Launcher;
   cleaner: Cleaner;
   openLog: OpenLog;
+  gpus: Pick<Gpus, "nodes" | "freshMs">;
   /** Aborts when the server stops: streams that would go on for ever end. */
   stopping: AbortSignal;
 }
@@ -76,6 +79,7 @@ export function odinRoutes(parts: OdinParts): Route[] {
     { method: "GET", path: "/v1/resources/:id/data", access: "read", handle: getData(parts) },
     { method: "GET", path: "/v1/resources/:id/events", access: "status", handle: getEvents(parts) },
     { method: "GET", path: "/v1/resources/:id/logs", access: "read", handle: getLogs(parts) },
+    { method: "GET", path: "/v1/nodes", access: "read", handle: listNodes(parts) },
   ];
 }
 
@@ -225,6 +229,12 @@ function logOptions(ctx: RouterContext): LogOptions {
   const container = queryText(ctx.query, "container");
   if (container !== undefined && !isContainerName(container)) throw invalid("container", "is no name of a container");
   return { ...(lines === undefined ? {} : { lines }), ...(container === undefined ? {} : { container }) };
+}
+
+function listNodes({ gpus }: OdinParts): Handler {
+  return (ctx) => {
+    ctx.body = nodesView(gpus.nodes(), performance.now(), gpus.freshMs);
+  };
 }
 
 function resourceOf(view: ClusterView, ctx: RouterContext): FoundResource {

@@ -4,23 +4,27 @@ import { allOperations } from "../../../api/openapi/document.ts";
 import type { Example, Operation } from "../../../api/openapi/operation.ts";
 import { DocumentedReplies } from "../../support/documented-reply.ts";
 import { type Answer, send } from "../../unit/api/served.ts";
+import { ExampleNode, exampleNodeSettings } from "./example-node.ts";
 import { buildExamplesWorld } from "./examples-world.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const test = suite("the examples of the OpenAPI document");
 const documented = new DocumentedReplies();
 let stage: FacadeStage;
+let node: ExampleNode | undefined;
 
 test.before(async () => {
-  stage = await FacadeStage.open();
+  stage = await FacadeStage.open(exampleNodeSettings());
   try {
     await buildExamplesWorld(stage);
+    node = await ExampleNode.start(stage);
   } catch (error) {
     console.error(error);
     throw error;
   }
 });
 test.after(async () => {
+  await node?.stop();
   await stage.close();
 });
 

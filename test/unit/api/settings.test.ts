@@ -31,6 +31,13 @@ test("O-270: defaults", () => {
     corsOrigins: [],
     paths: { root: "/data/pipelines", data: "/data/odin" },
     taskSecrets: ["odin-cred", "ssh-key"],
+    gpus: {
+      via: "pods",
+      selectors: ["app.kubernetes.io/name=dcgm-exporter", "app=nvidia-dcgm-exporter"],
+      targets: [],
+      scheme: "http",
+      intervalMs: 15_000,
+    },
     logLevel: "info",
   });
 });

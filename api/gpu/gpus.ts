@@ -1,0 +1,305 @@
+import type { Registry } from "prom-client";
+import type { KubeClient } from "../../kube/client.ts";
+import { NODE, POD } from "../../kube/core-resources.ts";
+import { Informer } from "../../kube/informer.ts";
+import type { Logger } from "../../kube/logger.ts";
+import { collectionPath, keyOf } from "../../kube/resource.ts";
+import { ApiError, retryAfter } from "../errors.ts";
+import { startWhenAllowed } from "./allowed.ts";
+import { BasicCredential } from "./basic-credential.ts";
+import { type ExporterAccess, openDirectly } from "./direct.ts";
+import { canBeAsked, type ExporterPod, projectExporterPod } from "./exporter-pod.ts";
+import { type GpuMetrics, gpuMetrics } from "./gpu-metrics.ts";
+import { type GpuNode, hasGpus, projectNode } from "./gpu-node.ts";
+import { GpuRequests } from "./gpu-requests.ts";
+import type { GpuRow } from "./gpu-row.ts";
+import type { GpuSettings } from "./gpu-settings.ts";
+import { NodeReadings, type ReadRow } from "./node-readings.ts";
+import type { Scraped, ScrapeError } from "./scrape.ts";
+import { DEFAULT_TIMINGS, Scraper, type ScraperTimings, type Target } from "./scraper.ts";
+import { openThroughApiServer } from "./through-api-server.ts";
+
+/** Construction options of `Gpus`. */
+export interface GpusOptions {
+  client: KubeClient;
+  settings: GpuSettings;
+  logger: Logger;
+  registry: Registry;
+  timings?: Partial<ScraperTimings>;
+}
+
+/** A node and what is known of its GPUs. */
+export interface NodeGpus {
+  node: GpuNode;
+  rows: readonly ReadRow[];
+  /** Why its exporter could not be read the last time; for everybody's eyes. */
+  error?: string;
+}
+
+/**
+ * Nodes and their GPUs, all read in the background and kept in memory (G-31): watches of nodes and of exporters' pods, and
+ * one loop that asks the exporters. Nothing here ever waits for an exporter, and readiness does not wait for it (G-35).
+ */
+export class Gpus {
+  /** Older readings are stale: twice the interval (G-35). */
+  readonly freshMs: number;
+  readonly #options: GpusOptions;
+  readonly #logger: Logger;
+  readonly #nodes: Informer<GpuNode>;
+  readonly #exporters: readonly Informer<ExporterPod>[];
+  readonly #access: ExporterAccess;
+  readonly #scraper: Scraper;
+  readonly #readings = new Map<string, NodeReadings>();
+  readonly #metrics: GpuMetrics;
+  readonly #stopping = new AbortController();
+  readonly #starting: Promise<void>[] = [];
+  /** The exporters that are asked, and those of them that failed the last time. */
+  #targets = new Map<string, Target>();
+  readonly #bad = new Set<string>();
+  readonly #requests: GpuRequests;
+  #nodesForbidden = false;
+  #podsForbidden = false;
+  #retargeting = false;
+  #told = false;
+
+  constructor(options: GpusOptions) {
+    const { client, settings, logger, registry } = options;
+    this.#options = options;
+    this.#logger = logger;
+    this.#requests = new GpuRequests(client);
+    const intervalMs = settings.intervalMs;
+    const timings = { ...DEFAULT_TIMINGS, intervalMs, ...options.timings };
+    this.freshMs = 2 * timings.intervalMs;
+    this.#access = {
+      ...(settings.ca === undefined ? {} : { ca: settings.ca }),
+      ...(settings.serverName === undefined ? {} : { serverName: settings.serverName }),
+      ...(settings.authSecret === undefined ? {} : { authorization: new BasicCredential(client, settings.authSecret) }),
+    };
+    this.#nodes = new Informer({
+      client,
+      resource: NODE,
+      project: projectNode,
+      logger,
+      registry,
+      ...(settings.nodeSelector === undefined ? {} : { labelSelector: settings.nodeSelector }),
+    });
+    const selectors = settings.via === "none" ? [] : settings.selectors;
+    this.#exporters = selectors.map(
+      (labelSelector) =>
+        new Informer({ client, resource: POD, labelSelector, project: projectExporterPod, logger, registry }),
+    );
+    this.#metrics = gpuMetrics(registry, this.#readings, this.freshMs);
+    this.#scraper = new Scraper(timings, {
+      onScraped: (target, scraped, seconds) => this.#onScraped(target, scraped, seconds),
+      onFailed: (target, error, seconds) => this.#onFailed(target, error, seconds),
+    });
+    this.#nodes.onChange(({ type, object }) => {
+      if (type === "modified") return;
+      if (type === "deleted") this.#dropNode(object.metadata.name);
+      this.#retargetSoon();
+    });
+    for (const informer of this.#exporters) informer.onChange(() => this.#retargetSoon());
+  }
+
+  /** Begins to watch and to ask. */
+  start(): void {
+    const { client } = this.#options;
+    const { signal } = this.#stopping;
+    const nodes = {
+      informer: this.#nodes,
+      path: collectionPath(NODE),
+      onForbidden: () => {
+        this.#nodesForbidden = true;
+        this.#logger.warn({}, 'this server may not "list" and "watch" "nodes": GET /v1/nodes answers 503 until it may');
+      },
+      onAllowed: () => {
+        this.#nodesForbidden = false;
+      },
+    };
+    this.#starting.push(startWhenAllowed(client, nodes, signal));
+    for (const informer of this.#exporters) {
+      const pods = {
+        informer,
+        path: collectionPath(POD),
+        onForbidden: () => this.#onPodsForbidden(),
+        onAllowed: () => {
+          this.#podsForbidden = false;
+        },
+      };
+      this.#starting.push(startWhenAllowed(client, pods, signal));
+    }
+    const synced = Promise.all([this.#nodes, ...this.#exporters].map((informer) => informer.synced));
+    synced.then(
+      () => this.#retargetSoon(),
+      () => undefined,
+    );
+  }
+
+  /** Ends at once. What was read stays readable. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#starting);
+    await Promise.all([this.#scraper.stop(), ...[this.#nodes, ...this.#exporters].map((informer) => informer.stop())]);
+  }
+
+  /**
+   * The nodes of the cluster, by name, with what is known of their GPUs now. Throws an ApiError (503) while the nodes
+   * themselves are not known.
+   */
+  nodes(): NodeGpus[] {
+    if (!this.#nodes.hasSynced) {
+      if (this.#nodesForbidden) {
+        throw new ApiError(
+          "NodesUnreadable",
+          'this server lacks the right to "list" and "watch" "nodes" in the cluster',
+          {
+            headers: retryAfter(60),
+          },
+        );
+      }
+      throw new ApiError("NotReady", "still reading the nodes from Kubernetes; try again in a moment", {
+        headers: retryAfter(2),
+      });
+    }
+    const nodes = [...this.#nodes.list()];
+    nodes.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    return nodes.map((node) => this.#gpusOf(node));
+  }
+
+  /**
+   * The GPUs that a pod holds (G-37). Undefined: unknown, because the exporter of its node names no pods or has not been
+   * read; that never means that it holds none.
+   */
+  ofPod(node: string, namespace: string, pod: string): GpuRow[] | undefined {
+    const readings = this.#readings.get(node);
+    if (readings === undefined || readings.rows.length === 0) return undefined;
+    if (!readings.rows.every(({ attributed }) => attributed)) return undefined;
+    return readings.rows
+      .map(({ row }) => row)
+      .filter(({ holders }) => holders.some((holder) => holder.pod === pod && holder.namespace === namespace));
+  }
+
+  #gpusOf(node: GpuNode): NodeGpus {
+    const readings = this.#readings.get(node.metadata.name);
+    const error = readings?.error ?? this.#whyUnread(node);
+    return {
+      node,
+      rows: readings?.rows ?? [],
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  /** A node with GPUs whose exporter cannot even be looked for says so. */
+  #whyUnread(node: GpuNode): string | undefined {
+    if (!this.#podsForbidden || !hasGpus(node.capacity) || this.#readings.has(node.metadata.name)) return undefined;
+    return "GPU exporters cannot be found: this server may not list pods in all namespaces";
+  }
+
+  #onPodsForbidden(): void {
+    if (this.#podsForbidden) return;
+    this.#podsForbidden = true;
+    this.#logger.warn(
+      {},
+      'this server may not "list" and "watch" "pods" in all namespaces: it finds no GPU exporters (--dcgm-via none: not wanted)',
+    );
+  }
+
+  /** Many changes that come together lead to one new list of targets. */
+  #retargetSoon(): void {
+    if (this.#retargeting || this.#stopping.signal.aborted) return;
+    this.#retargeting = true;
+    setImmediate(() => {
+      this.#retargeting = false;
+      if (!this.#stopping.signal.aborted) this.#retarget();
+    });
+  }
+
+  #retarget(): void {
+    const wanted = this.#findTargets().filter(({ node }) => this.#nodes.get(node) !== undefined);
+    const targets = new Map(wanted.map((target) => [target.key, this.#targets.get(target.key) ?? target]));
+    for (const [key, { node }] of this.#targets) {
+      if (targets.has(key)) continue;
+      this.#bad.delete(key);
+      this.#readings.get(node)?.forget(key);
+    }
+    this.#targets = targets;
+    this.#scraper.setTargets([...targets.values()]);
+    this.#tellOnce(targets.size);
+  }
+
+  /** Exporters may come at any time, so their absence is worth one line and no more (G-30). */
+  #tellOnce(exporters: number): void {
+    if (this.#told || ![this.#nodes, ...this.#exporters].every((informer) => informer.hasSynced)) return;
+    this.#told = true;
+    this.#logger.info(
+      { exporters },
+      exporters === 0 ? "no GPU exporter found: nodes show no GPUs" : "GPU exporters found",
+    );
+  }
+
+  #findTargets(): Target[] {
+    const { client, settings } = this.#options;
+    const { scheme, via } = settings;
+    const pods = new Map<string, ExporterPod>();
+    for (const informer of this.#exporters) {
+      for (const pod of informer.list()) if (canBeAsked(pod)) pods.set(pod.metadata.uid, pod);
+    }
+    const found = [...pods.values()].map(({ metadata, node, ip, port }): Target => {
+      const { namespace = "", name, uid } = metadata;
+      const host = ip.includes(":") ? `[${ip}]` : ip;
+      const open =
+        via === "apiserver"
+          ? openThroughApiServer(client, { namespace, pod: name, scheme, port })
+          : openDirectly(new URL(`${scheme}://${host}:${port}/metrics`), this.#access);
+      return { key: `${uid} ${ip} ${port}`, node, name: keyOf({ namespace, name }), open };
+    });
+    const fixed = settings.targets.map(
+      ({ node, url }): Target => ({
+        key: url.href,
+        node,
+        name: `${url.host}${url.pathname}`,
+        open: openDirectly(url, this.#access),
+      }),
+    );
+    return [...found, ...fixed.map((target) => ({ ...target, key: `${target.node} ${target.key}` }))];
+  }
+
+  #readingsOf(node: string): NodeReadings {
+    let readings = this.#readings.get(node);
+    if (readings === undefined) {
+      readings = new NodeReadings();
+      this.#readings.set(node, readings);
+    }
+    return readings;
+  }
+
+  async #onScraped(target: Target, { rows, skippedLines, droppedValues }: Scraped, seconds: number): Promise<void> {
+    const { key, node, name } = target;
+    const readAt = performance.now();
+    const attributed = await this.#requests.areAttributed(node, rows, this.#stopping.signal);
+    if (!this.#targets.has(key)) return;
+    this.#metrics.scraped(node, "ok", seconds);
+    this.#metrics.skipped(node, skippedLines, droppedValues);
+    this.#readingsOf(node).succeeded(key, { rows, readAt, attributed }, (exporter) => this.#targets.has(exporter));
+    if (this.#bad.delete(key)) this.#logger.info({ node, exporter: name }, "the GPU exporter can be read again");
+  }
+
+  #onFailed({ key, node, name }: Target, error: ScrapeError, seconds: number): void {
+    this.#metrics.scraped(node, error.result, seconds);
+    this.#readingsOf(node).failed(key, `the GPU exporter ${error.message}`);
+    if (this.#bad.has(key)) return;
+    this.#bad.add(key);
+    const cause = error.cause instanceof Error ? error.cause.message : undefined;
+    this.#logger.warn(
+      { node, exporter: name, result: error.result, err: cause },
+      `the GPU exporter ${error.message}; nothing more is said until it can be read again`,
+    );
+  }
+
+  /** A node that left is forgotten at once (G-35). */
+  #dropNode(node: string): void {
+    this.#readings.delete(node);
+    this.#requests.forget(node);
+    this.#metrics.forget(node);
+  }
+}
