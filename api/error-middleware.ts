@@ -8,6 +8,8 @@ export function errorMiddleware(logger: Logger): Middleware {
   return async (ctx, next) => {
     try {
       await next();
+      // Here rather than in Koa, which would answer in plain text for a value that cannot be written as JSON.
+      if (isJsonValue(ctx.body)) ctx.body = JSON.stringify(ctx.body);
     } catch (thrown) {
       const error = toApiError(thrown);
       const requestId = ctx.state.requestId as string | undefined;
@@ -21,6 +23,13 @@ export function errorMiddleware(logger: Logger): Middleware {
       ctx.type = PROBLEM_TYPE;
     }
   };
+}
+
+/** Whether a body is a value to be written as JSON, as opposed to text, bytes and streams. */
+function isJsonValue(body: unknown): body is object {
+  if (body === null || typeof body !== "object") return false;
+  const prototype: unknown = Object.getPrototypeOf(body);
+  return Array.isArray(body) || prototype === Object.prototype || prototype === null;
 }
 
 /** A fault of ours is logged with its stack; that something else is not there yet, or not now, needs none. */

@@ -28,7 +28,7 @@ function parseBasic(value: string): Presented | undefined {
   if (colon < 1) return undefined;
   const username = text.slice(0, colon);
   const password = text.slice(colon + 1);
-  // Tokens are pasted from files, which end in a newline.
+  // Tokens are pasted from files, which end in a newline (O-241).
   const token = password.trim();
   return TOKEN.test(token) ? { kind: "token", token, username } : { kind: "password", username, password };
 }

@@ -32,7 +32,7 @@ test("O-30, O-31: the root user is a Secret of its own type, with a hash and no 
   assert.not.ok(texts.join().includes(ROOT_PASSWORD));
 });
 
-test("O-280: login gives a token of three parts; a wrong password 401 without message", async () => {
+test("O-42, O-280: login gives a token of three parts; a wrong password 401 without message", async () => {
   const answer = await login(ROOT_USER, ROOT_PASSWORD);
   assert.is(answer.status, 200);
   assert.is(String(answer.json.message).split(".").length, 3);

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { jobObjectName } from "../../../crds/names.ts";
+import { run } from "../../../local/command.ts";
 import { until } from "../../support/deadline.ts";
-import { type ClientPackage, clientCommands } from "../../support/odin-clients.ts";
+import { CLIENT_ENVIRONMENT, type ClientPackage, clientCommands } from "../../support/odin-clients.ts";
 import { type OdinProcess, operatorProcess } from "../../support/odin-process.ts";
 import { skip } from "../../support/skip.ts";
 import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
@@ -21,6 +23,18 @@ export interface Generation {
   asksForLogs: boolean;
 }
 
+/** Prints the installed files of a distribution that are not what the package says they are. */
+const CHANGED_FILES = `
+import base64, hashlib, importlib.metadata, sys
+files = importlib.metadata.files(sys.argv[1])
+assert any(file.suffix == ".py" for file in files)
+for file in files:
+    if file.hash is None or "dist-info" in str(file) or "bin/" in str(file):
+        continue
+    digest = hashlib.new(file.hash.mode, file.locate().read_bytes()).digest()
+    if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+        print(file)
+`;
 const PERSON = "person";
 const PASSWORD = "per-sons.own_secret!";
 const WAIT_MS = 30_000;
@@ -77,6 +91,15 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     await stage?.close();
   });
 
+  test(`O-242: ${name} is as it was published, and works on this Python with the moved names given back`, async () => {
+    const changed = await run(join(commands, "python"), ["-c", CHANGED_FILES, name.replace(/-[\d.]+$/, "")]);
+    assert.is(changed.trim(), "");
+    const restored =
+      "import collections, collections.abc as abc; print(collections.MutableMapping is abc.MutableMapping)";
+    const printed = await run(join(commands, "python"), ["-c", restored], { env: CLIENT_ENVIRONMENT });
+    assert.is(printed.trim(), "True");
+  });
+
   test(`O-240, O-294: odin-auth of ${name} keeps a token, and none after a wrong password`, async () => {
     const wrong = await shell.run("auth", "--username", PERSON, "--password", "wrong password");
     assert.is.not(wrong.code, 0, wrong.output);
@@ -109,6 +132,9 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     assert.match(plain(running), new RegExp(`${id}--sst2 +\\| executing`));
     assert.match(plain(running), new RegExp(`${id}--after +\\| waiting`));
     assert.match(plain(worked(await shell.run("status", "nobody-has-this"))), /^\s*$/);
+    // Clients put what they are given into the address as it is (O-241).
+    assert.match(plain(worked(await shell.run("status", "SST2-*j"))), new RegExp(`${id} --> RUNNING`));
+    assert.match(plain(worked(await shell.run("status", "a b+c"))), /^\s*$/);
   });
 
   test(`O-240, O-222: odin-events of ${name} has something to tell of a run and of a task that waits`, async () => {
@@ -177,10 +203,10 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     const refused = await byToken.run("run", "nlp/sst2");
     assert.is.not(refused.code, 0, refused.output);
     assert.is(byToken.token, undefined, "a refused token is dropped");
-    const run = launched(await byToken.run("run", "nlp/sst2", "-u", PERSON, "-p", PASSWORD));
+    const started = launched(await byToken.run("run", "nlp/sst2", "-u", PERSON, "-p", PASSWORD));
     assert.is(byToken.token?.split(".").length, 3);
-    assert.is((await stage.run(run)).spec.user, PERSON);
-    worked(await byToken.run("cleanup", run, "-d"));
+    assert.is((await stage.run(started)).spec.user, PERSON);
+    worked(await byToken.run("cleanup", started, "-d"));
     await byToken.close();
   });
 
@@ -190,9 +216,9 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     const byNetrc = await shellOf({ kind: "netrc", username: "dpressel", secret: token });
     for (const one of [byUrl, byNetrc]) {
       await one.setToken("what a refused login of another time left");
-      const run = launched(await one.run("run", "nlp/sst2"));
-      assert.match(worked(await one.run("status", run)).output, new RegExp(run));
-      worked(await one.run("cleanup", run, "-d"));
+      const started = launched(await one.run("run", "nlp/sst2"));
+      assert.match(worked(await one.run("status", started)).output, new RegExp(started));
+      worked(await one.run("cleanup", started, "-d"));
       await one.close();
     }
   });
