@@ -1,9 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ApiError } from "../../../api/errors.ts";
-import { queryText } from "../../../api/query.ts";
 import type { Route } from "../../../api/route.ts";
-import { isProblem, PASSWORD, raw, type Served, send, sendJson, serve, user } from "./served.ts";
+import { isProblem, raw, type Served, send, sendJson, serve, user } from "./served.ts";
 
 const test = suite("what old clients trip over");
 const me = await user("me");
@@ -24,14 +23,6 @@ const routes: Route[] = [
   route("/v1/forbidden", () => {
     throw new ApiError("Forbidden", "no");
   }),
-  {
-    method: "GET",
-    path: "/v1/search",
-    access: "read",
-    handle: (ctx) => {
-      ctx.body = { q: queryText(ctx.query, "q") };
-    },
-  },
 ];
 
 test.before(async () => {
@@ -74,27 +65,6 @@ test("O-241, O-21: no error of the login has a message, which a client would kee
   ];
   assert.ok(attempts.some(({ status }) => status === 429));
   for (const { status, json } of attempts) assert.equal([json.status, json.message], [status, undefined]);
-});
-
-test("O-241: what clients put into the address unencoded arrives", async () => {
-  const q = async (query: string): Promise<unknown> => (await send(served.port, "GET", `/v1/search?q=${query}`)).json.q;
-  assert.is(await q("sst2*"), "sst2*");
-  assert.is(await q("a%20b"), "a b");
-  assert.is(await q("a+b"), "a b");
-  assert.is(await q("nlp/sst2"), "nlp/sst2");
-});
-
-test("O-241: a newline after a token is trimmed", async () => {
-  const token = authorization.slice("Bearer ".length);
-  const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
-  for (const given of [`Bearer ${token}  `, basic(`me:${token}\n`)]) {
-    const answer = await send(served.port, "POST", "/v1/forbidden", { headers: { authorization: given } });
-    assert.is(answer.status, 403, given.slice(0, 10));
-  }
-  // A password is taken as it is.
-  const padded = basic(`me:${PASSWORD}\n`);
-  const answer = await send(served.port, "POST", "/v1/forbidden", { headers: { authorization: padded } });
-  assert.ok([401, 429].includes(answer.status));
 });
 
 test.run();
