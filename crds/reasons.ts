@@ -27,6 +27,16 @@ export const REASONS = {
     class: "waiting",
     meaning: "The API server did not take the pod; tried again with growing intervals.",
   },
+  KindNotWatched: {
+    class: "waiting",
+    meaning: "The operator cannot watch objects of the task's kind yet, for example because it lacks the right to.",
+  },
+  ObjectSuspended: { class: "waiting", meaning: "The task's object is suspended, by a queue or by hand." },
+  NoPodsYet: {
+    class: "waiting",
+    meaning: "Nobody has made pods for the task's object; the operator for that kind may not be running.",
+  },
+  PodFailed: { class: "waiting", meaning: "A pod of the task failed and its object is to make another." },
   NameInUse: {
     class: "waiting",
     meaning: "A pod of a deleted run of the same name is still being removed; goes on by itself when it is gone.",
@@ -55,6 +65,11 @@ export const REASONS = {
   NotRetried: {
     class: "failed",
     meaning: "An attempt failed, and the task was not tried again because its run was ending.",
+  },
+  ObjectDeleted: { class: "failed", meaning: "Somebody deleted the task's object while it ran." },
+  KindNotServed: {
+    class: "failed",
+    meaning: "The cluster does not serve the kind that the task is to be run as; the message names what to install.",
   },
   PodDeleted: { class: "failed", meaning: "Somebody deleted the pod while the task ran." },
   NameCollision: {

@@ -50,7 +50,7 @@ export interface TaskKindFacts {
 const TRAINING_OPERATOR = "the Kubeflow training operator (v1)";
 
 /** Everything that follows from a kind alone. */
-export const TASK_KIND_FACTS: Readonly<Record<TaskKind, TaskKindFacts>> = {
+export const TASK_KIND_FACTS = {
   Pod: { resources: [resource("", "v1", "pods", "Pod")], container: "main", isDistributed: false },
   Job: { resources: [resource("batch", "v1", "jobs", "Job")], container: "main", isDistributed: false },
   PyTorchJob: { resources: [PYTORCH_JOB], container: "pytorch", isDistributed: true, install: TRAINING_OPERATOR },
@@ -75,7 +75,12 @@ export const TASK_KIND_FACTS: Readonly<Record<TaskKind, TaskKindFacts>> = {
     isDistributed: true,
     install: `the TorchElastic controller or ${TRAINING_OPERATOR}`,
   },
-};
+} as const satisfies Record<TaskKind, TaskKindFacts>;
+
+/** Names of the containers that run tasks; any other container of a pod was put there by somebody else. */
+export const TASK_CONTAINERS: ReadonlySet<string> = new Set(
+  Object.values(TASK_KIND_FACTS).map(({ container }) => container),
+);
 
 /** What a task is run as, with what follows from that. */
 export function kindFactsOf(task: { resourceType?: TaskKind }): TaskKindFacts {

@@ -6,10 +6,13 @@ import { CONFIG_MAP, EVENT, POD } from "../kube/core-resources.ts";
 import { Informer } from "../kube/informer.ts";
 import type { KeptMetadata } from "../kube/kept-metadata.ts";
 import type { Logger } from "../kube/logger.ts";
+import type { Change } from "../kube/object-cache.ts";
 import type { KubeObject, Resource } from "../kube/resource.ts";
 import { type CachedJob, projectJob } from "./cached-job.ts";
 import { type CachedRun, projectRun } from "./cached-run.ts";
 import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
+import { KindWatches } from "./kind-watches.ts";
+import type { CachedObject } from "./kinds/object-state.ts";
 import { type CachedPod, projectPod } from "./kinds/pod-state.ts";
 import { ObjectIndex } from "./object-index.ts";
 import { type CachedWarning, projectWarning, WARNING_SELECTOR, WarningIndex } from "./warnings.ts";
@@ -21,8 +24,10 @@ export interface Caches {
   pods: Informer<CachedPod>;
   snapshots: Informer<CachedSnapshot>;
   warnings: Informer<CachedWarning>;
+  /** Objects of tasks that are not pods. */
+  kinds: KindWatches;
   objectsByRun: ObjectIndex;
-  warningsByPod: WarningIndex;
+  warningsByObject: WarningIndex;
 }
 
 export interface CacheOptions {
@@ -31,10 +36,12 @@ export interface CacheOptions {
   namespace: string | undefined;
   logger: Logger;
   registry: Registry;
+  /** Time between two looks at which kinds the cluster serves; by default half a minute. */
+  lookEveryMs?: number;
 }
 
 /** Makes the caches; nothing is read before they are started. */
-export function makeCaches({ client, namespace, logger, registry }: CacheOptions): Caches {
+export function makeCaches({ client, namespace, logger, registry, lookEveryMs }: CacheOptions): Caches {
   const informer = <P extends { metadata: KeptMetadata }>(
     resource: Resource,
     project: (raw: KubeObject) => P,
@@ -55,15 +62,24 @@ export function makeCaches({ client, namespace, logger, registry }: CacheOptions
     pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
     snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),
     warnings: informer(EVENT, projectWarning, { fieldSelector: WARNING_SELECTOR }),
+    kinds: new KindWatches({
+      client,
+      namespace,
+      logger,
+      registry,
+      ...(lookEveryMs === undefined ? {} : { lookEveryMs }),
+    }),
     objectsByRun: new ObjectIndex(),
-    warningsByPod: new WarningIndex(),
+    warningsByObject: new WarningIndex(),
   };
-  caches.pods.onChange(({ type, object, previous }) => {
+  const index = ({ type, object, previous }: Change<CachedObject>): void => {
     if (type === "deleted") caches.objectsByRun.remove(previous ?? object);
     else caches.objectsByRun.set(object);
-  });
+  };
+  caches.pods.onChange(index);
+  caches.kinds.onChange(index);
   caches.warnings.onChange(({ type, object }) => {
-    if (type !== "deleted") caches.warningsByPod.add(object);
+    if (type !== "deleted") caches.warningsByObject.add(object);
   });
   return caches;
 }
@@ -78,11 +94,11 @@ function companions(
 /** Starts the watches that have no handlers and resolves when their caches hold what the API server holds. */
 export async function startCompanions(caches: Caches): Promise<void> {
   for (const informer of companions(caches)) informer.start();
-  await Promise.all(companions(caches).map((informer) => informer.synced));
+  await Promise.all([caches.kinds.start(), ...companions(caches).map((informer) => informer.synced)]);
 }
 
 export async function stopCompanions(caches: Caches): Promise<void> {
-  await Promise.all(companions(caches).map((informer) => informer.stop()));
+  await Promise.all([caches.kinds.stop(), ...companions(caches).map((informer) => informer.stop())]);
 }
 
 /** The Job that a run names: by its id, else by the name of the object. */

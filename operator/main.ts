@@ -61,6 +61,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
       paths: { root: settings.root, data: settings.data },
       ...(sharedVolume === undefined ? {} : { sharedVolume }),
       pullSecrets: settings.pullSecrets,
+      elasticEtcd: settings.elasticEtcd,
       ...(settings.taskServiceAccount === undefined ? {} : { serviceAccount: settings.taskServiceAccount }),
     },
   });

@@ -1,46 +1,139 @@
-import type { Pipeline } from "../crds/generated/types.ts";
+import type { Pipeline, Task } from "../crds/generated/types.ts";
+import { LABELS, labelValue } from "../crds/names.ts";
+import { kindFactsOf, type TaskKindFacts } from "../crds/task-kinds.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { POD } from "../kube/core-resources.ts";
-import type { KubeObject } from "../kube/resource.ts";
+import { collectionPath, type KubeObject } from "../kube/resource.ts";
 import { findObject } from "./act/objects.ts";
 import type { Caches } from "./caches.ts";
-import type { ObservedObject, ObservedWarning } from "./decide/run.ts";
+import type { ObservedObject, ObservedWarning, Plan } from "./decide/run.ts";
+import { isTerminal } from "./decide/task-state.ts";
+import { FORMS } from "./kinds/forms.ts";
+import { speakerOf, withMembers } from "./kinds/members.ts";
+import type { ObjectForm } from "./kinds/object-form.ts";
+import { projectObject } from "./kinds/object-state.ts";
 import { projectPod } from "./kinds/pod-state.ts";
 
 /** Warnings that explain why a pod that has a node does not start. */
 const STARTING_TROUBLE = new Set(["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"]);
+/** Warnings with which controllers say that they cannot make the pods of an object. */
+const CREATING_TROUBLE = /^FailedCreate/;
+/** An object without pods is told to be so after this long; until then its controller is merely at work. */
+const PODS_WITHIN_MS = 30_000;
 
 /** What is seen of a run in the cluster. */
 export interface Observation {
   objects: ObservedObject[];
   warnings: ObservedWarning[];
+  /** When time alone will change what is seen, in milliseconds. */
+  againInMs?: number;
 }
 
 /**
- * The pods of a run and what was said about them. A pod that the run's status records and the cache does not have is looked up first: two
- * watches need not be equally far, and a task must not be called lost because one lags (F-9).
+ * The objects of a run, with what their pods say, and the warnings about them. An object that the run's status records and the cache does not
+ * have is looked up first: two watches need not be equally far, and a task must not be called lost because one lags (F-9).
  */
-export async function observe(client: KubeClient, caches: Caches, run: Pipeline): Promise<Observation> {
-  const { uid, namespace } = run.metadata;
-  for (const record of Object.values(run.status?.tasks ?? {})) {
+export async function observe(client: KubeClient, caches: Caches, run: Pipeline, plan: Plan): Promise<Observation> {
+  const { uid } = run.metadata;
+  const byName = new Map(plan.tasks.map((task) => [task.name, task]));
+  for (const [name, record] of Object.entries(run.status?.tasks ?? {})) {
     if (record.state !== "executing" || record.pod === undefined || caches.objectsByRun.has(uid, record.pod)) continue;
-    const found = await findObject(client, POD, namespace, record.pod);
-    if (found?.metadata.ownerReferences?.some((owner) => owner.uid === uid)) noteOwnObject(caches, found);
+    await lookUp(client, caches, run, byName.get(name), record.pod);
   }
-  const pods = caches.objectsByRun.of(uid);
-  const warnings = pods.flatMap((pod) => caches.warningsByPod.of(pod.uid, pod.task));
-  return { objects: pods.map((pod) => explained(pod, warnings)), warnings };
+  const warnings: ObservedWarning[] = [];
+  const objects: ObservedObject[] = [];
+  let againInMs: number | undefined;
+  for (const object of caches.objectsByRun.of(uid)) {
+    const own = caches.warningsByObject.of(object.uid, object.task);
+    warnings.push(...own);
+    if (object.resource === POD) {
+      objects.push(explained(object, own));
+      continue;
+    }
+    const task = byName.get(object.task);
+    const speaker = FORMS[task?.resourceType ?? "Pod"].find(({ resource }) => resource === object.resource)?.speaker;
+    const record = run.status?.tasks?.[object.task];
+    const isNews = record === undefined || !isTerminal(record);
+    if (isNews && isMissingItsEnd(caches, uid, object, speaker)) await readMembers(client, caches, run, object);
+    const members = caches.objectsByRun.membersOf(uid, object.name).map((pod) => {
+      const said = caches.warningsByObject.of(pod.uid, pod.task);
+      warnings.push(...said);
+      return explained(pod, said);
+    });
+    objects.push(withMembers(withoutPods(object, task, own, members.length), members, speaker));
+    const patience = Date.parse(object.createdAt) + PODS_WITHIN_MS - Date.now();
+    if (isNews && members.length === 0 && patience > 0) againInMs = Math.min(againInMs ?? patience, patience);
+  }
+  return { objects, warnings, ...(againInMs === undefined ? {} : { againInMs }) };
 }
 
-/** Takes in a pod that this process has just made or read, so that it is counted even before its watch event. */
-export function noteOwnObject(caches: Caches, raw: KubeObject): void {
-  caches.pods.noteWritten(raw);
-  const pod = projectPod(raw);
-  if (pod.run !== undefined && !caches.objectsByRun.has(pod.run.uid, pod.state.name)) caches.objectsByRun.set(pod);
+/** Takes in an object that this process has just made or read, so that it is counted even before its watch event. */
+export function noteOwnObject(caches: Caches, form: ObjectForm, raw: KubeObject): ObservedObject {
+  if (form.resource === POD) caches.pods.noteWritten(raw);
+  else caches.kinds.noteWritten(form.resource, raw);
+  const object = projectObject(form, raw);
+  if (object.run !== undefined && !caches.objectsByRun.has(object.run.uid, object.state.name))
+    caches.objectsByRun.set(object);
+  return object.state;
 }
 
-function explained(pod: ObservedObject, warnings: readonly ObservedWarning[]): ObservedObject {
+/** Looks for the recorded object in every form that its task's kind can take: which one was chosen is not recorded. */
+async function lookUp(
+  client: KubeClient,
+  caches: Caches,
+  run: Pipeline,
+  task: Task | undefined,
+  name: string,
+): Promise<void> {
+  const { uid, namespace } = run.metadata;
+  for (const form of FORMS[task?.resourceType ?? "Pod"]) {
+    const found = await findObject(client, form.resource, namespace, name);
+    if (!found?.metadata.ownerReferences?.some((owner) => owner.uid === uid)) continue;
+    noteOwnObject(caches, form, found);
+    return;
+  }
+}
+
+/** Whether an object has ended and the pod that says how is not known to have: pods come on another watch. */
+function isMissingItsEnd(caches: Caches, runUid: string, object: ObservedObject, speaker: RegExp | undefined): boolean {
+  const members = caches.objectsByRun.membersOf(runUid, object.name);
+  if (object.phase === "Succeeded") return speakerOf(object, members, speaker) === undefined;
+  return object.phase === "Failed" && !members.some(({ phase }) => phase === "Failed");
+}
+
+async function readMembers(client: KubeClient, caches: Caches, run: Pipeline, object: ObservedObject): Promise<void> {
+  const { items } = await client.listAll<KubeObject>(collectionPath(POD, run.metadata.namespace), {
+    labelSelector: `${LABELS.run}=${labelValue(run.metadata.name)},${LABELS.task}=${object.task}`,
+  });
+  for (const raw of items) {
+    const pod = projectPod(raw);
+    if (pod.member !== object.name || pod.run?.uid !== run.metadata.uid) continue;
+    caches.pods.noteWritten(raw);
+    caches.objectsByRun.set(pod);
+  }
+}
+
+function explained(pod: ObservedObject, said: readonly ObservedWarning[]): ObservedObject {
   if (pod.phase !== "Pending" || pod.waiting !== undefined || pod.gone) return pod;
-  const cause = warnings.findLast((warning) => warning.pod === pod.name && STARTING_TROUBLE.has(warning.reason));
+  const cause = said.findLast(({ reason }) => STARTING_TROUBLE.has(reason));
   return cause === undefined ? pod : { ...pod, waiting: { reason: cause.reason, message: cause.message } };
+}
+
+/** What an object that has not begun waits for, where its pods cannot say because there are none, or not all. */
+function withoutPods(
+  object: ObservedObject,
+  task: Task | undefined,
+  said: readonly ObservedWarning[],
+  pods: number,
+): ObservedObject {
+  if (object.phase !== "Pending" || object.waiting !== undefined || object.gone) return object;
+  const refusal = said.findLast(({ reason }) => CREATING_TROUBLE.test(reason));
+  if (refusal !== undefined) {
+    const reason = /exceeded quota/i.test(refusal.message) ? "QuotaExceeded" : refusal.reason;
+    return { ...object, waiting: { reason, message: refusal.message } };
+  }
+  if (pods > 0 || Date.now() < Date.parse(object.createdAt) + PODS_WITHIN_MS) return object;
+  const { install }: TaskKindFacts = kindFactsOf(task ?? {});
+  const message = `nobody has made pods for this ${object.resource.kind}; is ${install ?? "the controller manager"} running?`;
+  return { ...object, waiting: { reason: "NoPodsYet", message } };
 }

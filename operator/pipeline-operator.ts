@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Condition } from "../crds/generated/types.ts";
 import { JOB, PIPELINE } from "../crds/resources.ts";
 import { isKubeError } from "../kube/errors.ts";
+import type { Change as ObjectChange } from "../kube/object-cache.ts";
 import { objectPath } from "../kube/resource.ts";
 import type { Store } from "../store/store.ts";
 import { LogKeeper } from "./act/archive.ts";
@@ -10,7 +11,7 @@ import { CoreEvents } from "./act/core-events.ts";
 import type { CachedJob } from "./cached-job.ts";
 import type { CachedRun } from "./cached-run.ts";
 import { type Caches, makeCaches, startCompanions, stopCompanions } from "./caches.ts";
-import type { CachedPod } from "./kinds/pod-state.ts";
+import type { CachedObject } from "./kinds/object-state.ts";
 import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
 import { DurableOperator, type DurableOperatorOptions } from "./operator.ts";
@@ -35,6 +36,8 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   /** Pause before a task's second attempt; 10 s if left out. */
   retryPauseMs?: number;
   metrics: Metrics;
+  /** Time between two looks at which kinds the cluster serves; by default half a minute. */
+  lookEveryMs?: number;
 }
 
 /** Runs Pipelines and judges Jobs. */
@@ -50,8 +53,8 @@ export class PipelineOperator extends DurableOperator {
   constructor(options: PipelineOperatorOptions) {
     super(options);
     this.#options = options;
-    const { client, logger, registry, namespace, taskSecrets, pods, metrics } = options;
-    this.#caches = makeCaches({ client, namespace, logger, registry });
+    const { client, logger, namespace, taskSecrets, pods, metrics } = options;
+    this.#caches = makeCaches(options);
     const plans = new PlanSource({
       client,
       caches: this.#caches,
@@ -90,10 +93,11 @@ export class PipelineOperator extends DurableOperator {
       this.follow<CachedJob>(JOB, (change) => this.#jobChanged(change), namespace, { informer: this.#caches.jobs }),
     ]);
     this.#runs = runs;
-    this.#caches.pods.onChange(({ type, object, previous }) => this.#podChanged(type, object, previous));
+    this.#caches.pods.onChange((change) => this.#objectChanged(change));
+    this.#caches.kinds.onChange((change) => this.#objectChanged(change));
     this.#caches.pods.onChange(({ type, object }) => this.#logs?.podChanged(type, object));
     this.#caches.warnings.onChange(({ type, object }) => {
-      if (type === "added" || type === "modified") this.#touchRunOfPod(`${object.metadata.namespace}/${object.pod}`);
+      if (type !== "deleted") this.#touchRunOf(`${object.metadata.namespace}/${object.object}`, object.objectUid);
     });
   }
 
@@ -167,32 +171,34 @@ export class PipelineOperator extends DurableOperator {
     }
   }
 
-  #podChanged(type: "added" | "modified" | "deleted", pod: CachedPod, previous: CachedPod | undefined): void {
-    if (pod.run === undefined) return;
-    const { namespace } = pod.metadata;
-    const key = `${namespace}/${pod.run.name}`;
+  #objectChanged({ type, object, previous }: ObjectChange<CachedObject>): void {
+    if (object.run === undefined) return;
+    const { namespace } = object.metadata;
+    const key = `${namespace}/${object.run.name}`;
     const run = this.#caches.runs.get(key);
-    if (run?.active === undefined || run.metadata.uid !== pod.run.uid) {
-      // The run has ended or is gone: nothing will ask for its pods again.
-      if (this.#caches.runs.hasSynced) this.#caches.objectsByRun.forget(pod.run.uid);
-    } else if (type !== "modified" || matters(previous, pod)) {
+    if (run?.active === undefined || run.metadata.uid !== object.run.uid) {
+      // The run has ended or is gone: nothing will ask for its objects again.
+      if (this.#caches.runs.hasSynced) this.#caches.objectsByRun.forget(object.run.uid);
+    } else if (type !== "modified" || matters(previous, object)) {
       this.#runs?.touch(key);
     }
-    const freed = type === "deleted" || pod.state.phase === "Succeeded" || pod.state.phase === "Failed";
+    const freed = type === "deleted" || object.state.phase === "Succeeded" || object.state.phase === "Failed";
     // Something in the namespace was freed: tasks that quota held back may fit now (F-12).
     if (freed) for (const held of this.#reconciler.wakeHeld(namespace)) this.#runs?.touch(held);
   }
 
-  #touchRunOfPod(podKey: string): void {
-    const pod = this.#caches.pods.get(podKey);
-    if (pod?.run !== undefined) this.#runs?.touch(`${pod.metadata.namespace}/${pod.run.name}`);
+  #touchRunOf(objectKey: string, uid: string): void {
+    if (uid === "") return;
+    const pod = this.#caches.pods.get(objectKey);
+    const object = pod?.metadata.uid === uid ? pod : this.#caches.kinds.find(objectKey, uid);
+    if (object?.run !== undefined) this.#runs?.touch(`${object.metadata.namespace}/${object.run.name}`);
   }
 }
 
-/** Whether a change of a pod can change its task's record; most steps of a start cannot. */
-function matters(previous: CachedPod | undefined, pod: CachedPod): boolean {
+/** Whether a change of an object can change its task's record; most steps of a start cannot. */
+function matters(previous: CachedObject | undefined, object: CachedObject): boolean {
   if (previous === undefined) return true;
   const { state: a } = previous;
-  const { state: b } = pod;
+  const { state: b } = object;
   return a.phase !== b.phase || a.deleting !== b.deleting || a.waiting?.reason !== b.waiting?.reason || a.uid !== b.uid;
 }

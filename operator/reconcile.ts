@@ -5,7 +5,7 @@ import type { Logger } from "../kube/logger.ts";
 import { type KubeObject, objectPath } from "../kube/resource.ts";
 import type { LogKeeper } from "./act/archive.ts";
 import type { CoreEvents } from "./act/core-events.ts";
-import { createObject, deleteObject } from "./act/objects.ts";
+import { createObject, deleteObject, notCreatable } from "./act/objects.ts";
 import { writeStatus } from "./act/status.ts";
 import type { Caches } from "./caches.ts";
 import { type Action, concludedTasks, type Decision, decide, type View } from "./decide/decide.ts";
@@ -13,9 +13,7 @@ import { endingOf } from "./decide/finish.ts";
 import { controlsOf } from "./decide/plan.ts";
 import type { Plan, TaskView } from "./decide/run.ts";
 import { buildingStatus, refusedStatus, statusOf } from "./decide/status.ts";
-import { recordOfObject } from "./decide/task-state.ts";
-import { POD_FORM } from "./kinds/pod.ts";
-import { projectPod } from "./kinds/pod-state.ts";
+import { kindWord, recordOfObject } from "./decide/task-state.ts";
 import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
 import { noteOwnObject, observe } from "./observe.ts";
@@ -78,6 +76,9 @@ export class Reconciler {
       if (result.kind === "refused")
         return await this.#write(key, run, refusedStatus(run, result.reason, result.message, now()));
       if (result.kind === "wait") return await this.#waitForJob(key, run, result.message, result.untilMs);
+      const unserved = run.status?.tasks === undefined ? await this.#unservedKind(result.plan) : undefined;
+      if (unserved !== undefined)
+        return await this.#write(key, run, refusedStatus(run, "KindNotServed", unserved, now()));
       const later = await this.#prepare(key, run, result.plan);
       if (later !== undefined) return later;
       memory.plan = result.plan;
@@ -90,8 +91,8 @@ export class Reconciler {
   forget(key: string, uid: string): void {
     this.#memory.delete(uid);
     this.#waitingForJob.delete(key);
-    for (const pod of this.#options.caches.objectsByRun.of(uid)) this.#options.caches.warningsByPod.forget(pod.uid);
-    this.#options.caches.objectsByRun.forget(uid);
+    const { objectsByRun, warningsByObject } = this.#options.caches;
+    for (const object of objectsByRun.forget(uid)) warningsByObject.forget(object);
     this.#options.plans.release(uid);
   }
 
@@ -139,9 +140,20 @@ export class Reconciler {
     }
   }
 
+  /** Why a run cannot be run here at all: it is refused before its first task, not at the task that the cluster cannot run (O-173, O-174). */
+  async #unservedKind(plan: Plan): Promise<string | undefined> {
+    for (const kind of new Set(plan.tasks.map((task) => task.resourceType ?? "Pod"))) {
+      const choice = await this.#options.caches.kinds.chooseNow(kind);
+      if (choice.kind !== "unserved") continue;
+      const task = plan.tasks.find(({ resourceType }) => resourceType === kind);
+      return `task ${task?.name}: ${choice.message}`;
+    }
+    return undefined;
+  }
+
   async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {
     const { client, caches, pods } = this.#options;
-    const { objects, warnings } = await observe(client, caches, run);
+    const { objects, warnings, againInMs } = await observe(client, caches, run, plan);
     const view: View = {
       run,
       plan,
@@ -171,7 +183,7 @@ export class Reconciler {
     });
     const written = await this.#writeInTime(key, run, status, memory);
     if (more || refused !== undefined) return { requeueAfterMs: 0 };
-    return sooner(sooner(written, memory.nextTryMs(performance.now())), wakeMs(decision));
+    return sooner(sooner(sooner(written, memory.nextTryMs(performance.now())), againInMs), wakeMs(decision));
   }
 
   /**
@@ -191,7 +203,9 @@ export class Reconciler {
     const { name, namespace = "", uid } = run.metadata;
     for (const { task, object } of decision.tasks) {
       const { state, pod, attempt = 1 } = run.status?.tasks?.[task.name] ?? {};
-      if (state !== "executing" || pod === undefined || object !== undefined) continue;
+      // What pods an object of another kind had is not known; those that were seen are told of by themselves.
+      const isPod = (task.resourceType ?? "Pod") === "Pod";
+      if (state !== "executing" || pod === undefined || object !== undefined || !isPod) continue;
       this.#options.logs?.vanished({ namespace, run: name, runUid: uid, task: task.name, pod, attempt });
     }
   }
@@ -211,8 +225,9 @@ export class Reconciler {
       }),
       ...decision.actions.map(async (action) => {
         if (action.kind !== "delete") return;
-        const { namespace } = view.run.metadata;
-        await this.#options.logs?.beforeStop(namespace, action.object);
+        const { namespace, uid } = view.run.metadata;
+        const members = this.#options.caches.objectsByRun.membersOf(uid, action.object.name);
+        await Promise.all([action.object, ...members].map((pod) => this.#options.logs?.beforeStop(namespace, pod)));
         await deleteObject(client, namespace, action.object);
       }),
     ]);
@@ -229,17 +244,21 @@ export class Reconciler {
     const { client, caches, pods, logger, metrics } = this.#options;
     const { run, plan } = view;
     const { task, attempt: number, args, env } = action;
-    const result = await createObject(client, POD_FORM, { run, plan, task, number, args, env }, pods, view.now);
+    const choice = await caches.kinds.chooseNow(task.resourceType ?? "Pod");
+    const result =
+      choice.kind === "form"
+        ? await createObject(client, choice.form, { run, plan, task, number, args, env }, pods, view.now)
+        : notCreatable(choice, view.now);
     const context = { namespace: run.metadata.namespace, run: run.metadata.name, task: task.name, attempt: number };
     if (result.kind === "created") {
       memory.unhold(task.name);
-      noteOwnObject(caches, result.object);
       if (result.adopted) metrics.adoptions.inc();
-      logger.info(context, result.adopted ? "adopted pod" : "created pod");
-      const object = projectPod(result.object).state;
+      const object = noteOwnObject(caches, result.form, result.object);
+      const word = kindWord(object.resource.kind);
+      logger.info(context, `${result.adopted ? "adopted" : "created"} ${word}`);
       return { task, object, record: recordOfObject(record, object, view.now, undefined) };
     }
-    logger.warn({ ...context, reason: result.record.reason, cause: result.record.message }, "pod not created");
+    logger.warn({ ...context, reason: result.record.reason, cause: result.record.message }, "object not created");
     if (result.kind === "later") memory.hold(task.name, result.record, performance.now(), result.retryAfterMs);
     return { task, record: { ...record, ...result.record } };
   }
@@ -302,7 +321,9 @@ function losesPod(run: Pipeline, decision: Decision): boolean {
   return decision.tasks.some(
     ({ task, record, object }) =>
       run.status?.tasks?.[task.name]?.state === "executing" &&
-      (record.reason === "PodDeleted" || (record.reason === "Retrying" && (object === undefined || object.gone))),
+      (record.reason === "PodDeleted" ||
+        record.reason === "ObjectDeleted" ||
+        (record.reason === "Retrying" && (object === undefined || object.gone))),
   );
 }
 

@@ -74,6 +74,13 @@ export const OPERATOR_SETTINGS = {
     fallback: "90",
     parse: integerValue(0, 36_500),
   },
+  elasticEtcd: {
+    flag: "elastic-etcd",
+    env: "PYTORCH_ELASTIC_ETCD_SVC",
+    help: "Where the workers of an ElasticJob meet: `host` or `host:port` of an etcd.",
+    fallback: "etcd-service.elastic-job",
+    parse: textValue,
+  },
   metricsListen: {
     flag: "metrics-listen",
     env: "ODIN_METRICS_LISTEN",

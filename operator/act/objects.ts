@@ -7,6 +7,7 @@ import { collectionPath, type KubeObject, type OwnerReference, objectPath } from
 import { bounded } from "../decide/message.ts";
 import type { ObservedObject } from "../decide/run.ts";
 import { kindWord } from "../decide/task-state.ts";
+import type { FormChoice } from "../kind-watches.ts";
 import { type Attempt, attemptName } from "../kinds/attempt.ts";
 import type { ObjectForm } from "../kinds/object-form.ts";
 import type { PodSettings } from "../kinds/pod-template.ts";
@@ -14,7 +15,7 @@ import type { PodSettings } from "../kinds/pod-template.ts";
 /** What became of the creation of an object. */
 export type CreateResult =
   /** It exists and is ours: made now, or found there from before a crash. */
-  | { kind: "created"; object: KubeObject; adopted: boolean }
+  | { kind: "created"; form: ObjectForm; object: KubeObject; adopted: boolean }
   /** It will never be created: the task's record says why. */
   | { kind: "refused"; record: TaskStatus }
   /** It cannot be created now: tried again later, the record says why. */
@@ -40,7 +41,7 @@ export async function createObject(
         lane: "create",
       },
     );
-    return { kind: "created", object, adopted: false };
+    return { kind: "created", form, object, adopted: false };
   } catch (error) {
     if (!isKubeError(error)) throw error;
     if (isKubeError(error, "alreadyExists")) return await adopt(client, form, attempt, now);
@@ -54,7 +55,7 @@ async function adopt(client: KubeClient, form: ObjectForm, attempt: Attempt, now
   try {
     const object = await client.get<KubeObject>(objectPath(form.resource, attempt.run.metadata.namespace, name));
     const owner = object.metadata.ownerReferences?.find((reference) => reference.controller);
-    if (owner?.uid === attempt.run.metadata.uid) return { kind: "created", object, adopted: true };
+    if (owner?.uid === attempt.run.metadata.uid) return { kind: "created", form, object, adopted: true };
     if (object.metadata.deletionTimestamp !== undefined || isLeftover(owner, attempt.run)) {
       return later("NameInUse", `a ${word} named ${name} of an earlier owner is being removed; waiting for its name`);
     }
@@ -94,8 +95,15 @@ function serverWords(error: KubeError): string {
   return error.message.replace(/^[A-Z]+ \/\S+: /, "").replace(/ \(HTTP \d+[^()]*\)$/, "");
 }
 
+/** The answer for a kind that has no form now: never, or not yet. */
+export function notCreatable(choice: Exclude<FormChoice, { kind: "form" }>, now: string): CreateResult {
+  return choice.kind === "unserved"
+    ? { kind: "refused", record: failure("KindNotServed", choice.message, now) }
+    : later("KindNotWatched", choice.message);
+}
+
 function later(
-  reason: "QuotaExceeded" | "ApiUnavailable" | "NameInUse",
+  reason: "KindNotWatched" | "QuotaExceeded" | "ApiUnavailable" | "NameInUse",
   message: string,
   retryAfterMs?: number,
 ): CreateResult {

@@ -9,7 +9,7 @@ import { bounded } from "./message.ts";
 import { waitingForDependencies } from "./ready.ts";
 import { carried, givenUp, isBetweenAttempts, retryRecord } from "./retry.ts";
 import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
-import { isTerminal, kindWord, recordOfObject } from "./task-state.ts";
+import { deletedReason, isTerminal, kindWord, recordOfObject } from "./task-state.ts";
 import { deadlineOf } from "./timeout.ts";
 
 /** Something to do in the cluster; carried out by `act/`, told apart by `kind`. */
@@ -155,7 +155,13 @@ function vanished(task: Task, last: TaskStatus, now: string, stop: Stop | undefi
   if (last.state !== "executing") return last;
   if (stop !== undefined) return stopped(last, stop, now);
   const message = `resource not found: ${kindWord(task.resourceType)} ${last.pod ?? "of the task"} was deleted by somebody else`;
-  return { ...carried(last), state: "terminated", reason: "PodDeleted", message, completionTime: now };
+  return {
+    ...carried(last),
+    state: "terminated",
+    reason: deletedReason(task.resourceType),
+    message,
+    completionTime: now,
+  };
 }
 
 /** Objects that are to go: those of tasks that have timed out, and all that run where the whole run is stopped. */

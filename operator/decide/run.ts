@@ -19,13 +19,20 @@ export interface ObservedObject {
   /** Why it does not run, where something is in the way. */
   waiting?: { reason: string; message: string };
   /** How it ended. */
-  ended?: { reason?: string; message?: string; exitCode?: number; terminationMessage?: string; at?: string };
+  ended?: {
+    reason?: string;
+    message?: string;
+    exitCode?: number;
+    terminationMessage?: string;
+    at?: string;
+    /** The pod that says so, where the object has several. */
+    pod?: string;
+  };
 }
 
-/** A warning that the scheduler or a kubelet gave about a pod of a run. */
+/** A warning that the scheduler, a kubelet or a controller gave about an object of a run or a pod of one. */
 export interface ObservedWarning {
   id: string;
-  pod: string;
   task: string;
   reason: string;
   message: string;

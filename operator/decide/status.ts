@@ -45,7 +45,7 @@ export function statusOf(input: StatusInput): PipelineStatus {
 /** A status for a run that cannot be run at all (O-14, O-148). */
 export function refusedStatus(
   run: Pipeline,
-  reason: "Invalid" | "JobNotFound" | "SnapshotLost",
+  reason: "Invalid" | "JobNotFound" | "KindNotServed" | "SnapshotLost",
   message: string,
   now: string,
 ): PipelineStatus {

@@ -8,6 +8,11 @@ export function kindWord(kind: string | undefined): string {
   return kind === undefined || kind === "Pod" ? "pod" : kind;
 }
 
+/** Why a task failed whose object somebody else has deleted. */
+export function deletedReason(kind: string | undefined): "PodDeleted" | "ObjectDeleted" {
+  return kindWord(kind) === "pod" ? "PodDeleted" : "ObjectDeleted";
+}
+
 /** True once a task's state can no longer change (I-3). */
 export function isTerminal(record: TaskStatus): boolean {
   return record.state === "executed" || record.state === "terminated";
@@ -40,7 +45,7 @@ export function recordOfObject(
     return {
       ...started,
       state: "terminated",
-      reason: "PodDeleted",
+      reason: deletedReason(object.resource.kind),
       message: `resource not found: ${kindWord(object.resource.kind)} ${object.name} was deleted by somebody else`,
       completionTime: now,
     };
@@ -85,5 +90,5 @@ function failed(started: TaskStatus, object: ObservedObject, now: string): TaskS
     ended?.terminationMessage?.trim() ||
     (ended?.exitCode === undefined ? undefined : `${reason}, exit code ${ended.exitCode}`) ||
     "ended without saying why";
-  return { ...record, message: bounded(cause) };
+  return { ...record, message: bounded(ended?.pod === undefined ? cause : `${cause} (pod ${ended.pod})`) };
 }

@@ -12,6 +12,8 @@ export interface ObjectForm {
   resource: ObjectResource;
   /** The object of one attempt. Its name is deterministic, so that creating it twice is impossible (O-187). */
   build(attempt: Attempt, settings: PodSettings): Record<string, unknown>;
+  /** What the name of the pod whose result is the task's has after the object's and a dash (O-205); absent: all pods are equal. */
+  speaker?: RegExp;
   /** The object's own word on its state, never a pod's (O-174). An object that nobody has looked at yet is Pending. */
   read(raw: KubeObject): ObjectState;
 }

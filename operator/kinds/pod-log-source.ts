@@ -1,7 +1,5 @@
-import { TASK_KIND_FACTS } from "../../crds/task-kinds.ts";
+import { TASK_CONTAINERS } from "../../crds/task-kinds.ts";
 import type { KubeObject } from "../../kube/resource.ts";
-
-const TASK_CONTAINERS: ReadonlySet<string> = new Set(Object.values(TASK_KIND_FACTS).map(({ container }) => container));
 
 /** Where the log of a pod is, if there is one. */
 export interface LogSource {

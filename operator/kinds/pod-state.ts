@@ -1,22 +1,18 @@
 import { ANNOTATIONS } from "../../crds/names.ts";
-import { PIPELINE } from "../../crds/resources.ts";
+import { TASK_CONTAINERS } from "../../crds/task-kinds.ts";
 import { POD } from "../../kube/core-resources.ts";
-import { type KeptMetadata, keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { ObservedObject } from "../decide/run.ts";
 import type { ObjectState } from "./object-form.ts";
+import { type CachedObject, projectObject } from "./object-state.ts";
 import { type LogSource, logSource } from "./pod-log-source.ts";
 
-/** What the cache keeps of a pod: its identity, its run, and its state. */
-export interface CachedPod {
-  metadata: KeptMetadata;
-  /** UID and name of the run that owns it; absent for a pod that is not ours. */
-  run?: { uid: string; name: string };
-  /** The snapshot whose definition the pod was made from. */
-  snapshot?: string;
+/** What the cache keeps of a pod. */
+export interface CachedPod extends CachedObject {
+  /** Name of the object of ours whose controller made the pod; absent for a pod that a run owns itself. */
+  member?: string;
   /** Where its log is. */
   log: LogSource;
-  state: ObservedObject;
 }
 
 interface ContainerStatus {
@@ -33,6 +29,7 @@ interface RawPod extends KubeObject {
     reason?: string;
     message?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    initContainerStatuses?: ContainerStatus[];
     containerStatuses?: ContainerStatus[];
   };
 }
@@ -42,30 +39,20 @@ const MAX_REASON = 64;
 /** States that every pod passes through; telling them would cost a write for each pod. */
 const NORMAL_WAITING = new Set(["ContainerCreating", "PodInitializing"]);
 
-/** Reduces a pod to what decisions need. */
+/** Reduces a pod to what decisions need: one that a run owns, or one that was made for an object of a run. */
 export function projectPod(raw: KubeObject): CachedPod {
-  const pod = raw as RawPod;
-  const owner = pod.metadata.ownerReferences?.find(
-    (reference) => reference.controller && reference.kind === PIPELINE.kind,
-  );
-  const annotations = pod.metadata.annotations ?? {};
-  return {
-    metadata: keptMetadata(pod.metadata),
-    ...(owner === undefined ? {} : { run: { uid: owner.uid, name: owner.name } }),
-    ...(annotations[ANNOTATIONS.snapshot] === undefined ? {} : { snapshot: annotations[ANNOTATIONS.snapshot] }),
-    log: logSource(raw),
-    state: {
-      resource: POD,
-      name: pod.metadata.name,
-      uid: pod.metadata.uid,
-      task: annotations[ANNOTATIONS.task] ?? "",
-      attempt: Number(annotations[ANNOTATIONS.attempt] ?? 1),
-      createdAt: pod.metadata.creationTimestamp ?? "",
-      deleting: pod.metadata.deletionTimestamp !== undefined,
-      gone: false,
-      ...podState(raw),
-    },
-  };
+  const pod = { ...projectObject(POD_READING, raw), log: logSource(raw) };
+  if (pod.run !== undefined) return pod;
+  const {
+    [ANNOTATIONS.run]: name,
+    [ANNOTATIONS.runUid]: uid,
+    [ANNOTATIONS.object]: member,
+  } = raw.metadata.annotations ?? {};
+  if (name === undefined || uid === undefined || member === undefined) return pod;
+  const owner = raw.metadata.ownerReferences?.find((reference) => reference.controller);
+  // An MPIJob's launcher is the pod of a Job of its own.
+  const isMember = owner?.name === member || owner?.name === `${member}-launcher`;
+  return isMember ? { ...pod, run: { uid, name }, member } : pod;
 }
 
 /** How far a pod has come, why it does not go on, and how it ended. */
@@ -80,8 +67,12 @@ export function podState(raw: KubeObject): ObjectState {
   };
 }
 
+/** A pod and how to read it; `POD_FORM` is the same with how to make one. */
+const POD_READING = { resource: POD, read: podState };
+
 function mainContainer(pod: RawPod): ContainerStatus | undefined {
-  return pod.status?.containerStatuses?.find((status) => status.name === "main") ?? pod.status?.containerStatuses?.[0];
+  const statuses = pod.status?.containerStatuses;
+  return statuses?.find(({ name }) => TASK_CONTAINERS.has(name)) ?? statuses?.[0];
 }
 
 function waitingReason(pod: RawPod): ObservedObject["waiting"] {
@@ -93,8 +84,11 @@ function waitingReason(pod: RawPod): ObservedObject["waiting"] {
       message: scheduled.message ?? "no node can take the pod",
     };
   }
-  const waiting = mainContainer(pod)?.state?.waiting;
-  if (waiting?.reason === undefined || NORMAL_WAITING.has(waiting.reason)) return undefined;
+  // Controllers put containers of their own before the task's; while one of those cannot start, the task's says nothing.
+  const waiting = [...(pod.status?.initContainerStatuses ?? []), mainContainer(pod)]
+    .map((status) => status?.state?.waiting)
+    .find((state) => state?.reason !== undefined && !NORMAL_WAITING.has(state.reason));
+  if (waiting?.reason === undefined) return undefined;
   // The kubelet goes back and forth between the two while it tries again; one name keeps the record still.
   const reason = waiting.reason === "ErrImagePull" ? "ImagePullBackOff" : waiting.reason;
   return { reason: reason.slice(0, MAX_REASON), message: waiting.message ?? "the container cannot start" };

@@ -12,6 +12,8 @@ export interface PodSettings {
   sharedVolume?: SharedVolume;
   pullSecrets: readonly string[];
   serviceAccount?: string;
+  /** Where the workers of an ElasticJob meet: `host` or `host:port` of an etcd (O-172). */
+  elasticEtcd: string;
 }
 
 /** What differs between the pods of one kind and another's. */

@@ -43,8 +43,10 @@ export class Stage {
   #pods: Partial<PodSettings> = {};
   #store: string | undefined;
   readonly #remove: () => Promise<void>;
+  readonly #options: { lookEveryMs?: number };
 
-  private constructor(namespace: string, remove: () => Promise<void>) {
+  private constructor(namespace: string, remove: () => Promise<void>, options: { lookEveryMs?: number }) {
+    this.#options = options;
     this.namespace = namespace;
     this.#remove = remove;
     this.kubeConfig = new KubeConfig();
@@ -53,9 +55,13 @@ export class Stage {
   }
 
   /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods, and a file for the logs of ended tasks. */
-  static async open(pods: Partial<PodSettings> = {}, store?: string): Promise<Stage> {
+  static async open(
+    pods: Partial<PodSettings> = {},
+    store?: string,
+    options: { lookEveryMs?: number } = {},
+  ): Promise<Stage> {
     const namespace = await temporaryNamespace("operator");
-    const stage = new Stage(namespace.name, namespace.remove);
+    const stage = new Stage(namespace.name, namespace.remove, options);
     stage.#pods = pods;
     stage.#store = store;
     try {
@@ -84,12 +90,13 @@ export class Stage {
       logger,
       registry,
       metrics: makeMetrics(registry),
+      ...this.#options,
       workers: 8,
       namespace: this.namespace,
       installDefinitions: false,
       taskSecrets: ["odin-cred"],
       retryPauseMs: 200,
-      pods: { paths: DEFAULT_PATHS, pullSecrets: [], ...this.#pods },
+      pods: { paths: DEFAULT_PATHS, pullSecrets: [], elasticEtcd: "etcd-service.elastic-job", ...this.#pods },
     });
     await operator.start();
     operator.begin();

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { gpusOf, TASK_KIND_FACTS, TASK_KINDS, taskKindOf } from "../../../crds/task-kinds.ts";
+import { gpusOf, kindFactsOf, TASK_KINDS, taskKindOf } from "../../../crds/task-kinds.ts";
 
 const kinds = suite("kinds of tasks");
 
@@ -22,8 +22,8 @@ kinds("O-173: what tasks cannot be run as is no kind", () => {
 kinds("O-174: kinds other than Pod and Job are distributed, and say what must be installed", () => {
   for (const kind of TASK_KINDS) {
     const isBuiltIn = kind === "Pod" || kind === "Job";
-    assert.is(TASK_KIND_FACTS[kind].isDistributed, !isBuiltIn, kind);
-    assert.is(TASK_KIND_FACTS[kind].install === undefined, isBuiltIn, kind);
+    assert.is(kindFactsOf({ resourceType: kind }).isDistributed, !isBuiltIn, kind);
+    assert.is(kindFactsOf({ resourceType: kind }).install === undefined, isBuiltIn, kind);
   }
 });
 
