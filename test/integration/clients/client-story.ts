@@ -4,11 +4,14 @@ import * as assert from "uvu/assert";
 import { jobObjectName } from "../../../crds/names.ts";
 import { run } from "../../../local/command.ts";
 import { until } from "../../support/deadline.ts";
+import { Exporter } from "../../support/exporter.ts";
+import { sampleText } from "../../support/gpu-text.ts";
 import { CLIENT_ENVIRONMENT, type ClientPackage, clientCommands } from "../../support/odin-clients.ts";
 import { type OdinProcess, operatorProcess } from "../../support/odin-process.ts";
 import { skip } from "../../support/skip.ts";
 import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
 import { FacadeStage } from "../api/facade-stage.ts";
+import { GpuWorld } from "../api/gpu-world.ts";
 import { endPod, startPod } from "../api/played-pod.ts";
 import { type ClientOutcome, ClientShell, type Identity, plain, printedJson } from "./client-shell.ts";
 
@@ -37,6 +40,7 @@ for file in files:
 `;
 const PERSON = "person";
 const PASSWORD = "per-sons.own_secret!";
+const WORLD = GpuWorld.newId();
 const WAIT_MS = 30_000;
 
 /**
@@ -59,6 +63,8 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
   let stage: FacadeStage;
   let operator: OdinProcess | undefined;
   let shell: ClientShell;
+  let gpus: GpuWorld | undefined;
+  let exporter: Exporter | undefined;
   let id = "";
 
   const shellOf = (identity: Identity): Promise<ClientShell> =>
@@ -71,8 +77,9 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     (printedJson(worked(outcome)) as { pipeline: { id: string } }).pipeline.id;
 
   test.before(async () => {
-    stage = await FacadeStage.open({ ODIN_PUBLIC_READS: "none", ODIN_ADMINS: PERSON });
+    stage = await FacadeStage.open({ ODIN_PUBLIC_READS: "none", ODIN_ADMINS: PERSON, ...GpuWorld.settings(WORLD) });
     try {
+      gpus = new GpuWorld(stage.client, stage.namespace, WORLD);
       await stage.call("POST", "/v1/users", { user: { username: PERSON, password: PASSWORD } });
       await stage.applyJob(jobObjectName("nlp/sst2"), {
         path: "nlp/sst2",
@@ -86,6 +93,8 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     }
   });
   test.after(async () => {
+    await gpus?.close();
+    await exporter?.stop();
     await operator?.end("SIGTERM");
     await shell?.close();
     await stage?.close();
@@ -183,6 +192,19 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     assert.equal((await stage.call("GET", "/v1/users/ann")).json, {
       user: { username: "ann", firstname: "Ann", lastname: "Else" },
     });
+  });
+
+  test(`O-240, O-233: odin-gpus of ${name} lists GPUs, who uses them and which are free`, async () => {
+    exporter = await Exporter.start(sampleText("dcgm-4gpu"));
+    await gpus?.createNode("a-gpu", { gpus: 4 });
+    await gpus?.createNode("b-plain");
+    await gpus?.createExporter("exporter-a", { node: gpus.name("a-gpu"), ip: "127.0.0.1", port: exporter.port });
+    const { output } = await until(() => shell.run("gpus"), WAIT_MS, {
+      describe: "four GPUs are listed",
+      accept: (outcome) => outcome.code === 0 && outcome.output.split("a-gpu").length === 5,
+    });
+    assert.match(output, /a-gpu +\| 43 .*\| NO +\|.*team-a\/jupyter-0/);
+    assert.match(output, /a-gpu +\| 52 .*\| YES +\|/);
   });
 
   test(`O-241: an answer of 404 or 403 does not make ${name} forget its token`, async () => {
