@@ -5,13 +5,17 @@ import { ApiError, invalid } from "./errors.ts";
 /** Most bytes of a JSON or form body (O-6). */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Media types a route takes: JSON, or JSON and forms (only the login, O-20). */
-export type BodyKind = "json" | "jsonOrForm";
+/** What a route takes: JSON, JSON and forms (only the login, O-20), or bytes of any media type (uploads, O-53). */
+export type BodyKind = "json" | "jsonOrForm" | "bytes";
 
 const FORM = "application/x-www-form-urlencoded";
 
 /** Reads the body into `ctx.request.body`, in the order of O-5: declared size, media type, then size as read and syntax. */
-export function readBody(kind: BodyKind): Middleware {
+export function readBody(kind: BodyKind, maxUploadBytes: number): Middleware {
+  return kind === "bytes" ? readBytes(maxUploadBytes) : readText(kind);
+}
+
+function readText(kind: "json" | "jsonOrForm"): Middleware {
   const forms = kind === "jsonOrForm";
   const parse = bodyParser({
     enableTypes: forms ? ["json", "form"] : ["json"],
@@ -21,9 +25,7 @@ export function readBody(kind: BodyKind): Middleware {
     formLimit: `${MAX_BODY_BYTES}b`,
   });
   return async (ctx, next) => {
-    if ((ctx.request.length ?? 0) > MAX_BODY_BYTES) {
-      throw new ApiError("BodyTooLarge", `the body has ${ctx.request.length} bytes; the most is ${MAX_BODY_BYTES}`);
-    }
+    if ((ctx.request.length ?? 0) > MAX_BODY_BYTES) throw tooLarge(`${ctx.request.length} bytes`, MAX_BODY_BYTES);
     if (!ctx.is("application/json", ...(forms ? [FORM] : []))) {
       throw new ApiError("MediaTypeUnsupported", `send the body as application/json${forms ? ` or ${FORM}` : ""}`);
     }
@@ -32,6 +34,31 @@ export function readBody(kind: BodyKind): Middleware {
     if (ctx.request.body === "") throw new ApiError("MalformedRequest", "the body is empty; JSON is expected");
     await next();
   };
+}
+
+/** The body as it came, as a Buffer; also none at all. Bytes are counted while they come: a length need not be declared. */
+function readBytes(maxBytes: number): Middleware {
+  return async (ctx, next) => {
+    if ((ctx.request.length ?? 0) > maxBytes) throw tooLarge(`${ctx.request.length} bytes`, maxBytes);
+    if (!["", "identity"].includes(ctx.get("Content-Encoding").toLowerCase())) {
+      throw new ApiError("MediaTypeUnsupported", "send the file as it is, without a Content-Encoding");
+    }
+    if (ctx.get("Expect").toLowerCase() === "100-continue") ctx.res.writeContinue();
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    // Left undestroyed where the loop ends early: the answer goes out by the same connection.
+    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw tooLarge("more", maxBytes);
+      chunks.push(chunk);
+    }
+    ctx.request.body = Buffer.concat(chunks);
+    await next();
+  };
+}
+
+function tooLarge(size: string, most: number): ApiError {
+  return new ApiError("BodyTooLarge", `the body has ${size}; the most is ${most} bytes`);
 }
 
 /** A JSON object from a request; throws a 422 for anything else. */

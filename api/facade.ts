@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Registry } from "prom-client";
 import type { KubeClient } from "../kube/client.ts";
 import type { Logger } from "../kube/logger.ts";
@@ -12,11 +13,15 @@ import { UserStore } from "./auth/user-store.ts";
 import { cachedUsers } from "./auth/users.ts";
 import { makeCaches, unsynced } from "./cache/caches.ts";
 import { clusterView } from "./cache/cluster-view.ts";
+import { GitRepository } from "./git/git-repository.ts";
+import { JobMirror } from "./git/job-mirror.ts";
 import { Gpus } from "./gpu/gpus.ts";
 import { healthRoutes } from "./health.ts";
 import { type Listener, listen } from "./listener.ts";
 import { cacheMetrics, httpMetrics } from "./metrics.ts";
+import { JobCatalog } from "./odin/job-catalog.ts";
 import { kubernetesLogs } from "./odin/log-source.ts";
+import { OperatorLease } from "./odin/operator-lease.ts";
 import { odinRoutes } from "./odin/routes.ts";
 import { openApiRoutes } from "./openapi/route.ts";
 import type { Route } from "./route.ts";
@@ -27,6 +32,8 @@ import type { ApiSettings } from "./settings.ts";
 export interface FacadeOptions {
   settings: ApiSettings;
   namespace: string;
+  /** Namespace of the context or the pod: where the operator's lease is, unless it is set. */
+  ownNamespace?: string;
   client: KubeClient;
   logger: Logger;
   registry: Registry;
@@ -49,6 +56,9 @@ export interface Facade {
 /** How long answers in progress may take once the facade stops. */
 const DRAIN_MS = 10_000;
 
+/** How long the start waits for the git remote; then it goes on with what is there. */
+const FIRST_SYNC_MS = 5_000;
+
 /** Wires the parts and starts to listen. Until the caches are filled, requests that need them get a 503. */
 export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const { settings, namespace, client, logger, registry } = options;
@@ -61,9 +71,19 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const gate = hashGate();
   const logins = new Logins(users, registry, gate);
   const store = new UserStore({ client, namespace, cache: caches.users, gate, root: settings.root?.username });
+  const { root: shownRoot } = settings.paths;
+  const repository = await GitRepository.open({ ...settings.git, shownRoot, excluded: rendered(settings), logger });
+  const mirror = new JobMirror({ client, namespace, repository, caches, logger });
+  repository.onChange(() => mirror.soon());
+  const lease = new OperatorLease(client, settings.leaseNamespace ?? options.ownNamespace ?? namespace);
+  let repositorySynced = false;
   const root = new RootUserKeeper({ client, namespace, root: settings.root, users: caches.users, logger });
   const gpus = new Gpus({ client, settings: settings.gpus, logger, registry });
-  const notReady = (): string[] => [...unsynced(caches), ...(root.done ? [] : ["root user"])];
+  const notReady = (): string[] => [
+    ...unsynced(caches),
+    ...(root.done ? [] : ["root user"]),
+    ...(repositorySynced ? [] : ["jobs repository"]),
+  ];
   const served: Route[] = [
     ...healthRoutes(registry, notReady),
     ...authRoutes(logins, tokens),
@@ -71,6 +91,11 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     ...odinRoutes({
       view,
       paths: settings.paths,
+      root: shownRoot,
+      repository,
+      catalog: new JobCatalog(repository, view, shownRoot),
+      mirror,
+      operatorSeen: () => lease.renewed(),
       launcher: { client, namespace, view, taskSecrets: settings.taskSecrets },
       cleaner: { client, namespace, view, logger },
       openLog: kubernetesLogs(client, namespace),
@@ -85,6 +110,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     publicReads: settings.publicReads,
     corsOrigins: settings.corsOrigins,
     tls: options.tls !== undefined,
+    maxUploadBytes: settings.maxUploadBytes,
     requireCredential: requireCredential(tokens, logins),
     notReady,
     observe: httpMetrics(registry),
@@ -97,9 +123,14 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const informers = Object.values(caches);
   for (const informer of informers) informer.start();
   gpus.start();
-  const ready = Promise.all([...informers.map((informer) => informer.synced), root.ensure(stopping.signal)]).then(
-    () => undefined,
-  );
+  const firstSync = within(FIRST_SYNC_MS, repository.start()).then(() => {
+    repositorySynced = true;
+  });
+  const ready = Promise.all([
+    firstSync,
+    ...informers.map((informer) => informer.synced),
+    root.ensure(stopping.signal),
+  ]).then(() => mirror.start());
   // Awaited by whoever wants to know; a stop before that is not an error of the process.
   ready.catch(() => undefined);
   return {
@@ -109,7 +140,21 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     async stop() {
       stopping.abort();
       await listener.close(DRAIN_MS);
+      await repository.stop();
+      await mirror.stop();
       await Promise.all([gpus.stop(), ...informers.map((informer) => informer.stop())]);
     },
   };
+}
+
+/** Ids below the root where rendered jobs are shown: no job may have them (O-10). */
+function rendered({ paths, renderPath }: ApiSettings): string[] {
+  return renderPath.startsWith(`${paths.root}/`) ? [renderPath.slice(paths.root.length + 1)] : [];
+}
+
+/** Waits for `work`, but no longer than so long. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([work, delay(ms, undefined, { signal: enough.signal }).catch(() => undefined)]);
+  enough.abort();
 }

@@ -29,6 +29,7 @@ export async function runApi(argv: readonly string[], env: NodeJS.ProcessEnv, si
     const facade = await startFacade({
       settings,
       namespace,
+      ownNamespace: own,
       client,
       logger,
       registry,

@@ -20,6 +20,8 @@ export interface ServerParts {
   /** Whether HTTPS is served. */
   tls: boolean;
   requireCredential: Middleware;
+  /** Most bytes of an uploaded file. */
+  maxUploadBytes: number;
   /** Names of the parts that are not ready yet; empty once requests can be served. */
   notReady: () => readonly string[];
   observe: ObserveRequest;
@@ -58,7 +60,7 @@ function checksOf(route: Route, parts: ServerParts): RouterMiddleware[] {
   if (route.needsCaches !== false) checks.push(requireReady(parts.notReady));
   if (needsCredential(route.access, parts.publicReads)) checks.push(parts.requireCredential);
   if (route.allow !== undefined) checks.push(requireRight(route.allow));
-  if (route.body !== undefined) checks.push(readBody(route.body));
+  if (route.body !== undefined) checks.push(readBody(route.body, parts.maxUploadBytes));
   checks.push(requireDecodablePath);
   const handle: RouterMiddleware = async (ctx) => {
     await route.handle(ctx as RouterContext);
@@ -104,5 +106,11 @@ const noHandler: Middleware = (ctx) => {
       headers: { Allow: methods.join(", ") },
     });
   }
-  throw new ApiError("RouteUnknown", "no route has this path; GET /v1/openapi.json lists them all");
+  const isFileBelow = /^\/v1\/jobs\/[^/]+\/files\/[^/]+\/./.test(ctx.path);
+  throw new ApiError(
+    "RouteUnknown",
+    isFileBelow
+      ? "a job's files lie directly in its directory: give a name without slashes (odin-push: --file_name)"
+      : "no route has this path; GET /v1/openapi.json lists them all",
+  );
 };

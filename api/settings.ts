@@ -11,6 +11,7 @@ import {
 } from "../settings/settings.ts";
 import {
   CLUSTER_SETTINGS,
+  LEASE_SETTINGS,
   LOG_SETTINGS,
   type SharedVolumeSetting,
   sharedVolumeOf,
@@ -22,6 +23,7 @@ import type { RootUser } from "./auth/root-user.ts";
 import { TOKEN_ALGORITHMS, type TokenSettings } from "./auth/tokens.ts";
 import { isUserName } from "./auth/user.ts";
 import { USER_POLICIES, type UserRights } from "./auth/user-rights.ts";
+import { GIT_SETTINGS, type GitSettings, gitSettings } from "./git/git-settings.ts";
 import { GPU_SETTINGS, type GpuSettings, gpuSettings } from "./gpu/gpu-settings.ts";
 
 const MIN_SECRET_BYTES = 32;
@@ -129,8 +131,10 @@ export const API_SETTINGS = {
     fallback: "",
     parse: originsValue,
   },
+  ...LEASE_SETTINGS,
   ...TASK_SETTINGS,
   ...GPU_SETTINGS,
+  ...GIT_SETTINGS,
   ...LOG_SETTINGS,
 } as const;
 
@@ -142,6 +146,8 @@ export interface ApiSettings {
   cluster: { kubeconfig: string | undefined; context: string | undefined };
   /** Absent: that of the context or the pod. */
   namespace?: string;
+  /** Absent: as `namespace`. */
+  leaseNamespace?: string;
   publicReads: PublicReads;
   tokens: TokenSettings;
   root?: RootUser;
@@ -150,6 +156,11 @@ export interface ApiSettings {
   paths: Paths;
   /** The volume that facade, operator and tasks share; absent in snapshot mode (O-107). */
   sharedVolume?: SharedVolumeSetting;
+  git: GitSettings;
+  /** Most bytes of an uploaded file (O-6). */
+  maxUploadBytes: number;
+  /** `ODIN_RENDER_PATH`: where tasks see the files of rendered jobs (O-153). */
+  renderPath: string;
   taskSecrets: readonly string[];
   gpus: GpuSettings;
   logLevel: string;
@@ -158,7 +169,7 @@ export interface ApiSettings {
 /** Reads and checks all settings; throws a `SettingProblem` that names the wrong one. */
 export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv): ApiSettings {
   const values = readSettings(API_SETTINGS, argv, env);
-  const { algorithm, issuer, durationSeconds, secret, previousSecret, namespace } = values;
+  const { algorithm, issuer, durationSeconds, secret, previousSecret, namespace, leaseNamespace } = values;
   const tls = tlsFiles(values);
   const root = rootUser(values);
   const sharedVolume = sharedVolumeOf(values);
@@ -167,6 +178,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     ...(tls === undefined ? {} : { tls }),
     cluster: { kubeconfig: values.kubeconfig, context: values.context },
     ...(namespace === undefined ? {} : { namespace }),
+    ...(leaseNamespace === undefined ? {} : { leaseNamespace }),
     publicReads: values.publicReads,
     tokens: { algorithm, issuer, durationSeconds, secret, ...(previousSecret === undefined ? {} : { previousSecret }) },
     ...(root === undefined ? {} : { root }),
@@ -177,6 +189,9 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     corsOrigins: values.corsOrigins,
     paths: { root: values.root, data: values.data },
     ...(sharedVolume === undefined ? {} : { sharedVolume }),
+    git: gitSettings(values),
+    maxUploadBytes: values.maxUpload,
+    renderPath: values.renderPath ?? `${values.root}/rendered`,
     taskSecrets: values.taskSecrets,
     gpus: gpuSettings(values),
     logLevel: values.logLevel,

@@ -25,6 +25,8 @@ export const ANNOTATIONS = {
   task: "odin.io/task",
   attempt: "odin.io/attempt",
   snapshot: "odin.io/snapshot",
+  /** On a Job: where it comes from, if not from kubectl. */
+  source: "odin.io/source",
   /** On pods that a controller made for an object of ours: the run, its UID, and the object. */
   run: "odin.io/pipeline",
   runUid: "odin.io/pipeline-uid",
@@ -32,6 +34,9 @@ export const ANNOTATIONS = {
   /** On a snapshot: when somebody last made sure that it is there, before naming it (RFC 3339). */
   used: "odin.io/used",
 } as const;
+
+/** Value of the annotation `source` on a Job that mirrors a job of the jobs repository (O-14). */
+export const REPOSITORY_SOURCE = "repository";
 
 function shortHash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 8);

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { addressValue, booleanValue, integerValue, listValue, textValue, type Values } from "../settings/settings.ts";
-import { CLUSTER_SETTINGS, LOG_SETTINGS, STORE_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
+import { CLUSTER_SETTINGS, LEASE_SETTINGS, LOG_SETTINGS, STORE_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
 
 /** Settings of the operator (O-270). */
 export const OPERATOR_SETTINGS = {
@@ -32,12 +32,7 @@ export const OPERATOR_SETTINGS = {
     fallback: hostname(),
     parse: textValue,
   },
-  leaseNamespace: {
-    flag: "lease-namespace",
-    env: "ODIN_LEASE_NAMESPACE",
-    help: "Namespace of the lease. Without it, the namespace of the context or the pod.",
-    parse: textValue,
-  },
+  ...LEASE_SETTINGS,
   workers: {
     flag: "workers",
     env: "ODIN_WORKERS",

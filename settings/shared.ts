@@ -25,6 +25,16 @@ export const CLUSTER_SETTINGS = {
   },
 } as const;
 
+/** Where the operator's lease is: the operator holds it, the API tells whether it does. */
+export const LEASE_SETTINGS = {
+  leaseNamespace: {
+    flag: "lease-namespace",
+    env: "ODIN_LEASE_NAMESPACE",
+    help: "Namespace of the operator's lease. Without it, the namespace of the context or the pod.",
+    parse: textValue,
+  },
+} as const;
+
 /** What both parts must agree on about tasks. */
 export const TASK_SETTINGS = {
   root: {

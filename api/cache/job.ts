@@ -1,4 +1,5 @@
 import type { Job } from "../../crds/generated/types.ts";
+import { ANNOTATIONS, REPOSITORY_SOURCE } from "../../crds/names.ts";
 import { summary } from "../../crds/problem.ts";
 import { jobId, jobVersion } from "../../crds/snapshot.ts";
 import { validateDefinition } from "../../crds/validate.ts";
@@ -12,6 +13,8 @@ export interface CachedJob {
   id: string;
   version: string;
   spec: Job["spec"];
+  /** It mirrors a job of the jobs repository, which is the truth about it (O-14). */
+  mirrored: boolean;
   /** Why it cannot be run; empty if it can. */
   problem: string;
 }
@@ -25,6 +28,7 @@ export function projectJob(raw: KubeObject): CachedJob {
     id,
     version: jobVersion(job),
     spec: job.spec,
+    mirrored: raw.metadata.annotations?.[ANNOTATIONS.source] === REPOSITORY_SOURCE,
     problem: id.includes("__")
       ? "the id holds __, which stands for / in this API; rename the job"
       : summary(validateDefinition(job.spec.tasks ?? [], job.spec.files)),

@@ -124,13 +124,17 @@ export class GitRepository implements JobsRepository {
     await this.#queue.idle();
   }
 
+  /** Whether a text is a job id outside the excluded directories. */
+  isOpenId(id: string): boolean {
+    return this.#tree.isOpenId(id);
+  }
+
   /** Calls `fn` after each sync and each write. */
   onChange(fn: () => void): void {
     this.#listeners.push(fn);
   }
 
-  /** Whether what the remote has is known: false only for a new work tree whose remote could not be reached yet. */
-  get hasJobs(): boolean {
+  get isKnown(): boolean {
     return this.#refs.head !== undefined;
   }
 
@@ -144,7 +148,7 @@ export class GitRepository implements JobsRepository {
     return await this.#tree.job(id);
   }
 
-  async rootFiles(): Promise<RepositoryFile[]> {
+  async rootFiles(): Promise<readonly RepositoryFile[]> {
     await this.#moving;
     return await this.#tree.rootFiles();
   }

@@ -1,3 +1,5 @@
+import type { FileHandle } from "node:fs/promises";
+
 /** A regular file of the jobs repository as its directory showed it a moment ago; links are resolved and stay inside (O-12). */
 export interface RepositoryFile {
   name: string;
@@ -5,6 +7,8 @@ export interface RepositoryFile {
   size: number;
   /** The whole content; rejects with the system's error if the file is gone or can no longer be read. */
   read(): Promise<Buffer>;
+  /** Opens the file for reading piece by piece; the caller closes it. */
+  open(): Promise<FileHandle>;
 }
 
 /** A job directory (O-100). */
@@ -52,12 +56,16 @@ export interface RepositoryState {
 
 /** The git work tree with the jobs. Nothing here waits for the remote but `refresh` and `write` (O-104). */
 export interface JobsRepository {
-  /** All jobs, sorted by id. */
+  /** False only for a new work tree whose remote could not be reached yet: it has no jobs, but nobody knows which there are. */
+  readonly isKnown: boolean;
+  /** Whether a text may be the id of a job here: in the grammar of O-10, and not in the render directory. */
+  isOpenId(id: string): boolean;
+  /** All jobs, sorted by id. A job is the same object for as long as its files stay the same: what is made of it can be kept by it. */
   jobs(): Promise<RepositoryJob[]>;
   /** One job as it is now; undefined for anything that is no job directory, also for a text that is no job id. */
   job(id: string): Promise<RepositoryJob | undefined>;
-  /** Regular files directly in the root whose names keep O-11, sorted by name (O-107). */
-  rootFiles(): Promise<RepositoryFile[]>;
+  /** Regular files directly in the root whose names keep O-11, sorted by name (O-107); the same list for as long as they stay the same. */
+  rootFiles(): Promise<readonly RepositoryFile[]>;
   /** HEAD, 40 hex digits. */
   head(): string;
   /** Takes over what the remote has, waiting at most so long; never rejects: `state` tells what went wrong. */

@@ -43,6 +43,7 @@ export interface WorkTreeOptions {
 export class WorkTree {
   readonly #options: WorkTreeOptions;
   #known = new Map<string, KnownJob>();
+  #root: { stamp: string; files: readonly RepositoryFile[] } | undefined;
 
   constructor(options: WorkTreeOptions) {
     this.#options = options;
@@ -81,10 +82,15 @@ export class WorkTree {
     return job?.job;
   }
 
-  /** Regular files directly in the root. */
-  async rootFiles(): Promise<RepositoryFile[]> {
+  /** Regular files directly in the root; the same list for as long as they stay the same. */
+  async rootFiles(): Promise<readonly RepositoryFile[]> {
     const { directory } = this.#options;
-    return (await filesOf(directory, await entriesOf(directory))).map(({ name, file }) => repositoryFile(name, file));
+    const found = await filesOf(directory, await entriesOf(directory));
+    const stamp = stampOf(found);
+    if (this.#root?.stamp !== stamp) {
+      this.#root = { stamp, files: found.map(({ name, file }) => repositoryFile(name, file)) };
+    }
+    return this.#root.files;
   }
 
   /** Real path of a job's directory, whether or not it is a job; undefined if it is missing or a link leads there. */
@@ -114,7 +120,7 @@ export class WorkTree {
     const found = await filesOf(directory, entries);
     const main = found.find(({ name }) => name === MAIN_FILE);
     if (main === undefined && !found.some(({ name }) => name === MAIN_FILE + TEMPLATE_ENDING)) return undefined;
-    const stamp = found.map(({ name, file }) => `${name}/${file.stamp}`).join("/");
+    const stamp = stampOf(found);
     const before = this.#known.get(id);
     if (before?.stamp === stamp) return before;
     const text = main === undefined ? {} : await readMain(main.file);
@@ -150,6 +156,10 @@ async function filesOf(
   return files.flatMap(({ name, file }) => (file === undefined ? [] : [{ name, file }]));
 }
 
+function stampOf(files: readonly { name: string; file: ContainedFile }[]): string {
+  return files.map(({ name, file }) => `${name}/${file.stamp}`).join("/");
+}
+
 async function readMain(file: ContainedFile): Promise<Pick<RepositoryJob, "main" | "problem">> {
   if (file.size > MAX_MAIN_BYTES) {
     return { problem: `main.yml has ${file.size} bytes; the most is ${MAX_MAIN_BYTES}` };
@@ -173,5 +183,5 @@ async function readContained(path: string): Promise<Buffer> {
 }
 
 function repositoryFile(name: string, { path, size }: ContainedFile): RepositoryFile {
-  return { name, size, read: () => readContained(path) };
+  return { name, size, read: () => readContained(path), open: () => openContained(path) };
 }

@@ -43,6 +43,17 @@ export function jobUnknown(id: string): ApiError {
   return new ApiError("JobUnknown", `there is no job ${shown(id)}; GET /v1/jobs lists them`);
 }
 
+/** The 404 for a file of a job. */
+export function fileUnknown(id: string, name: string): ApiError {
+  return new ApiError("FileUnknown", `job ${shown(id)} has no file ${shown(name)}; GET /v1/jobs shows what it has`);
+}
+
+/** The 409 for a change of a job that the jobs repository does not keep (O-14). */
+export function jobElsewhere(id: string): ApiError {
+  const detail = `job ${shown(id)} was applied to the cluster; change it there, with kubectl, or choose another id`;
+  return new ApiError("JobElsewhere", detail);
+}
+
 /** The 404 for a pipeline. */
 export function pipelineUnknown(id: string): ApiError {
   return new ApiError("PipelineUnknown", `there is no pipeline ${shown(id)}; GET /v1/pipelines lists them`);

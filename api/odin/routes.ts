@@ -1,7 +1,6 @@
 import { Readable } from "node:stream";
 import type { RouterContext } from "@koa/router";
 import type { Paths } from "../../crds/run-paths.ts";
-import type { CredentialState } from "../auth/credential.ts";
 import { objectAt, textAt } from "../body.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
 import { ApiError, invalid, retryAfter } from "../errors.ts";
@@ -10,31 +9,24 @@ import type { Gpus } from "../gpu/gpus.ts";
 import { queryBoolean, queryInteger, queryText } from "../query.ts";
 import { param, type Route } from "../route.ts";
 import { Turns } from "../turns.ts";
+import { type AppParts, appRoutes } from "./app-route.ts";
 import { type Cleaner, cleanUp } from "./cleanup.ts";
 import { dataView } from "./data-view.ts";
 import { eventsView } from "./events-view.ts";
-import {
-  isContainerName,
-  isObjectName,
-  jobIdText,
-  jobUnknown,
-  parseJobId,
-  pipelineUnknown,
-  resourceUnknown,
-} from "./ids.ts";
-import { jobView } from "./job-view.ts";
+import { isContainerName, isObjectName, parseJobId, pipelineUnknown, resourceUnknown } from "./ids.ts";
+import { type JobParts, jobRoutes } from "./job-routes.ts";
 import { type Launcher, launch } from "./launch.ts";
 import { followLogs } from "./log-follow.ts";
 import { type LogOptions, logTargets, type OpenLog } from "./log-source.ts";
 import { logReply } from "./logs.ts";
 import { nodesView } from "./nodes-view.ts";
 import { pipelineView } from "./pipeline-view.ts";
+import { requestUser } from "./request-user.ts";
 import { type FoundResource, findResource } from "./resource.ts";
 import { RunList } from "./run-list.ts";
-import { searchTest } from "./search.ts";
 
 /** What the routes of Odin rest on. */
-export interface OdinParts {
+export interface OdinParts extends AppParts, JobParts {
   view: ClusterView;
   paths: Paths;
   launcher: Launcher;
@@ -57,8 +49,8 @@ export function odinRoutes(parts: OdinParts): Route[] {
   const start = startPipeline(parts);
   return [
     { method: "GET", path: "/v1/ping", access: "open", needsCaches: false, handle: ping },
-    { method: "GET", path: "/v1/jobs", access: "read", handle: listJobs(parts) },
-    { method: "GET", path: "/v1/jobs/:id", access: "read", handle: getJob(parts) },
+    ...appRoutes(parts),
+    ...jobRoutes(parts),
     { method: "GET", path: "/v1/pipelines", access: "status", handle: listPipelines(parts) },
     { method: "POST", path: "/v1/pipelines", access: "write", body: "json", handle: start },
     { method: "GET", path: "/v1/pipelines/:id", access: "status", handle: getPipeline(parts) },
@@ -90,26 +82,6 @@ const ping: Handler = (ctx) => {
   ctx.type = "json";
   ctx.body = JSON.stringify("pong");
 };
-
-function listJobs({ view, paths }: OdinParts): Handler {
-  return (ctx) => {
-    const q = queryText(ctx.query, "q");
-    const matches = searchTest(q === undefined ? undefined : jobIdText(q));
-    const jobs = view.jobs().filter((job) => matches(job.id));
-    jobs.sort((a, b) => compare(a.id, b.id));
-    ctx.body = { jobs: jobs.map((job) => jobView(job, paths.root)) };
-  };
-}
-
-function getJob({ view, paths }: OdinParts): Handler {
-  return (ctx) => {
-    const text = param(ctx, "id");
-    const id = parseJobId(text);
-    const job = id === undefined ? undefined : view.job(id);
-    if (job === undefined) throw jobUnknown(text);
-    ctx.body = { job: jobView(job, paths.root) };
-  };
-}
 
 function listPipelines({ view }: OdinParts): Handler {
   const list = new RunList(view);
@@ -143,7 +115,7 @@ function startPipeline({ launcher }: OdinParts): Handler {
     if (job === undefined)
       throw invalid("pipeline.job", "is no job id: 1 to 8 segments of letters, digits, . _ and -, joined by / or __");
     const context = body.context === undefined || body.context === null ? undefined : objectAt("context", body.context);
-    const id = await launch(launcher, job, context, userName(ctx));
+    const id = await launch(launcher, job, context, requestUser(ctx));
     ctx.body = { pipeline: { id, job, name: id } };
   };
 }
@@ -154,7 +126,7 @@ function deletePipeline({ cleaner }: OdinParts, reply: (rows: Awaited<ReturnType
     const db = queryBoolean(ctx.query, "db");
     queryBoolean(ctx.query, "fs");
     if (!isObjectName(id)) throw pipelineUnknown(id);
-    ctx.body = reply(await cleanUp(cleaner, id, userName(ctx), db));
+    ctx.body = reply(await cleanUp(cleaner, id, requestUser(ctx), db));
   };
 }
 
@@ -242,13 +214,4 @@ function resourceOf(view: ClusterView, ctx: RouterContext): FoundResource {
   const found = findResource(view, id);
   if (found === undefined) throw resourceUnknown(id);
   return found;
-}
-
-/** The user of a route that needs a credential. */
-function userName(ctx: RouterContext): string {
-  return (ctx.state as CredentialState).user?.username ?? "";
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

@@ -1,4 +1,113 @@
-import type { Section } from "./operation.ts";
+import { inPath, type Json, json, ref, type Section } from "./operation.ts";
+import { TEXT } from "./schema-parts.ts";
+
+const JOB_ID = inPath("id", "Id of the job; __ stands for /.");
+const FILE = inPath("file", "Name of the file: one segment.");
+const VERSION = "0123456789abcdef0123456789abcdef01234567";
+const CREATED = {
+  creationTime: "2026-01-02T03:04:05.123000Z",
+  id: "intent/train",
+  location: "/data/pipelines/intent/train",
+  name: "intent/train",
+};
+const CREATED_KEYS: Json = {
+  creationTime: { ...TEXT, pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z$" },
+  id: TEXT,
+  location: { ...TEXT, description: "The job's directory." },
+  name: TEXT,
+};
 
 /** The routes of jobs and their files: what writes them, and reading a file (O-45, O-47, O-52, O-53). */
-export const JOB_WRITING: Section = { operations: {}, schemas: {} };
+export const JOB_WRITING: Section = {
+  operations: {
+    "post /v1/jobs": {
+      summary: "Create a job without tasks.",
+      auth: "always",
+      body: json(ref("NewJob")),
+      reply: json(ref("CreatedJob")),
+      errors: [400, 401, 409, 413, 415, 422],
+      examples: [
+        {
+          summary: "A job whose id has two segments.",
+          body: { job: { name: "intent__train" } },
+          reply: { ...CREATED, job: CREATED },
+          varies: ["creationTime", "job.creationTime"],
+        },
+      ],
+    },
+    "get /v1/jobs/{id}/files/{file}": {
+      summary: "Show a file of a job, byte by byte.",
+      auth: "reads",
+      parameters: [JOB_ID, FILE],
+      reply: {
+        "text/plain": { schema: { type: "string" } },
+        "application/octet-stream": { schema: { type: "string", format: "binary" } },
+      },
+      errors: [404],
+      examples: [
+        {
+          summary: "A text file.",
+          parameters: { id: "sst2", file: "sst2.yml" },
+          reply: "dataset: SST2\n",
+        },
+      ],
+    },
+    "post /v1/jobs/{id}/files/{file}": {
+      summary: "Store a file in a job's directory, byte by byte; one commit.",
+      auth: "always",
+      parameters: [JOB_ID, FILE],
+      body: {
+        "application/octet-stream": { schema: { type: "string", format: "binary" } },
+        "text/plain": { schema: { type: "string" } },
+      },
+      reply: json(ref("StoredFile")),
+      errors: [401, 404, 409, 413, 415, 422],
+      examples: [
+        {
+          summary: "A text file.",
+          parameters: { id: "intent__train", file: "model.yml" },
+          body: "batchsz: 50\n",
+          bodyType: "text/plain",
+          reply: { bytes: 12, location: `/data/pipelines/intent/train/model.yml@${VERSION}` },
+          varies: ["location"],
+        },
+      ],
+    },
+  },
+  schemas: {
+    NewJob: {
+      type: "object",
+      required: ["job"],
+      properties: {
+        job: {
+          type: "object",
+          required: ["name"],
+          properties: { name: { ...TEXT, description: "Id of the job; __ stands for /." } },
+        },
+      },
+    },
+    CreatedJob: {
+      type: "object",
+      required: ["creationTime", "id", "location", "name", "job"],
+      additionalProperties: false,
+      properties: {
+        ...CREATED_KEYS,
+        job: {
+          type: "object",
+          required: ["creationTime", "id", "location", "name"],
+          additionalProperties: false,
+          properties: CREATED_KEYS,
+        },
+      },
+    },
+    StoredFile: {
+      type: "object",
+      required: ["bytes", "location"],
+      additionalProperties: false,
+      properties: {
+        bytes: { type: "integer", minimum: 0 },
+        location: { ...TEXT, pattern: "^/.+@[0-9a-f]{40}$", description: "Path of the file, @, and the commit." },
+      },
+    },
+  },
+};

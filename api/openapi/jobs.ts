@@ -86,7 +86,12 @@ export const JOBS: Section = {
     Config: {
       type: "object",
       required: ["id", "name", "content"],
-      properties: { id: TEXT, name: TEXT, content: TEXT },
+      properties: {
+        id: TEXT,
+        name: TEXT,
+        content: TEXT,
+        truncated: { const: true, description: "The content is left out: it is over 1 MiB, or no UTF-8 text." },
+      },
     },
   },
 };

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./deadline.ts";
 import { ROOT } from "./documents.ts";
@@ -12,10 +14,18 @@ export class OdinProcess {
   #output = "";
 
   constructor(command: "operator" | "api" | "all", environment: Record<string, string>) {
+    const repository = mkdtempSync(join(tmpdir(), "odin-jobs-"));
     this.#child = spawn(process.execPath, [join(ROOT, "dist/cli/odin.js"), command], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ODIN_METRICS_LISTEN: "127.0.0.1:0", ODIN_STORE: "none", ...environment },
+      env: {
+        ...process.env,
+        ODIN_METRICS_LISTEN: "127.0.0.1:0",
+        ODIN_STORE: "none",
+        ODIN_REPOSITORY: repository,
+        ...environment,
+      },
     });
+    this.#child.once("exit", () => rmSync(repository, { recursive: true, force: true, maxRetries: 3 }));
     const keep = (chunk: Buffer): void => {
       this.#output = (this.#output + chunk.toString()).slice(-KEPT_CHARACTERS);
     };

@@ -12,6 +12,7 @@ import { KubeClient } from "../../../kube/client.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import { DocumentedReplies } from "../../support/documented-reply.ts";
 import { testVariable } from "../../support/kubectl.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { type Answer, send, sendJson } from "../../unit/api/served.ts";
 
@@ -34,10 +35,13 @@ export class FacadeStage {
   /** Passwords, tokens and keys that went through this stage: none of them may reach the log. */
   readonly #secrets = new Set([SECRET, ROOT_PASSWORD]);
   #token = "";
+  /** The work tree of the jobs, which all facades of the stage share. */
+  readonly repository: string;
   readonly #remove: () => Promise<void>;
 
-  private constructor(namespace: string, remove: () => Promise<void>) {
+  private constructor(namespace: string, repository: string, remove: () => Promise<void>) {
     this.namespace = namespace;
+    this.repository = repository;
     this.#remove = remove;
     this.client = new KubeClient({ kubeConfig: kubeConfig(), userAgent: "odin-test" });
   }
@@ -45,7 +49,11 @@ export class FacadeStage {
   /** Makes the namespace and starts the facade. */
   static async open(env: Record<string, string> = {}, config?: KubeConfig): Promise<FacadeStage> {
     const namespace = await temporaryNamespace("api");
-    const stage = new FacadeStage(namespace.name, namespace.remove);
+    const repository = await temporaryDirectory();
+    const stage = new FacadeStage(namespace.name, repository.path, async () => {
+      await namespace.remove();
+      await repository.remove();
+    });
     try {
       await stage.start(env, config);
       return stage;
@@ -66,6 +74,7 @@ export class FacadeStage {
       ODIN_SECRET: SECRET,
       ODIN_ROOT_USER: ROOT_USER,
       ODIN_ROOT_PASS: ROOT_PASSWORD,
+      ODIN_REPOSITORY: this.repository,
       ...env,
     });
     const log = (level: string) => (fields: object, msg: string) => {

@@ -44,6 +44,7 @@ export async function serve(
     tokens?: TokenSettings;
     publicReads?: "none" | "status" | "all";
     corsOrigins?: string[];
+    maxUploadBytes?: number;
     notReady?: () => string[];
   } = {},
 ): Promise<Served> {
@@ -58,6 +59,7 @@ export async function serve(
     publicReads: more.publicReads ?? "all",
     corsOrigins: more.corsOrigins ?? [],
     tls: false,
+    maxUploadBytes: more.maxUploadBytes ?? 10 * 1024 * 1024,
     requireCredential: requireCredential(tokens, logins),
     notReady: more.notReady ?? (() => []),
     observe: httpMetrics(registry),
