@@ -20,7 +20,7 @@ import { RepositoryLock } from "./repository-lock.ts";
 import { EMPTY_TREE } from "./tree-change.ts";
 import { WorkQueue } from "./work-queue.ts";
 import { WorkTree } from "./work-tree.ts";
-import { moveWorkTree, removeScratch, replaceFile, unfinishedMove } from "./work-tree-update.ts";
+import { forgetMove, moveWorkTree, removeScratch, replaceFile, unfinishedMove } from "./work-tree-update.ts";
 
 /** Where the jobs are kept and how. */
 export interface GitRepositoryOptions {
@@ -339,15 +339,15 @@ export class GitRepository implements JobsRepository {
   ): Promise<void> {
     await this.#lock.assertHeld();
     const parts = { ...this.#options, git: this.#git, directory: this.#directory, gitDirectory: this.#gitDirectory };
-    const move = { from: from ?? EMPTY_TREE, to, force: files.map(([path]) => path) };
-    const moving = moveWorkTree(parts, move, () => this.#moveBranch(from, to, base));
+    const force = files.map(([path]) => path);
+    const move = { from: from ?? EMPTY_TREE, to, force, isPushed: base !== undefined };
+    const moving = moveWorkTree(parts, move, () => this.#moveBranch(from, to, base), files);
     this.#moving = moving.catch(() => undefined);
     try {
       await moving;
     } finally {
       this.#moving = undefined;
     }
-    await this.#readRefs();
   }
 
   async #moveBranch(from: string | undefined, to: string, base: string | undefined): Promise<void> {
@@ -356,6 +356,7 @@ export class GitRepository implements JobsRepository {
     if (base !== undefined) lines.push(`update refs/remotes/origin/${branch} ${base}`, `update refs/odin/base ${base}`);
     const input = Buffer.from(`start\n${lines.join("\n")}\nprepare\ncommit\n`);
     await this.#git.run(["update-ref", "--stdin", "-m", "odin"], { input });
+    this.#refs = { ...this.#refs, head: to, ...(base === undefined ? {} : { remote: base, base }) };
   }
 
   /** Runs `work` as the only process, with the refs read and nothing left unfinished. */
@@ -370,14 +371,16 @@ export class GitRepository implements JobsRepository {
   async #finishMove(): Promise<void> {
     const move = await unfinishedMove(this.#gitDirectory);
     if (move === undefined) return;
+    const { head, remote } = this.#refs;
+    const from = move.from === EMPTY_TREE ? undefined : move.from;
+    // Moved elsewhere by hand since: what there is in the work tree is for that person to keep or not.
+    if (head !== from && head !== move.to) return await forgetMove(this.#gitDirectory);
     this.#options.logger.info({ from: move.from, to: move.to }, "finishing a change that was cut short");
     await removeScratch(this.#gitDirectory);
-    const from = move.from === EMPTY_TREE ? undefined : move.from;
-    const { head, remote } = this.#refs;
     const parts = { ...this.#options, git: this.#git, directory: this.#directory, gitDirectory: this.#gitDirectory };
-    // The branch may have moved already; then only the files are left to do. Moved elsewhere, by hand, it is left there.
+    // The branch may have moved already; then only the files are left to do.
     await moveWorkTree(parts, move, async () => {
-      if (head === from) await this.#moveBranch(from, move.to, remote === undefined ? undefined : remote);
+      if (head === from) await this.#moveBranch(from, move.to, remote);
     });
     await this.#readRefs();
   }

@@ -33,8 +33,7 @@ const ATTRIBUTES = "* -text -filter -ident -working-tree-encoding";
 export async function openRepository(options: OpenOptions): Promise<OpenedRepository> {
   const { branch } = options;
   const directory = await usableDirectory(options.directory);
-  await checkVersion(new Git({ directory }));
-  const present = await gitDirectoryOf(directory);
+  const [present] = await Promise.all([gitDirectoryOf(directory), checkVersion(new Git({ directory }))]);
   if (present === undefined) await new Git({ directory }).run(["init", "--quiet", `--initial-branch=${branch}`]);
   const gitDirectory = present ?? (await realpath(join(directory, ".git")));
   const credential = options.credential === undefined ? {} : { credential: options.credential };

@@ -18,6 +18,7 @@ import { dirname, join } from "node:path";
 import type { Logger } from "../../kube/logger.ts";
 import { isAbsence, systemCode } from "./contained.ts";
 import type { Git } from "./git.ts";
+import type { FileWrite } from "./jobs-repository.ts";
 import { type TreeChange, treeChanges } from "./tree-change.ts";
 
 /** A move of the work tree from one commit to another. */
@@ -28,6 +29,8 @@ export interface Move {
   to: string;
   /** Paths that are written whatever lies there: a caller asked for exactly these. */
   force: readonly string[];
+  /** The remote has the new commit: there is no way back. */
+  isPushed: boolean;
 }
 
 interface Parts {
@@ -44,14 +47,52 @@ const OTHER_REPOSITORY = "160000";
 /**
  * Brings files and index from one commit to another, and `commit` in between moves the branch. A journal says what is under way, so that a
  * process killed at any point is followed by one that goes on: each file is either as it was or as it is to be, never half. Files with local edits
- * keep them (O-104); a file is only replaced if it still is what the old commit has, or if it is forced.
+ * keep them (O-104); a file is only replaced if it still is what the old commit has, or if it is forced. `known` are all files that differ,
+ * where the caller has them at hand.
  */
-export async function moveWorkTree(parts: Parts, move: Move, commit: () => Promise<void>): Promise<void> {
+export async function moveWorkTree(
+  parts: Parts,
+  move: Move,
+  commit: () => Promise<void>,
+  known: readonly FileWrite[] = [],
+): Promise<void> {
   const { gitDirectory } = parts;
   const journal = join(gitDirectory, JOURNAL);
   await writeAtomically(journal, JSON.stringify(move));
-  await finish(parts, move, commit);
-  await rm(journal, { force: true });
+  const scratch = await mkdtemp(join(gitDirectory, SCRATCH));
+  let committed = false;
+  try {
+    const index = await copyOfIndex(gitDirectory, scratch);
+    if (known.length > 0) await putKnownFiles(parts, known, scratch, index);
+    else await putChangedFiles(parts, move, scratch, index);
+    await commit();
+    committed = true;
+    await rename(index, join(gitDirectory, "index"));
+  } catch (error) {
+    if (!move.isPushed && !committed) await undo(parts, move);
+    throw error;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  await forgetMove(gitDirectory);
+}
+
+/** Says that nothing is under way. */
+export async function forgetMove(gitDirectory: string): Promise<void> {
+  await rm(join(gitDirectory, JOURNAL), { force: true });
+}
+
+/** Puts back what a move that failed has replaced (O-105). Where that fails as well, the move is finished later. */
+async function undo(parts: Parts, { from, to, force }: Move): Promise<void> {
+  const { gitDirectory, logger } = parts;
+  try {
+    const scratch = await mkdtemp(join(gitDirectory, SCRATCH));
+    const index = await copyOfIndex(gitDirectory, scratch);
+    await putChangedFiles(parts, { from: to, to: from, force, isPushed: false }, scratch, index);
+    await forgetMove(gitDirectory);
+  } catch (error) {
+    logger.error({ err: error }, "a change of the jobs repository is cut short; it is finished later");
+  }
 }
 
 /** The move that a killed process has left unfinished, if there is one. */
@@ -76,31 +117,46 @@ export async function replaceFile(directory: string, gitDirectory: string, path:
   if ((await objectAt(directory, path)) === blobId(bytes)) return;
   const scratch = await mkdtemp(join(gitDirectory, SCRATCH));
   try {
-    await writeFile(join(scratch, "file"), bytes);
-    await mkdir(dirname(join(directory, path)), { recursive: true });
-    await rename(join(scratch, "file"), join(directory, path));
+    await putFile(directory, scratch, path, bytes);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-async function finish(parts: Parts, move: Move, commit: () => Promise<void>): Promise<void> {
-  const { git, gitDirectory } = parts;
-  const scratch = await mkdtemp(join(gitDirectory, SCRATCH));
-  try {
-    const index = join(scratch, "index");
-    await copyFile(join(gitDirectory, "index"), index).catch((error: unknown) => {
-      if (!isAbsence(error)) throw error;
-    });
-    // Keeps what the index knows of files that stay the same, so that looking for local edits stays cheap.
-    await git.run(["read-tree", "--reset", move.to], { index });
-    const changes = await treeChanges(git, move.from, move.to);
-    await replaceFiles(parts, changes, new Set(move.force), scratch, index);
-    await commit();
-    await rename(index, join(gitDirectory, "index"));
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+/** A copy that git can work on: nobody ever sees the index half way, and a lock that others have left on it is in nobody's way. */
+async function copyOfIndex(gitDirectory: string, scratch: string): Promise<string> {
+  const index = join(scratch, "index");
+  await copyFile(join(gitDirectory, "index"), index).catch((error: unknown) => {
+    if (!isAbsence(error)) throw error;
+  });
+  return index;
+}
+
+async function putChangedFiles(parts: Parts, move: Move, scratch: string, index: string): Promise<void> {
+  // Keeps what the index knows of files that stay the same, so that looking for local edits stays cheap.
+  await parts.git.run(["read-tree", "--reset", move.to], { index });
+  const changes = await treeChanges(parts.git, move.from, move.to);
+  await replaceFiles(parts, changes, new Set(move.force), scratch, index);
+}
+
+async function putKnownFiles(
+  { git, directory }: Parts,
+  files: readonly FileWrite[],
+  scratch: string,
+  index: string,
+): Promise<void> {
+  const lines = files.map(([path, bytes]) => `100644 ${blobId(bytes)}\t${path}\0`);
+  const input = Buffer.from(lines.join(""));
+  await git.run(["update-index", "--verbose", "--add", "--replace", "-z", "--index-info"], { index, input });
+  for (const [path, bytes] of files) await putFile(directory, scratch, path, bytes);
+}
+
+/** Puts a file in its place at once. */
+async function putFile(directory: string, scratch: string, path: string, bytes: Buffer): Promise<void> {
+  const draft = join(scratch, "file");
+  await writeFile(draft, bytes);
+  await mkdir(dirname(join(directory, path)), { recursive: true });
+  await rename(draft, join(directory, path));
 }
 
 async function replaceFiles(

@@ -30,6 +30,14 @@ test("O-270: defaults", () => {
     userRights: { policy: "admins", admins: new Set() },
     corsOrigins: [],
     paths: { root: "/data/pipelines", data: "/data/odin" },
+    git: {
+      directory: "/data/pipelines",
+      branch: "master",
+      committer: { name: "odin", email: "odin@localhost" },
+      syncMs: 15_000,
+    },
+    maxUploadBytes: 10 * 1024 * 1024,
+    renderPath: "/data/pipelines/rendered",
     taskSecrets: ["odin-cred", "ssh-key"],
     gpus: {
       via: "pods",
