@@ -61,7 +61,7 @@ export async function startService(
       ODIN_NAMESPACE: cluster.namespace,
       ODIN_LISTEN: `127.0.0.1:${port}`,
       ODIN_METRICS_LISTEN: `127.0.0.1:${metricsPort}`,
-      ODIN_LEADER_ELECT: "false",
+      ODIN_REPOSITORY: directory.jobs,
       ODIN_STORE: directory.store,
       ODIN_SECRET: secret,
       ODIN_ROOT_USER: USER,

@@ -41,7 +41,7 @@ async function down(values: { dir?: string | undefined; "purge-cache": boolean }
     step.done(names.length > 0 ? names.join(", ") : "they had ended already");
   }
   await stopCluster(directory.cluster, progress);
-  for (const file of demoFiles(directory)) await rm(file, { force: true });
+  for (const file of demoFiles(directory)) await rm(file, { recursive: true, force: true });
   // Only if it is empty: other things in it are not ours to judge.
   await rmdir(directory.path).catch(() => {});
   const cache = userCacheDirectory();

@@ -13,6 +13,8 @@ export interface RunDirectory {
   secret: string;
   /** The logs of ended tasks. */
   store: string;
+  /** The git work tree of jobs made over REST. */
+  jobs: string;
   log: string;
 }
 
@@ -30,11 +32,12 @@ export function runDirectory(path: string = DEFAULT_RUN_DIRECTORY): RunDirectory
     environment: join(directory, "env"),
     secret: join(directory, "secret"),
     store: join(directory, "store.db"),
+    jobs: join(directory, "jobs"),
     log: join(directory, "odin.log"),
   };
 }
 
-/** The files that the demonstration writes beside the cluster and the record of processes. */
-export function demoFiles({ kubeconfig, environment, secret, store, log }: RunDirectory): string[] {
-  return [kubeconfig, environment, secret, store, `${store}-wal`, `${store}-shm`, log];
+/** The files and directories that the demonstration writes beside the cluster and the record of processes. */
+export function demoFiles({ kubeconfig, environment, secret, store, jobs, log }: RunDirectory): string[] {
+  return [kubeconfig, environment, secret, store, `${store}-wal`, `${store}-shm`, jobs, log];
 }

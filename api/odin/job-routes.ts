@@ -6,13 +6,15 @@ import { objectAt, textAt } from "../body.ts";
 import { ApiError, invalid } from "../errors.ts";
 import { isFileName } from "../git/file-name.ts";
 import type { JobMirror } from "../git/job-mirror.ts";
-import type { JobsRepository, RepositoryJob } from "../git/jobs-repository.ts";
+import type { FileWrite, JobsRepository, RepositoryJob } from "../git/jobs-repository.ts";
 import { MAIN_FILE } from "../git/work-tree.ts";
 import { queryText } from "../query.ts";
 import { param, type Route } from "../route.ts";
 import { replyWithBytes, replyWithFile } from "./file-reply.ts";
 import { fileUnknown, jobElsewhere, jobIdText, jobUnknown, parseJobId } from "./ids.ts";
 import type { CatalogJob, JobCatalog } from "./job-catalog.ts";
+import { readJobUpdate } from "./job-update.ts";
+import { EMPTY_MAIN_FILE, editMainFile } from "./main-yml-edit.ts";
 import { requestUser } from "./request-user.ts";
 import { searchTest } from "./search.ts";
 
@@ -27,7 +29,8 @@ export interface JobParts {
 
 type Handler = Route["handle"];
 
-const EMPTY_MAIN = "tasks: []\n";
+const NO_FILE_NAME =
+  'is no name of a file: one segment of at most 255 bytes, none of < > : ; , ? " * | / \\, not starting with . or -';
 
 /** Reading and writing jobs and their files (O-44 to O-47, O-52, O-53). */
 export function jobRoutes(parts: JobParts): Route[] {
@@ -35,6 +38,7 @@ export function jobRoutes(parts: JobParts): Route[] {
     { method: "GET", path: "/v1/jobs", access: "read", handle: listJobs(parts) },
     { method: "POST", path: "/v1/jobs", access: "write", body: "json", handle: createJob(parts) },
     { method: "GET", path: "/v1/jobs/:id", access: "read", handle: getJob(parts) },
+    { method: "PUT", path: "/v1/jobs/:id", access: "write", body: "json", handle: updateJob(parts) },
     { method: "GET", path: "/v1/jobs/:id/files/:file", access: "read", handle: getFile(parts) },
     { method: "POST", path: "/v1/jobs/:id/files/:file", access: "write", body: "bytes", handle: uploadFile(parts) },
   ];
@@ -86,7 +90,7 @@ function createJob({ catalog, repository, mirror, root }: JobParts): Handler {
             `there is a job ${JSON.stringify(id)} already; change it with PUT /v1/jobs/{id}`,
           );
         }
-        return [[`${id}/${MAIN_FILE}`, Buffer.from(EMPTY_MAIN)]];
+        return [[`${id}/${MAIN_FILE}`, Buffer.from(EMPTY_MAIN_FILE)]];
       },
     });
     await mirror.bringUpToDate();
@@ -95,6 +99,43 @@ function createJob({ catalog, repository, mirror, root }: JobParts): Handler {
     // Both generations of clients find what they look for (O-101).
     ctx.body = { ...job, job };
   };
+}
+
+function updateJob({ catalog, repository, mirror }: JobParts): Handler {
+  return async (ctx) => {
+    const text = param(ctx, "id");
+    const id = parseJobId(text);
+    if (id === undefined || !repository.isOpenId(id)) throw jobUnknown(text);
+    const update = readJobUpdate(ctx.request.body);
+    for (const [index, { name }] of update.configs.entries()) {
+      if (!isFileName(name)) throw invalid(`configs[${index}].name`, NO_FILE_NAME);
+    }
+    await repository.write({
+      user: requestUser(ctx),
+      message: "via odin-http update_job",
+      files: async () => {
+        const kept = await repository.job(id);
+        if (kept === undefined && catalog.applied(id) !== undefined) throw jobElsewhere(id);
+        return [
+          ...mainWrites(id, kept, update.tasks),
+          ...update.configs.map(({ name, content }): FileWrite => [`${id}/${name}`, Buffer.from(content)]),
+        ];
+      },
+    });
+    await mirror.bringUpToDate();
+    const job = await catalog.job(id);
+    if (job === undefined) throw jobUnknown(text);
+    ctx.type = "json";
+    ctx.body = `{"job":${await catalog.shown(job)}}`;
+  };
+}
+
+/** The new `main.yml`: none where the request gives no tasks to a job that is there. */
+function mainWrites(id: string, kept: RepositoryJob | undefined, tasks: readonly unknown[] | undefined): FileWrite[] {
+  if (kept !== undefined && tasks === undefined) return [];
+  const result = editMainFile(kept?.main, tasks === undefined ? {} : { tasks });
+  if ("problems" in result) throw invalidMain(result.problems);
+  return [[`${id}/${MAIN_FILE}`, Buffer.from(result.text)]];
 }
 
 function getFile({ catalog }: JobParts): Handler {
@@ -130,10 +171,7 @@ function uploadFile({ catalog, repository, mirror, root }: JobParts): Handler {
     const id = parseJobId(text);
     if (id === undefined) throw jobUnknown(text);
     if (!isFileName(name)) {
-      throw invalid(
-        "file",
-        'is no name of a file: one segment of at most 255 bytes, none of < > : ; , ? " * | / \\, not starting with . or -',
-      );
+      throw invalid("file", NO_FILE_NAME);
     }
     const bytes = ctx.request.body as Buffer;
     if (name === MAIN_FILE) checkMain(bytes);

@@ -1,4 +1,4 @@
-import { inPath, type Json, json, ref, type Section } from "./operation.ts";
+import { inPath, type Json, json, oneOf, ref, type Section } from "./operation.ts";
 import { TEXT } from "./schema-parts.ts";
 
 const JOB_ID = inPath("id", "Id of the job; __ stands for /.");
@@ -17,6 +17,23 @@ const CREATED_KEYS: Json = {
   name: TEXT,
 };
 
+const JOB_CHANGE: Json = {
+  tasks: {
+    type: ["array", "null"],
+    description: "All tasks, keys in camelCase or snake_case; left out: they stay.",
+    items: { type: "object", required: ["name"], properties: { name: TEXT } },
+  },
+  configs: {
+    type: ["array", "null"],
+    description: "Files to write; others stay.",
+    items: {
+      type: "object",
+      required: ["name"],
+      properties: { name: TEXT, content: { type: ["string", "null"] } },
+    },
+  },
+};
+
 /** The routes of jobs and their files: what writes them, and reading a file (O-45, O-47, O-52, O-53). */
 export const JOB_WRITING: Section = {
   operations: {
@@ -32,6 +49,43 @@ export const JOB_WRITING: Section = {
           body: { job: { name: "intent__train" } },
           reply: { ...CREATED, job: CREATED },
           varies: ["creationTime", "job.creationTime"],
+        },
+      ],
+    },
+    "put /v1/jobs/{id}": {
+      summary: "Replace the tasks of a job and write the given files, in one commit; creates the job if it is missing.",
+      auth: "always",
+      parameters: [JOB_ID],
+      body: json(ref("JobUpdate")),
+      reply: json(oneOf("job", "Job")),
+      errors: [400, 401, 404, 409, 413, 415, 422],
+      examples: [
+        {
+          summary: "One task and one file.",
+          parameters: { id: "blahblah" },
+          body: {
+            job: {
+              tasks: [{ name: "train", image: "python:3.11-slim", command: ["python", "train.py"], num_gpus: 1 }],
+              configs: [{ name: "train.py", content: "print(1)\n" }],
+            },
+          },
+          reply: {
+            job: {
+              id: "blahblah",
+              name: "blahblah",
+              location: "/data/pipelines/blahblah/main.yml",
+              tasks: [
+                {
+                  id: "blahblah--train",
+                  name: "train",
+                  image: "python:3.11-slim",
+                  command: ["python", "train.py"],
+                  numGpus: 1,
+                },
+              ],
+              configs: [{ id: "/data/pipelines/blahblah/train.py", name: "train.py", content: "print(1)\n" }],
+            },
+          },
         },
       ],
     },
@@ -86,6 +140,12 @@ export const JOB_WRITING: Section = {
         },
       },
     },
+    JobUpdate: {
+      type: "object",
+      description: "The job in `job`, or the bare job. What GET shows and is not listed here is ignored.",
+      properties: { job: { $ref: "#/components/schemas/JobChange" }, ...JOB_CHANGE },
+    },
+    JobChange: { type: "object", properties: JOB_CHANGE },
     CreatedJob: {
       type: "object",
       required: ["creationTime", "id", "location", "name", "job"],

@@ -253,8 +253,8 @@ test("O-46, O-10, O-283: one job, also by an id with a slash", async () => {
     assert.is((await stage.get(`/v1/jobs/${path}`)).status, 404, path);
   }
   assert.is((await stage.call("DELETE", "/v1/jobs/sst2")).status, 405);
-  const refused = await stage.call("POST", "/v1/jobs", { job: { name: "x" } });
-  assert.equal([refused.status, refused.headers.allow], [405, "GET, HEAD"]);
+  const refused = await stage.call("POST", "/v1/jobs/sst2", { job: { name: "x" } });
+  assert.equal([refused.status, refused.headers.allow], [405, "GET, HEAD, PUT"]);
 });
 
 test("O-14: a Pipeline that kubectl makes is shown, with its own tasks", async () => {
