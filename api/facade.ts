@@ -27,6 +27,7 @@ import { openApiRoutes } from "./openapi/route.ts";
 import type { Route } from "./route.ts";
 import { buildApp } from "./server.ts";
 import type { ApiSettings } from "./settings.ts";
+import { RunFiles } from "./storage/run-files.ts";
 
 /** What a facade is started with, beyond its settings. */
 export interface FacadeOptions {
@@ -84,6 +85,15 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     ...(root.done ? [] : ["root user"]),
     ...(repositorySynced ? [] : ["jobs repository"]),
   ];
+  const files = new RunFiles({
+    client,
+    namespace,
+    logger,
+    paths: { data: settings.paths.data, rendered: settings.renderPath },
+    sharedClaim: settings.sharedVolume?.claim,
+    image: settings.image,
+    pullSecrets: settings.pullSecrets,
+  });
   const served: Route[] = [
     ...healthRoutes(registry, notReady),
     ...authRoutes(logins, tokens),
@@ -97,7 +107,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       mirror,
       operatorSeen: () => lease.renewed(),
       launcher: { client, namespace, view, taskSecrets: settings.taskSecrets },
-      cleaner: { client, namespace, view, logger },
+      cleaner: { client, namespace, view, files, logger },
       openLog: kubernetesLogs(client, namespace),
       gpus,
       stopping: stopping.signal,

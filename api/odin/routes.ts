@@ -124,9 +124,9 @@ function deletePipeline({ cleaner }: OdinParts, reply: (rows: Awaited<ReturnType
   return async (ctx) => {
     const id = param(ctx, "id");
     const db = queryBoolean(ctx.query, "db");
-    queryBoolean(ctx.query, "fs");
+    const fs = queryBoolean(ctx.query, "fs");
     if (!isObjectName(id)) throw pipelineUnknown(id);
-    ctx.body = reply(await cleanUp(cleaner, id, requestUser(ctx), db));
+    ctx.body = reply(await cleanUp(cleaner, id, requestUser(ctx), { db, fs }));
   };
 }
 
