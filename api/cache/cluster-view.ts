@@ -27,7 +27,8 @@ export interface ClusterView {
   pod(name: string): CachedPod | undefined;
   /** Pods of a run by its UID: a deleted run of the same name had another one. */
   podsOf(runUid: string): CachedPod[];
-  eventsOf(pod: string): CachedEvent[];
+  /** Events about the object of that name, of whatever kind. */
+  eventsOf(object: string): CachedEvent[];
   /** Calls `fn` with a run's UID after each change of that run or of a pod of it, until the returned function is called. */
   onChange(fn: (runUid: string) => void): () => void;
   /** Makes what we have just written visible at once. */
@@ -38,7 +39,7 @@ export interface ClusterView {
 /** The view over the caches of one namespace; to be made before they start. */
 export function clusterView(caches: Caches, namespace: string): ClusterView {
   const podsByRun = new GroupIndex(caches.pods, (pod) => pod.runUid);
-  const eventsByPod = new GroupIndex(caches.events, (event) => event.pod || undefined);
+  const eventsByObject = new GroupIndex(caches.events, (event) => event.object || undefined);
   const jobsById = new GroupIndex(caches.jobs, (job) => job.id);
   const isThere = (pipeline: Pipeline): boolean => pipeline.metadata.deletionTimestamp === undefined;
 
@@ -69,7 +70,7 @@ export function clusterView(caches: Caches, namespace: string): ClusterView {
       return pod?.runUid === undefined ? undefined : pod;
     },
     podsOf: (runUid) => podsByRun.of(runUid),
-    eventsOf: (pod) => eventsByPod.of(pod),
+    eventsOf: (object) => eventsByObject.of(object),
     onChange(fn) {
       const stops = [
         caches.pipelines.onChange(({ object }) => fn(object.metadata.uid)),

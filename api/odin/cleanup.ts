@@ -13,6 +13,8 @@ import { Gate } from "../gate.ts";
 import type { RunFiles } from "../storage/run-files.ts";
 import { pipelineUnknown } from "./ids.ts";
 import { inOrder, stateOf } from "./pipeline-view.ts";
+import { isPod } from "./resource.ts";
+import { deleteTaskObjects } from "./task-objects.ts";
 
 type YesNo = "Yes" | "No";
 
@@ -113,13 +115,15 @@ async function stop(
   }
 }
 
-/** Deletes what is left of a task's pods; true if there was something. */
+/** Deletes what is left of a task's objects; true if there was something. */
 async function deletePods(
   cleaner: Cleaner,
   run: Pipeline,
   task: Task,
   podsBefore: readonly CachedPod[],
 ): Promise<boolean> {
+  // Pods of an object would only be made again; they go with it.
+  if (!isPod(task)) return await deleteTaskObjects(cleaner, run, task);
   const pods = podsBefore.filter((pod) => pod.task === task.name && pod.metadata.deletionTimestamp === undefined);
   const record = run.status?.tasks?.[task.name];
   // A pod that was made a moment ago may not have reached the cache.
