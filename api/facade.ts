@@ -13,6 +13,7 @@ import { UserStore } from "./auth/user-store.ts";
 import { cachedUsers } from "./auth/users.ts";
 import { makeCaches, unsynced } from "./cache/caches.ts";
 import { clusterView } from "./cache/cluster-view.ts";
+import { docsRoutes } from "./docs/routes.ts";
 import { GitRepository } from "./git/git-repository.ts";
 import { JobMirror } from "./git/job-mirror.ts";
 import { Gpus } from "./gpu/gpus.ts";
@@ -113,7 +114,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       stopping: stopping.signal,
     }),
   ];
-  const routes = [...served, ...openApiRoutes()];
+  const routes = [...served, ...openApiRoutes(), ...docsRoutes()];
   cacheMetrics(registry, { ...caches });
   const app = buildApp({
     routes,
