@@ -26,9 +26,9 @@ export function needsCredential(access: Access, publicReads: PublicReads): boole
 export function describePublicReads(publicReads: PublicReads): string {
   switch (publicReads) {
     case "none":
-      return "every route but /v1/ping, /v1/auth and /v1/openapi.json needs a credential";
+      return "every route but /v1/ping, /v1/app, /v1/auth and /v1/openapi.json needs a credential";
     case "status":
-      return "pipelines and events can be read without a credential; everything else needs one";
+      return "pipelines, events and nodes can be read without a credential; everything else needs one";
     case "all":
       return "everything can be read without a credential, files and logs included; changes need one (ODIN_PUBLIC_READS)";
   }

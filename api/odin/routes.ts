@@ -12,7 +12,6 @@ import { Turns } from "../turns.ts";
 import { type AppParts, appRoutes } from "./app-route.ts";
 import { type Cleaner, cleanUp } from "./cleanup.ts";
 import { dataView } from "./data-view.ts";
-import { eventObjects } from "./event-objects.ts";
 import { eventsView } from "./events-view.ts";
 import { isContainerName, isObjectName, parseJobId, pipelineUnknown, resourceUnknown } from "./ids.ts";
 import { type JobParts, jobRoutes } from "./job-routes.ts";
@@ -72,7 +71,7 @@ export function odinRoutes(parts: OdinParts): Route[] {
     { method: "GET", path: "/v1/resources/:id/data", access: "read", handle: getData(parts) },
     { method: "GET", path: "/v1/resources/:id/events", access: "status", handle: getEvents(parts) },
     { method: "GET", path: "/v1/resources/:id/logs", access: "read", handle: getLogs(parts) },
-    { method: "GET", path: "/v1/nodes", access: "read", handle: listNodes(parts) },
+    { method: "GET", path: "/v1/nodes", access: "status", handle: listNodes(parts) },
   ];
 }
 
@@ -125,9 +124,9 @@ function deletePipeline({ cleaner }: OdinParts, reply: (rows: Awaited<ReturnType
   return async (ctx) => {
     const id = param(ctx, "id");
     const db = queryBoolean(ctx.query, "db");
-    const fs = queryBoolean(ctx.query, "fs");
+    queryBoolean(ctx.query, "fs");
     if (!isObjectName(id)) throw pipelineUnknown(id);
-    ctx.body = reply(await cleanUp(cleaner, id, requestUser(ctx), { db, fs }));
+    ctx.body = reply(await cleanUp(cleaner, id, requestUser(ctx), db));
   };
 }
 
@@ -140,12 +139,12 @@ function getData({ view, paths }: OdinParts): Handler {
 function getEvents({ view }: OdinParts): Handler {
   return (ctx) => {
     const found = resourceOf(view, ctx);
-    const objects = eventObjects(view, found);
+    const pods = logTargets(view, found).map(({ name }) => name);
     ctx.body = {
       events: eventsView(
         param(ctx, "id"),
         found,
-        objects.map((object) => view.eventsOf(object)),
+        pods.map((pod) => view.eventsOf(pod)),
       ),
     };
   };
