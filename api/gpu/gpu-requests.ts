@@ -44,8 +44,7 @@ export class GpuRequests {
     }
     this.#answers.delete(node);
     try {
-      const signal = AbortSignal.any([stopped, AbortSignal.timeout(ASK_MS)]);
-      const requested = await podsRequestGpus(this.#client, node, signal);
+      const requested = await podsRequestGpus(this.#client, node, stopped);
       this.#answers.set(node, { requested, at: performance.now() });
       return !requested;
     } catch {
@@ -65,6 +64,7 @@ async function podsRequestGpus(client: KubeClient, node: string, signal: AbortSi
     fieldSelector: `spec.nodeName=${node},status.phase!=Succeeded,status.phase!=Failed`,
     // Any version will do, so that the API server answers from its memory.
     resourceVersion: "0",
+    timeoutMs: ASK_MS,
     signal,
   });
   return items.some(({ spec }) => {

@@ -15,9 +15,15 @@ export const GPU_SETTINGS = {
   dcgmSelectors: {
     flag: "dcgm-selectors",
     env: "ODIN_DCGM_SELECTORS",
-    help: "Label selectors of the pods of GPU exporters, in all namespaces, divided by semicolons.",
+    help: "Label selectors of the pods of GPU exporters, divided by semicolons.",
     fallback: "app.kubernetes.io/name=dcgm-exporter;app=nvidia-dcgm-exporter",
     parse: selectorsValue,
+  },
+  dcgmNamespace: {
+    flag: "dcgm-namespace",
+    env: "ODIN_DCGM_NAMESPACE",
+    help: "Namespace of the pods of GPU exporters. Without it, all: then whoever may label a pod can pose as one.",
+    parse: namespaceValue,
   },
   dcgmTargets: {
     flag: "dcgm-targets",
@@ -47,7 +53,7 @@ export const GPU_SETTINGS = {
   dcgmAuthSecret: {
     flag: "dcgm-auth-secret",
     env: "ODIN_DCGM_AUTH_SECRET",
-    help: "Secret with username and password for GPU exporters, as NAMESPACE/NAME.",
+    help: "Secret with username and password, as NAMESPACE/NAME, for the exporters in its namespace and those of --dcgm-targets.",
     parse: secretNameValue,
   },
   nodeSelector: {
@@ -77,6 +83,8 @@ export interface GpuSettings {
   nodeSelector?: string;
   via: "pods" | "apiserver" | "none";
   selectors: readonly string[];
+  /** Where pods of exporters are looked for; absent: everywhere. */
+  namespace?: string;
   targets: readonly StaticTarget[];
   scheme: "http" | "https";
   /** Certificates in PEM. */
@@ -88,7 +96,7 @@ export interface GpuSettings {
 
 /** Puts the values together; throws a `SettingProblem` for values that exclude each other. */
 export function gpuSettings(values: Values<typeof GPU_SETTINGS>): GpuSettings {
-  const { dcgmVia, dcgmCa, dcgmServerName, dcgmAuthSecret, nodeSelector } = values;
+  const { dcgmVia, dcgmCa, dcgmServerName, dcgmAuthSecret, dcgmNamespace, nodeSelector } = values;
   if (dcgmVia === "apiserver" && dcgmAuthSecret !== undefined) {
     throw new SettingProblem(
       "--dcgm-auth-secret (ODIN_DCGM_AUTH_SECRET) does not go with --dcgm-via apiserver: the API server would take the password for its own",
@@ -98,6 +106,7 @@ export function gpuSettings(values: Values<typeof GPU_SETTINGS>): GpuSettings {
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
     via: dcgmVia,
     selectors: values.dcgmSelectors,
+    ...(dcgmNamespace === undefined ? {} : { namespace: dcgmNamespace }),
     targets: values.dcgmTargets ?? [],
     scheme: values.dcgmScheme,
     ...(dcgmCa === undefined ? {} : { ca: dcgmCa }),
@@ -158,6 +167,11 @@ function targetValue(entry: string): StaticTarget {
   }
   if (url.pathname === "/") url.pathname = "/metrics";
   return { node, url };
+}
+
+function namespaceValue(text: string): string {
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw new SettingProblem("must be the name of one namespace");
+  return text;
 }
 
 function secretNameValue(text: string): { namespace: string; name: string } {

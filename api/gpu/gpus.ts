@@ -3,12 +3,10 @@ import type { KubeClient } from "../../kube/client.ts";
 import { NODE, POD } from "../../kube/core-resources.ts";
 import { Informer } from "../../kube/informer.ts";
 import type { Logger } from "../../kube/logger.ts";
-import { collectionPath, keyOf } from "../../kube/resource.ts";
+import { collectionPath } from "../../kube/resource.ts";
 import { ApiError, retryAfter } from "../errors.ts";
 import { startWhenAllowed } from "./allowed.ts";
-import { BasicCredential } from "./basic-credential.ts";
-import { type ExporterAccess, openDirectly } from "./direct.ts";
-import { canBeAsked, type ExporterPod, projectExporterPod } from "./exporter-pod.ts";
+import { type ExporterPod, projectExporterPod } from "./exporter-pod.ts";
 import { type GpuMetrics, gpuMetrics } from "./gpu-metrics.ts";
 import { type GpuNode, hasGpus, projectNode } from "./gpu-node.ts";
 import { GpuRequests } from "./gpu-requests.ts";
@@ -17,7 +15,7 @@ import type { GpuSettings } from "./gpu-settings.ts";
 import { NodeReadings, type ReadRow } from "./node-readings.ts";
 import type { Scraped, ScrapeError } from "./scrape.ts";
 import { DEFAULT_TIMINGS, Scraper, type ScraperTimings, type Target } from "./scraper.ts";
-import { openThroughApiServer } from "./through-api-server.ts";
+import { Targets } from "./targets.ts";
 
 /** Construction options of `Gpus`. */
 export interface GpusOptions {
@@ -47,7 +45,7 @@ export class Gpus {
   readonly #logger: Logger;
   readonly #nodes: Informer<GpuNode>;
   readonly #exporters: readonly Informer<ExporterPod>[];
-  readonly #access: ExporterAccess;
+  readonly #finder: Targets;
   readonly #scraper: Scraper;
   readonly #readings = new Map<string, NodeReadings>();
   readonly #metrics: GpuMetrics;
@@ -55,6 +53,7 @@ export class Gpus {
   readonly #starting: Promise<void>[] = [];
   /** The exporters that are asked, and those of them that failed the last time. */
   #targets = new Map<string, Target>();
+  #askedNodes: ReadonlySet<string> = new Set();
   readonly #bad = new Set<string>();
   readonly #requests: GpuRequests;
   #nodesForbidden = false;
@@ -70,11 +69,7 @@ export class Gpus {
     const intervalMs = settings.intervalMs;
     const timings = { ...DEFAULT_TIMINGS, intervalMs, ...options.timings };
     this.freshMs = 2 * timings.intervalMs;
-    this.#access = {
-      ...(settings.ca === undefined ? {} : { ca: settings.ca }),
-      ...(settings.serverName === undefined ? {} : { serverName: settings.serverName }),
-      ...(settings.authSecret === undefined ? {} : { authorization: new BasicCredential(client, settings.authSecret) }),
-    };
+    this.#finder = new Targets(client, settings);
     this.#nodes = new Informer({
       client,
       resource: NODE,
@@ -86,7 +81,15 @@ export class Gpus {
     const selectors = settings.via === "none" ? [] : settings.selectors;
     this.#exporters = selectors.map(
       (labelSelector) =>
-        new Informer({ client, resource: POD, labelSelector, project: projectExporterPod, logger, registry }),
+        new Informer({
+          client,
+          resource: POD,
+          labelSelector,
+          project: projectExporterPod,
+          logger,
+          registry,
+          ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
+        }),
     );
     this.#metrics = gpuMetrics(registry, this.#readings, this.freshMs);
     this.#scraper = new Scraper(timings, {
@@ -103,7 +106,7 @@ export class Gpus {
 
   /** Begins to watch and to ask. */
   start(): void {
-    const { client } = this.#options;
+    const { client, settings } = this.#options;
     const { signal } = this.#stopping;
     const nodes = {
       informer: this.#nodes,
@@ -120,7 +123,7 @@ export class Gpus {
     for (const informer of this.#exporters) {
       const pods = {
         informer,
-        path: collectionPath(POD),
+        path: collectionPath(POD, settings.namespace),
         onForbidden: () => this.#onPodsForbidden(),
         onAllowed: () => {
           this.#podsForbidden = false;
@@ -181,7 +184,7 @@ export class Gpus {
 
   #gpusOf(node: GpuNode): NodeGpus {
     const readings = this.#readings.get(node.metadata.name);
-    const error = readings?.error ?? this.#whyUnread(node);
+    const error = readings?.error ?? this.#whyUnread(node, readings);
     return {
       node,
       rows: readings?.rows ?? [],
@@ -189,10 +192,18 @@ export class Gpus {
     };
   }
 
-  /** A node with GPUs whose exporter cannot even be looked for says so. */
-  #whyUnread(node: GpuNode): string | undefined {
-    if (!this.#podsForbidden || !hasGpus(node.capacity) || this.#readings.has(node.metadata.name)) return undefined;
-    return "GPU exporters cannot be found: this server may not list pods in all namespaces";
+  /** Why there is nothing, or nothing new, although no scrape failed. */
+  #whyUnread(node: GpuNode, readings: NodeReadings | undefined): string | undefined {
+    if (readings?.readAt !== undefined) {
+      return this.#askedNodes.has(node.metadata.name) ? undefined : "no GPU exporter is ready on this node any more";
+    }
+    if (!this.#podsForbidden || !hasGpus(node.capacity)) return undefined;
+    return `GPU exporters cannot be found: this server may not list pods ${this.#exporterPlace}`;
+  }
+
+  get #exporterPlace(): string {
+    const { namespace } = this.#options.settings;
+    return namespace === undefined ? "in all namespaces" : `in the namespace ${namespace}`;
   }
 
   #onPodsForbidden(): void {
@@ -200,7 +211,7 @@ export class Gpus {
     this.#podsForbidden = true;
     this.#logger.warn(
       {},
-      'this server may not "list" and "watch" "pods" in all namespaces: it finds no GPU exporters (--dcgm-via none: not wanted)',
+      `this server may not "list" and "watch" "pods" ${this.#exporterPlace}: it finds no GPU exporters (--dcgm-via none: not wanted)`,
     );
   }
 
@@ -215,7 +226,9 @@ export class Gpus {
   }
 
   #retarget(): void {
-    const wanted = this.#findTargets().filter(({ node }) => this.#nodes.get(node) !== undefined);
+    const wanted = this.#finder
+      .of(this.#exporters.flatMap((informer) => [...informer.list()]))
+      .filter(({ node }) => this.#nodes.get(node) !== undefined);
     const targets = new Map(wanted.map((target) => [target.key, this.#targets.get(target.key) ?? target]));
     for (const [key, { node }] of this.#targets) {
       if (targets.has(key)) continue;
@@ -223,6 +236,7 @@ export class Gpus {
       this.#readings.get(node)?.forget(key);
     }
     this.#targets = targets;
+    this.#askedNodes = new Set(wanted.map(({ node }) => node));
     this.#scraper.setTargets([...targets.values()]);
     this.#tellOnce(targets.size);
   }
@@ -235,33 +249,6 @@ export class Gpus {
       { exporters },
       exporters === 0 ? "no GPU exporter found: nodes show no GPUs" : "GPU exporters found",
     );
-  }
-
-  #findTargets(): Target[] {
-    const { client, settings } = this.#options;
-    const { scheme, via } = settings;
-    const pods = new Map<string, ExporterPod>();
-    for (const informer of this.#exporters) {
-      for (const pod of informer.list()) if (canBeAsked(pod)) pods.set(pod.metadata.uid, pod);
-    }
-    const found = [...pods.values()].map(({ metadata, node, ip, port }): Target => {
-      const { namespace = "", name, uid } = metadata;
-      const host = ip.includes(":") ? `[${ip}]` : ip;
-      const open =
-        via === "apiserver"
-          ? openThroughApiServer(client, { namespace, pod: name, scheme, port })
-          : openDirectly(new URL(`${scheme}://${host}:${port}/metrics`), this.#access);
-      return { key: `${uid} ${ip} ${port}`, node, name: keyOf({ namespace, name }), open };
-    });
-    const fixed = settings.targets.map(
-      ({ node, url }): Target => ({
-        key: url.href,
-        node,
-        name: `${url.host}${url.pathname}`,
-        open: openDirectly(url, this.#access),
-      }),
-    );
-    return [...found, ...fixed.map((target) => ({ ...target, key: `${target.node} ${target.key}` }))];
   }
 
   #readingsOf(node: string): NodeReadings {
@@ -277,14 +264,16 @@ export class Gpus {
     const { key, node, name } = target;
     const readAt = performance.now();
     const attributed = await this.#requests.areAttributed(node, rows, this.#stopping.signal);
-    if (!this.#targets.has(key)) return;
+    if (!this.#isWanted(target)) return;
     this.#metrics.scraped(node, "ok", seconds);
     this.#metrics.skipped(node, skippedLines, droppedValues);
     this.#readingsOf(node).succeeded(key, { rows, readAt, attributed }, (exporter) => this.#targets.has(exporter));
     if (this.#bad.delete(key)) this.#logger.info({ node, exporter: name }, "the GPU exporter can be read again");
   }
 
-  #onFailed({ key, node, name }: Target, error: ScrapeError, seconds: number): void {
+  #onFailed(target: Target, error: ScrapeError, seconds: number): void {
+    if (!this.#isWanted(target)) return;
+    const { key, node, name } = target;
     this.#metrics.scraped(node, error.result, seconds);
     this.#readingsOf(node).failed(key, `the GPU exporter ${error.message}`);
     if (this.#bad.has(key)) return;
@@ -294,6 +283,11 @@ export class Gpus {
       { node, exporter: name, result: error.result, err: cause },
       `the GPU exporter ${error.message}; nothing more is said until it can be read again`,
     );
+  }
+
+  /** Whether the end of a scrape still matters: what a node brings that has just left must not bring the node back. */
+  #isWanted({ key, node }: Target): boolean {
+    return this.#targets.has(key) && this.#nodes.get(node) !== undefined;
   }
 
   /** A node that left is forgotten at once (G-35). */

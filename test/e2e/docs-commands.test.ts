@@ -161,6 +161,15 @@ commands("how-to: use the Odin clients", () =>
   }),
 );
 
+commands("how-to: see GPUs", () =>
+  within(BLOCK_MS, async () => {
+    const document = "docs/how-to/see-gpus.md";
+    const printed = await run(document, "environment", "gpus-simulate", "gpus-look", "gpus-fields", "gpus-clean");
+    assert.match(printed, /0000:1B:00\.0 NVIDIA A100-SXM4-80GB 83 % 40211 of 81920 MiB default\/simulated-training/);
+    assert.match(printed, /0000:43:00\.0 NVIDIA A100-SXM4-80GB 0 % 0 of 81920 MiB free/);
+  }),
+);
+
 commands("every block that is marked was run", () => {
   const marked = documents().flatMap((document) => blocksOf(document).map(({ name }) => name && `${document} ${name}`));
   assert.equal(

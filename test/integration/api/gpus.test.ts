@@ -37,7 +37,7 @@ test.after(async () => {
 /** A world, the exporters in it and one reader of them all; everything ends with the action. */
 class Bench {
   readonly world: GpuWorld;
-  readonly registry = new Registry();
+  registry = new Registry();
   readonly logLines: Record<string, unknown>[] = [];
   readonly #exporters: Exporter[] = [];
   #gpus: Gpus | undefined;
@@ -60,6 +60,7 @@ class Bench {
   }
 
   read(env: Record<string, string> = {}, timings = TIMINGS): Gpus {
+    this.registry = new Registry();
     const settings: GpuSettings = gpuSettings(
       readSettings(GPU_SETTINGS, [], { ...GpuWorld.settings(this.world.id), ...env }),
     );
@@ -390,6 +391,35 @@ test(
     await client.replace(`${path}/exporters`, secret("second password"));
     await one.until(node, "the new password is taken", ({ error }) => error === undefined);
     assert.not.match(JSON.stringify(one.logLines), /password|c2NyYXBlc/);
+  }),
+);
+
+test(
+  "G-30: the password goes to no pod outside the Secret's namespace, whatever it is labelled as; a namespace can be named",
+  bench(async (one) => {
+    const node = await one.world.createNode("n");
+    const stranger = await one.exporterPod("stranger", node, memory(gpu(0), 1, 1), "127.0.13.1");
+    one.read({ ODIN_DCGM_AUTH_SECRET: "kube-system/exporters" });
+    await one.until(node, "the stranger is read", (seen) => used(seen)[0] === 1);
+    assert.is(stranger.headers.authorization, undefined);
+    await one.gpus.stop();
+    const before = stranger.requests;
+    one.read({ ODIN_DCGM_NAMESPACE: "kube-system" });
+    await until(() => one.said("no GPU exporter found").length === 1, WAIT_MS, { describe: "nobody is found" });
+    assert.equal([one.node(node).rows, stranger.requests], [[], before]);
+  }),
+);
+
+test(
+  "G-35: where the last exporter of a node is gone, its rows stay and the node says why they grow old",
+  bench(async (one) => {
+    const node = await one.world.createNode("n");
+    await one.exporterPod("exporter", node, memory(gpu(0), 1, 1), "127.0.14.1");
+    one.read();
+    await one.until(node, "it is read", (seen) => used(seen)[0] === 1);
+    await one.world.deletePod("exporter");
+    const left = await one.until(node, "it is gone", ({ error }) => error !== undefined);
+    assert.equal([used(left), left.error], [[1], "no GPU exporter is ready on this node any more"]);
   }),
 );
 

@@ -220,6 +220,16 @@ test("G-30, O-57: without the right to list nodes: ready, 503 that names the rig
   assert.is(lines().length, 3);
 });
 
+test("G-30: without the right to the pod proxy the node says which right is missing", async () => {
+  const config = await limitedUser("no-proxy", ["nodes", "pods"]);
+  await stage.start({ ...ENV, ODIN_DCGM_VIA: "apiserver" }, config);
+  const node = await until(() => nodeOf("a-gpu"), WAIT_MS, {
+    describe: "the refusal is shown",
+    accept: (found) => found?.gpuError !== undefined,
+  });
+  assert.is(node?.gpuError, 'the GPU exporter could not be asked: this server may not "get" "pods/proxy"');
+});
+
 test("G-30: through the pod proxy of the API server", async () => {
   // The API server refuses to be a proxy to a loopback address.
   const address = Object.values(networkInterfaces())
@@ -247,7 +257,7 @@ test("G-30: through the pod proxy of the API server", async () => {
   });
 });
 
-/** A kubeconfig of a service account that may do everything in its namespace and list these in the cluster. */
+/** A kubeconfig of a service account that may do in its namespace what a server does there, and list these in the cluster. */
 async function limitedUser(name: string, clusterWide: string[]): Promise<KubeConfig> {
   const { client, namespace } = stage;
   const rbac = "/apis/rbac.authorization.k8s.io/v1";
@@ -258,8 +268,11 @@ async function limitedUser(name: string, clusterWide: string[]): Promise<KubeCon
     kind: "ServiceAccount",
     metadata: { name },
   });
-  const everything = [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }];
-  await client.create(`${rbac}/namespaces/${namespace}/roles`, { metadata: { name }, rules: everything });
+  const kept = ["configmaps", "events", "jobs", "pipelines", "pods", "secrets"];
+  await client.create(`${rbac}/namespaces/${namespace}/roles`, {
+    metadata: { name },
+    rules: [{ apiGroups: ["", "odin.io"], resources: kept, verbs: ["*"] }],
+  });
   await client.create(`${rbac}/namespaces/${namespace}/rolebindings`, {
     metadata: { name },
     subjects,
