@@ -11,11 +11,14 @@ export interface Sample {
 /** Longest line that is looked at; a line of an exporter has some hundred characters. */
 const MAX_LINE = 64 * 1024;
 
-const NAME = /[ \t]*([a-zA-Z_:][a-zA-Z0-9_:]*)([ \t]*)/y;
+const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
+const BLANKS = /[ \t]*/y;
 const LABEL = /[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"([^"\\]*(?:\\.[^"\\]*)*)"[ \t]*(?:,|(?=\}))/y;
-const LABELS_END = /[ \t]*\}/y;
+const LABELS_END = /[ \t]*\}$/y;
 const VALUE = /[ \t]*(\S+)(?:[ \t]+-?\d+)?[ \t]*$/y;
 const NUMBER = /^[+-]?(?:\d+(\.\d*)?|(\.\d+))(e[+-]?\d+)?$/i;
+/** Different sets of labels that are remembered: an exporter repeats those of a GPU in each family. */
+const MAX_REMEMBERED = 4096;
 const ESCAPE = /\\([\\"n])/g;
 
 /**
@@ -29,6 +32,7 @@ export class ExpositionReader {
   readonly #wanted: (name: string) => boolean;
   readonly #onSample: (sample: Sample) => void;
   #rest = "";
+  readonly #labels = new Map<string, ReadonlyMap<string, string> | undefined>();
   /** Inside a line that is too long: everything up to its end is dropped. */
   #overlong = false;
 
@@ -70,35 +74,53 @@ export class ExpositionReader {
 
   /** Whether the line is one that the format allows; lines of unwanted families are not looked at further. */
   #read(line: string): boolean {
-    if (/^[ \t]*(?:#|$)/.test(line)) return true;
-    NAME.lastIndex = 0;
-    const [, name = "", blanks = ""] = NAME.exec(line) ?? [];
-    if (name === "") return false;
+    const start = behind(BLANKS, line, 0);
+    if (start === line.length || line[start] === "#") return true;
+    const nameEnd = behind(NAME, line, start);
+    if (nameEnd < 0) return false;
+    const name = line.slice(start, nameEnd);
     if (!this.#wanted(name)) return true;
-    let at = NAME.lastIndex;
-    const labels = new Map<string, string>();
+    let at = behind(BLANKS, line, nameEnd);
+    let labels: ReadonlyMap<string, string> | undefined = NO_LABELS;
     if (line[at] === "{") {
-      at = readLabels(line, at + 1, labels);
-      if (at < 0) return false;
-    } else if (blanks === "") return false;
+      // Neither a value nor a time stamp holds a brace, so the last one ends the labels, whatever they hold.
+      const end = line.lastIndexOf("}") + 1;
+      labels = this.#labelsIn(line.slice(at, end));
+      at = end;
+    } else if (at === nameEnd) return false;
     VALUE.lastIndex = at;
     const text = VALUE.exec(line)?.[1];
     const value = text === undefined ? undefined : numberOf(text);
-    if (text === undefined || value === undefined) return false;
+    if (labels === undefined || text === undefined || value === undefined) return false;
     this.#onSample({ name, labels, value, fractional: /[.e]/i.test(text) });
     return true;
   }
+
+  #labelsIn(text: string): ReadonlyMap<string, string> | undefined {
+    const known = this.#labels.get(text);
+    if (known !== undefined || this.#labels.has(text)) return known;
+    const labels = readLabels(text);
+    if (this.#labels.size < MAX_REMEMBERED) this.#labels.set(text, labels);
+    return labels;
+  }
 }
 
-/** Reads from behind the brace into `labels`; returns the position behind the closing one, or -1. */
-function readLabels(line: string, start: number, labels: Map<string, string>): number {
-  let at = start;
-  for (;;) {
-    LABELS_END.lastIndex = at;
-    if (LABELS_END.test(line)) return LABELS_END.lastIndex;
+const NO_LABELS: ReadonlyMap<string, string> = new Map();
+
+/** Position behind what the pattern matches at `at`, or -1. */
+function behind(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : -1;
+}
+
+/** The labels of a text from brace to brace; undefined if it cannot be read. */
+function readLabels(text: string): ReadonlyMap<string, string> | undefined {
+  const labels = new Map<string, string>();
+  for (let at = 1; ; ) {
+    if (behind(LABELS_END, text, at) > 0) return labels;
     LABEL.lastIndex = at;
-    const [, key, value] = LABEL.exec(line) ?? [];
-    if (key === undefined || value === undefined) return -1;
+    const [, key, value] = LABEL.exec(text) ?? [];
+    if (key === undefined || value === undefined) return undefined;
     labels.set(key, value.includes("\\") ? unescaped(value) : value);
     at = LABEL.lastIndex;
   }

@@ -41,16 +41,16 @@ export class RowBuilder {
   /** Values that cannot be true and count as missing (G-14). */
   dropped = 0;
   readonly #rows = new Map<string, Building>();
+  /** Where samples with these labels belong: the reader gives the same object for the same labels. */
+  readonly #places = new Map<Sample["labels"], { row: Building; holder: string | undefined } | undefined>();
 
   /** Takes a sample of a family of the field table; one that belongs to no GPU is ignored. */
   add(sample: Sample): void {
     const { labels } = sample;
-    const gpu = labels.get("gpu") ?? "";
-    const uuid = labelOf(labels, "uuid");
-    if (gpu === "" && uuid === "") return;
-    const row = this.#row(`${uuid || `gpu ${gpu}`}/${labels.get("GPU_I_ID") ?? ""}`, labels);
-    for (const text of ["pciBusId", "modelName", "serial", "brand"] as const) row.texts[text] ||= labelOf(labels, text);
-    const holder = holderOf(row, labels);
+    if (!this.#places.has(labels)) this.#places.set(labels, this.#place(labels));
+    const place = this.#places.get(labels);
+    if (place === undefined) return;
+    const { row, holder } = place;
     const { field, kind } = FIELDS.get(sample.name) ?? {};
     if (field === undefined || kind === undefined || isBlank(sample.value)) return;
     const value = checkedValue(kind, sample.value, sample.fractional);
@@ -64,6 +64,15 @@ export class RowBuilder {
     // A GPU in MIG mode is there as its instances only (G-15); some fields are still told of the whole.
     const split = new Set(built.flatMap(({ uuid, instance }) => (instance === undefined ? [] : [uuid])));
     return built.filter(({ uuid, instance }) => instance !== undefined || !split.has(uuid)).sort(compareRows);
+  }
+
+  #place(labels: Sample["labels"]): { row: Building; holder: string | undefined } | undefined {
+    const gpu = labels.get("gpu") ?? "";
+    const uuid = labelOf(labels, "uuid");
+    if (gpu === "" && uuid === "") return undefined;
+    const row = this.#row(`${uuid || `gpu ${gpu}`}/${labels.get("GPU_I_ID") ?? ""}`, labels);
+    for (const text of ["pciBusId", "modelName", "serial", "brand"] as const) row.texts[text] ||= labelOf(labels, text);
+    return { row, holder: holderOf(row, labels) };
   }
 
   #row(identity: string, labels: ReadonlyMap<string, string>): Building {
