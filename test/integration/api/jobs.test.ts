@@ -1,0 +1,442 @@
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Job } from "../../../crds/generated/types.ts";
+import { JOB } from "../../../crds/resources.ts";
+import { isKubeError } from "../../../kube/errors.ts";
+import { objectPath } from "../../../kube/resource.ts";
+import { until, within } from "../../support/deadline.ts";
+import { GitRemote, git } from "../../support/git-remote.ts";
+import { type Answer, send } from "../../unit/api/served.ts";
+import { FacadeStage, ROOT_USER } from "./facade-stage.ts";
+
+const test = suite("jobs over REST, kept in git");
+const WAIT_MS = 20_000;
+const MAIN = `# of this job
+claim: &claim data-rw-many
+tasks:
+  - name: train
+    image: meadml/mead2-gpu:latest
+    command: mead-train
+    args: ["--config", "\${WORK_PATH}/\${TASK_NAME}.yml"]
+    mount: {name: data, path: /data, claim: *claim}
+    num_gpus: 1
+`;
+let stage: FacadeStage;
+let remote: GitRemote;
+
+interface Shown {
+  id: string;
+  location: string;
+  tasks: Record<string, unknown>[];
+  configs: { id: string; name: string; content: string; truncated?: boolean }[];
+  error?: string;
+}
+
+test.before(async () => {
+  remote = await GitRemote.open();
+  stage = await FacadeStage.open({ ODIN_GIT_REMOTE: remote.url, ODIN_GIT_SYNC: "1", ODIN_MAX_UPLOAD: "64Ki" });
+});
+test.after(async () => {
+  await stage.close();
+  await remote.remove();
+});
+
+function upload(path: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Answer> {
+  return send(stage.port, "POST", path, { headers: { authorization: `Bearer ${stage.token}`, ...headers }, body });
+}
+const create = (name: string): Promise<Answer> => stage.call("POST", "/v1/jobs", { job: { name } });
+const job = async (id: string): Promise<Shown> => (await stage.get(`/v1/jobs/${id}`)).json.job as Shown;
+const ids = async (query = ""): Promise<string[]> =>
+  ((await stage.get(`/v1/jobs${query}`)).json.jobs as Shown[]).map(({ id }) => id);
+const inTree = (path: string): string => join(stage.repository, path);
+const head = (): Promise<string> => git(stage.repository, "rev-parse", "HEAD");
+
+/** The Job object of that name; undefined if there is none. */
+async function object(name: string): Promise<Job | undefined> {
+  try {
+    return await stage.client.get<Job>(objectPath(JOB, stage.namespace, name));
+  } catch (error) {
+    if (isKubeError(error, "notFound")) return undefined;
+    throw error;
+  }
+}
+
+test("O-45, O-101, O-281: a job is created in git; both shapes of the reply; again is a 409", async () => {
+  const made = await create("sst2");
+  assert.is(made.status, 200, made.text);
+  const { creationTime, job: inner, ...rest } = made.json as { creationTime: string; job: object };
+  assert.equal(rest, { id: "sst2", location: "/data/pipelines/sst2", name: "sst2" });
+  assert.match(creationTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+  assert.equal(inner, { creationTime, ...rest });
+  assert.is(await readFile(inTree("sst2/main.yml"), "utf8"), "tasks: []\n");
+  const format = "--format=%an %s";
+  assert.is(await git(stage.repository, "log", "-1", format), `${ROOT_USER} via odin-http create_job`);
+  assert.is(await remote.head(), await head());
+  assert.is((await create("sst2")).status, 409);
+  const nested = await create("dpressel__x");
+  assert.equal([nested.json.id, nested.json.location], ["dpressel/x", "/data/pipelines/dpressel/x"]);
+  assert.equal(await job("sst2"), {
+    id: "sst2",
+    name: "sst2",
+    location: "/data/pipelines/sst2/main.yml",
+    tasks: [],
+    configs: [],
+  });
+});
+
+test("O-101, O-10, O-45: names that are no job ids are a 422 and change nothing", async () => {
+  const before = await head();
+  for (const name of [
+    "",
+    "..",
+    "a/../b",
+    "..__..__etc",
+    "/a",
+    "a/",
+    "a//b",
+    ".git",
+    "-a",
+    "a b",
+    "é",
+    "rendered",
+    "rendered/x",
+  ]) {
+    const answer = await create(name);
+    assert.is(answer.status, 422, `${name}: ${answer.text}`);
+  }
+  for (const body of [{}, { job: {} }, { job: { name: 1 } }, { job: null }, [], null]) {
+    assert.is((await stage.call("POST", "/v1/jobs", body)).status, 422, JSON.stringify(body));
+  }
+  assert.is(await head(), before);
+});
+
+test("O-53, O-52, O-103, O-282: files are stored exactly, one commit each, and come back exactly", async () => {
+  const files: Record<string, Buffer> = {
+    "main.yml": Buffer.from(MAIN),
+    "train.yml": Buffer.from("dataset: SST2\n"),
+    "latin.txt": Buffer.from([0x63, 0x61, 0x66, 0xe9, 0x0d, 0x0a]),
+    "empty.cfg": Buffer.alloc(0),
+    "naïve file.json": Buffer.from('{"a": 1}'),
+  };
+  for (const [name, bytes] of Object.entries(files)) {
+    const path = `/v1/jobs/sst2/files/${encodeURIComponent(name)}`;
+    const answer = await upload(path, bytes, { "content-type": "text/plain" });
+    assert.equal(
+      answer.json,
+      { bytes: bytes.length, location: `/data/pipelines/sst2/${name}@${await head()}` },
+      answer.text,
+    );
+    assert.is(await remote.head(), await head());
+    const back = await send(stage.port, "GET", path);
+    assert.equal(await readFile(inTree(`sst2/${name}`)), bytes);
+    const isText = name !== "latin.txt";
+    assert.is(back.headers["content-type"], isText ? "text/plain; charset=utf-8" : "application/octet-stream");
+    assert.is(back.headers["x-content-type-options"], "nosniff");
+    assert.is(Number(back.headers["content-length"]), bytes.length);
+    if (isText) assert.is(back.text, bytes.toString());
+  }
+  assert.is(await git(stage.repository, "log", "-1", "--format=%s"), "via odin-http upload_job_file");
+  const before = await head();
+  const again = await upload("/v1/jobs/sst2/files/train.yml", "dataset: SST2\n");
+  assert.is(again.json.location, `/data/pipelines/sst2/train.yml@${before}`);
+  assert.is(await head(), before);
+  assert.is(await git(stage.repository, "status", "--porcelain"), "");
+});
+
+test("O-46, O-60, O-61, O-62, O-283: the job is shown as it is written, with its files", async () => {
+  const shown = await job("sst2");
+  assert.is(shown.location, "/data/pipelines/sst2/main.yml");
+  assert.equal(shown.tasks, [
+    {
+      id: "sst2--train",
+      name: "train",
+      image: "meadml/mead2-gpu:latest",
+      command: "mead-train",
+      args: ["--config", "${WORK_PATH}/${TASK_NAME}.yml"],
+      mounts: { name: "data", path: "/data", claim: "data-rw-many" },
+      numGpus: 1,
+    },
+  ]);
+  assert.equal(
+    shown.configs.map(({ id, name, content, truncated }) => [id, name, content, truncated]),
+    [
+      ["/data/pipelines/sst2/empty.cfg", "empty.cfg", "", undefined],
+      ["/data/pipelines/sst2/latin.txt", "latin.txt", "", true],
+      ["/data/pipelines/sst2/naïve file.json", "naïve file.json", '{"a": 1}', undefined],
+      ["/data/pipelines/sst2/train.yml", "train.yml", "dataset: SST2\n", undefined],
+    ],
+  );
+  assert.equal((await stage.get("/v1/jobs?q=ss")).json.jobs, [await job("dpressel/x".replace("/", "__")), shown]);
+});
+
+test("O-44, O-90: q finds nested ids, with __ for /", async () => {
+  assert.equal(await ids(), ["dpressel/x", "sst2"]);
+  assert.equal(await ids("?q=dpressel__"), ["dpressel/x"]);
+  assert.equal(await ids("?q=SST"), ["sst2"]);
+  assert.equal(await ids("?q=.*"), []);
+});
+
+test("O-47, O-102: PUT is one commit; the second one is none; comments and anchors stay", async () => {
+  const before = Number(await git(stage.repository, "rev-list", "--count", "HEAD"));
+  const { tasks } = await job("sst2");
+  const same = await stage.call("PUT", "/v1/jobs/sst2", { job: await job("sst2") });
+  assert.is(same.status, 200, same.text);
+  assert.is(Number(await git(stage.repository, "rev-list", "--count", "HEAD")), before);
+  const body = {
+    job: {
+      id: "other",
+      tasks: [...tasks, { name: "after", image: "busybox", command: ["true"], depends: "train", num_gpus: null }],
+      configs: [{ name: "after.yml", content: "chores: []\n" }],
+    },
+  };
+  const changed = await stage.call("PUT", "/v1/jobs/sst2", body);
+  assert.is(changed.status, 200, changed.text);
+  assert.equal(
+    (changed.json.job as Shown).tasks.map(({ id }) => id),
+    ["sst2--train", "sst2--after"],
+  );
+  assert.is(Number(await git(stage.repository, "rev-list", "--count", "HEAD")), before + 1);
+  assert.is(await git(stage.repository, "log", "-1", "--format=%s"), "via odin-http update_job");
+  const main = await readFile(inTree("sst2/main.yml"), "utf8");
+  for (const kept of ["# of this job", "&claim data-rw-many", "*claim"]) assert.match(main, kept);
+  assert.not.match(main, "null");
+  const files = (await job("sst2")).configs.map(({ name }) => name);
+  assert.ok(files.includes("after.yml") && files.includes("train.yml"));
+  await stage.call("PUT", "/v1/jobs/sst2", body);
+  assert.is(Number(await git(stage.repository, "rev-list", "--count", "HEAD")), before + 1);
+  assert.is(await remote.head(), await head());
+});
+
+test("O-102, O-291: PUT creates a job that is missing, from the bare job", async () => {
+  const task = { name: "t", image: "i", command: "c", num_gpus: 1, mount: null, depends: null };
+  const made = await stage.call("PUT", "/v1/jobs/blahblah", { tasks: [task] });
+  assert.equal((made.json.job as Shown).tasks, [
+    { id: "blahblah--t", name: "t", image: "i", command: "c", numGpus: 1 },
+  ]);
+});
+
+test("O-47, O-102, O-148: an invalid PUT or main.yml is a 422 that names task and key, and nothing changes", async () => {
+  const before = await head();
+  const cases = [
+    { tasks: [{ name: "a" }] },
+    { tasks: [{ name: "a", image: "i", command: "c", depends: "b" }] },
+    { tasks: "x" },
+  ];
+  for (const body of cases)
+    assert.is((await stage.call("PUT", "/v1/jobs/sst2", body)).status, 422, JSON.stringify(body));
+  for (const name of ["../x", ".git", "a/b", "", "-x", "a:b"]) {
+    const answer = await stage.call("PUT", "/v1/jobs/sst2", { configs: [{ name, content: "x" }] });
+    assert.is(answer.status, 422, name);
+  }
+  for (const text of ["tasks: [", "tasks: x\n", "tasks:\n  - name: a\n", Buffer.from([0xff, 0xfe])]) {
+    const answer = await upload("/v1/jobs/sst2/files/main.yml", text);
+    assert.is(answer.status, 422, String(text));
+  }
+  assert.is(await head(), before);
+  assert.is(await git(stage.repository, "status", "--porcelain"), "");
+});
+
+test("O-12, O-11: paths that lead elsewhere are never read and never written", async () => {
+  const before = await head();
+  await mkdir(dirname(inTree("linked/x")), { recursive: true });
+  await writeFile(inTree("linked/main.yml"), "tasks: []\n");
+  await symlink("/etc/hostname", inTree("linked/hostname.txt"));
+  await symlink("/etc", inTree("etc"));
+  await symlink(inTree("sst2"), inTree("alias"));
+  const reads = [
+    "..__..__etc/files/passwd",
+    "%2e%2e%2f/files/x",
+    "../../etc/files/passwd",
+    ".git/files/config",
+    ".git__hooks/files/pre-push",
+    "sst2/files/..%2f..%2fdatasets.yml",
+    "sst2/files/.gitattributes",
+    "sst2/files/%2e%2e",
+    "linked/files/hostname.txt",
+    "etc/files/hostname",
+    "alias/files/train.yml",
+    "sst2/files/%00",
+    "sst2/files/",
+  ];
+  for (const path of reads) {
+    const answer = await stage.get(`/v1/jobs/${path}`);
+    assert.is(answer.status, 404, path);
+  }
+  const writes: [string, number][] = [
+    ["..__..__etc/files/x", 404],
+    [".git__hooks/files/pre-push", 404],
+    ["etc/files/x.txt", 404],
+    ["alias/files/x.txt", 404],
+    ["nope/files/x.txt", 404],
+    ["sst2/files/..%2fx", 422],
+    ["sst2/files/.gitattributes", 422],
+    ["sst2/files/-x", 422],
+    ["sst2/files/a%0ab", 422],
+    ["sst2/files/a%5cb", 422],
+    [`sst2/files/${"a".repeat(256)}`, 422],
+  ];
+  for (const [path, status] of writes) {
+    const answer = await upload(`/v1/jobs/${path}`, "x");
+    assert.is(answer.status, status, `${path}: ${answer.text}`);
+  }
+  const below = await upload("/v1/jobs/sst2/files/dir/x.yml", "x");
+  assert.is(below.status, 404);
+  assert.match(String(below.json.detail), /--file_name/);
+  assert.is(await head(), before);
+  assert.ok(!(await ids()).some((id) => ["etc", "alias"].includes(id)));
+});
+
+test("O-5, O-6: an upload needs a credential before its bytes, and may have just so many", async () => {
+  const path = "/v1/jobs/sst2/files/big.bin";
+  const limit = 64 * 1024;
+  assert.is((await send(stage.port, "POST", path, { body: "x" })).status, 401);
+  assert.is((await upload(path, Buffer.alloc(limit + 1))).status, 413);
+  const chunked = { "transfer-encoding": "chunked" };
+  assert.is((await upload(path, Buffer.alloc(limit + 1), chunked)).status, 413);
+  const most = await upload(path, Buffer.alloc(limit, 0xe9), chunked);
+  assert.is(most.json.bytes, limit);
+  assert.is((await upload(path, "x", { "content-encoding": "gzip" })).status, 415);
+});
+
+test("O-14: each job that can be run has one Job object, with the tasks and a snapshot of the files", async () => {
+  const made = await object("sst2");
+  assert.is(made?.spec.path, "sst2");
+  assert.is(made?.metadata.annotations?.["odin.io/source"], "repository");
+  assert.equal(
+    made?.spec.tasks?.map(({ name }) => name),
+    ["train", "after"],
+  );
+  const snapshot = await stage.client.get<{ binaryData?: object; data: Record<string, string> }>(
+    `/api/v1/namespaces/${stage.namespace}/configmaps/${made?.spec.snapshot}`,
+  );
+  const definition = JSON.parse(snapshot.data["definition.json"] ?? "") as {
+    files: string[];
+    job: string;
+    version?: string;
+  };
+  assert.equal([definition.job, definition.version], ["sst2", undefined]);
+  assert.ok(definition.files.includes("train.yml") && definition.files.includes("main.yml"));
+  assert.is(Object.keys(snapshot.binaryData ?? {}).length, 2);
+  assert.match(made?.spec.version ?? "", /^[0-9a-f]{40}$/);
+});
+
+test("O-14, O-104: what is pushed elsewhere shows up within a period, objects included", async () => {
+  await remote.push({
+    "pushed/main.yml": "name: pu\ntasks: [{name: a, image: i, command: [c]}]\n",
+    "datasets.yml": "x: 1\n",
+    "broken/main.yml": "tasks: [\n",
+    "template/main.yml.jinja2": "tasks: {{ x }}\n",
+  });
+  await until(async () => (await ids()).includes("pushed"), WAIT_MS, { describe: "the job shows up" });
+  const made = await until(() => object("pushed"), WAIT_MS, { describe: "its object is made" });
+  assert.equal([made?.spec.name, made?.spec.tasks?.length], ["pu", 1]);
+  const { error, tasks } = await job("broken");
+  assert.match(error ?? "", /line 2|line 1/);
+  assert.equal(tasks, []);
+  const template = await job("template");
+  assert.equal([template.tasks, template.error, template.configs.length], [[], undefined, 1]);
+  assert.equal([await object("broken"), await object("template")], [undefined, undefined]);
+  await remote.push({ "pushed/main.yml": undefined });
+  await until(async () => (await object("pushed")) === undefined, WAIT_MS, {
+    describe: "the object goes with the job",
+  });
+  assert.is((await stage.get("/v1/jobs/pushed")).status, 404);
+});
+
+test("O-14: what somebody does to a mirrored object is put right; files in the root reach every job's snapshot", async () => {
+  const before = await object("sst2");
+  await stage.client.patch(objectPath(JOB, stage.namespace, "sst2"), "merge", { spec: { tasks: [] } });
+  await until(async () => (await object("sst2"))?.spec.tasks?.length === 2, WAIT_MS, {
+    describe: "the tasks are back",
+  });
+  await stage.client.delete(objectPath(JOB, stage.namespace, "sst2"));
+  await until(() => object("sst2"), WAIT_MS, { describe: "the object is back" });
+  await remote.push({ "datasets.yml": "x: 2\n" });
+  await until(async () => (await object("sst2"))?.spec.snapshot !== before?.spec.snapshot, WAIT_MS, {
+    describe: "the snapshot names the new files of the root",
+  });
+});
+
+test("O-14: a Job that was applied is listed, read, and not changed over REST", async () => {
+  await stage.applyJob("applied", { tasks: [{ name: "a", image: "i", command: ["c"] }], files: { "x.yml": "a: 1\n" } });
+  await until(async () => (await ids()).includes("applied"), WAIT_MS, { describe: "the job is listed" });
+  assert.is((await stage.get("/v1/jobs/applied/files/x.yml")).text, "a: 1\n");
+  for (const name of ["nope", "main.yml", "__proto__", "constructor"]) {
+    assert.is((await stage.get(`/v1/jobs/applied/files/${name}`)).status, 404, name);
+  }
+  assert.is((await create("applied")).status, 409);
+  assert.is((await stage.call("PUT", "/v1/jobs/applied", { tasks: [] })).status, 409);
+  assert.is((await upload("/v1/jobs/applied/files/x.yml", "b")).status, 409);
+  // A job of that id in the repository is the one that counts, and leaves the applied object alone.
+  await remote.push({ "applied/main.yml": "tasks: [{name: of-git, image: i, command: [c]}]\n" });
+  await until(async () => (await job("applied")).tasks[0]?.name === "of-git", WAIT_MS, {
+    describe: "git is the truth",
+  });
+  assert.is((await ids()).filter((id) => id === "applied").length, 1);
+  assert.is((await object("applied"))?.spec.tasks?.[0]?.name, "a");
+});
+
+test("O-14: two ids never share an object", async () => {
+  await create("team/one");
+  const [slug] = await until(
+    async () => {
+      const list = await stage.client.listAll<Job>(`/apis/odin.io/v1/namespaces/${stage.namespace}/jobs`);
+      return list.items.filter(({ spec }) => spec.path === "team/one").map(({ metadata }) => metadata.name);
+    },
+    WAIT_MS,
+    { describe: "the nested job has its object", accept: (names) => names.length === 1 },
+  );
+  await create(slug ?? "");
+  await until(async () => (await object(slug ?? ""))?.spec.path === slug, WAIT_MS, {
+    describe: "the id that is its own name has it",
+  });
+  const list = await stage.client.listAll<Job>(`/apis/odin.io/v1/namespaces/${stage.namespace}/jobs`);
+  assert.is(list.items.filter(({ spec }) => spec.path === "team/one").length, 1);
+});
+
+test("O-41, O-63: GET /app tells about the repository and the operator", async () => {
+  const app = (await stage.get("/v1/app")).json;
+  assert.equal(app, {
+    pipelines_root: "/data/pipelines",
+    pipelines_version: await remote.head(),
+    pipelines_repo_dirty: false,
+    ws_server_status: "unresponsive",
+  });
+  const now = new Date().toISOString().replace("Z", "000Z");
+  await stage.client.create(`/apis/coordination.k8s.io/v1/namespaces/${stage.namespace}/leases`, {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: { name: "odin-operator" },
+    spec: { holderIdentity: "one", renewTime: now, acquireTime: now, leaseDurationSeconds: 15 },
+  });
+  await until(async () => (await stage.get("/v1/app")).json.ws_server_status, WAIT_MS, {
+    describe: "the operator responds",
+    accept: (status) => status === `responsive (${now.slice(0, 19)})`,
+  });
+  await writeFile(inTree("sst2/train.yml"), "edited: here\n");
+  await until(async () => (await stage.get("/v1/app")).json.pipelines_repo_dirty === true, WAIT_MS, {
+    describe: "the edit is noticed",
+  });
+  await git(stage.repository, "checkout", "--", "sst2/train.yml");
+});
+
+test("O-104, O-105: with a dead remote reading goes on at once, writes are 503 with Retry-After, and the tree is as before", async () => {
+  const before = await head();
+  await remote.stop();
+  const refused = await upload("/v1/jobs/sst2/files/new.txt", "x");
+  assert.is(refused.status, 503, refused.text);
+  assert.ok(Number(refused.headers["retry-after"]) > 0);
+  assert.is((await create("another")).status, 503);
+  assert.is((await stage.call("PUT", "/v1/jobs/sst2", { tasks: [] })).status, 503);
+  assert.ok((await within(3_000, () => ids())).includes("sst2"));
+  assert.match(String((await stage.get("/v1/app")).json.pipelines_repo_error), /git/);
+  assert.is(await head(), before);
+  assert.is(await git(stage.repository, "status", "--porcelain", "--untracked-files=no"), "");
+  await remote.start();
+  assert.is((await upload("/v1/jobs/sst2/files/new.txt", "x")).status, 200);
+  assert.is((await stage.get("/v1/app")).json.pipelines_repo_error, undefined);
+});
+
+test.run();
