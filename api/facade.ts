@@ -13,6 +13,7 @@ import { UserStore } from "./auth/user-store.ts";
 import { cachedUsers } from "./auth/users.ts";
 import { makeCaches, unsynced } from "./cache/caches.ts";
 import { clusterView } from "./cache/cluster-view.ts";
+import { docsRoutes } from "./docs/routes.ts";
 import { GitRepository } from "./git/git-repository.ts";
 import { JobMirror } from "./git/job-mirror.ts";
 import { Gpus } from "./gpu/gpus.ts";
@@ -27,6 +28,7 @@ import { openApiRoutes } from "./openapi/route.ts";
 import type { Route } from "./route.ts";
 import { buildApp } from "./server.ts";
 import type { ApiSettings } from "./settings.ts";
+import { RunFiles } from "./storage/run-files.ts";
 
 /** What a facade is started with, beyond its settings. */
 export interface FacadeOptions {
@@ -84,6 +86,15 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     ...(root.done ? [] : ["root user"]),
     ...(repositorySynced ? [] : ["jobs repository"]),
   ];
+  const files = new RunFiles({
+    client,
+    namespace,
+    logger,
+    paths: { data: settings.paths.data, rendered: settings.renderPath },
+    sharedClaim: settings.sharedVolume?.claim,
+    image: settings.image,
+    pullSecrets: settings.pullSecrets,
+  });
   const served: Route[] = [
     ...healthRoutes(registry, notReady),
     ...authRoutes(logins, tokens),
@@ -97,13 +108,13 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       mirror,
       operatorSeen: () => lease.renewed(),
       launcher: { client, namespace, view, taskSecrets: settings.taskSecrets },
-      cleaner: { client, namespace, view, logger },
+      cleaner: { client, namespace, view, files, logger },
       openLog: kubernetesLogs(client, namespace),
       gpus,
       stopping: stopping.signal,
     }),
   ];
-  const routes = [...served, ...openApiRoutes()];
+  const routes = [...served, ...openApiRoutes(), ...docsRoutes()];
   cacheMetrics(registry, { ...caches });
   const app = buildApp({
     routes,

@@ -135,6 +135,12 @@ export const API_SETTINGS = {
   ...TASK_SETTINGS,
   ...GPU_SETTINGS,
   ...GIT_SETTINGS,
+  image: {
+    flag: "image",
+    env: "ODIN_IMAGE",
+    help: "Image of this program, for the short-lived pods that remove what a run wrote to its claims (DELETE with fs).",
+    parse: textValue,
+  },
   ...LOG_SETTINGS,
 } as const;
 
@@ -161,6 +167,9 @@ export interface ApiSettings {
   maxUploadBytes: number;
   /** `ODIN_RENDER_PATH`: where tasks see the files of rendered jobs (O-153). */
   renderPath: string;
+  /** Our own image, for the pods that remove what runs wrote. */
+  image?: string;
+  pullSecrets: readonly string[];
   taskSecrets: readonly string[];
   gpus: GpuSettings;
   logLevel: string;
@@ -192,6 +201,8 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     git: gitSettings(values),
     maxUploadBytes: values.maxUpload,
     renderPath: values.renderPath ?? `${values.root}/rendered`,
+    ...(values.image === undefined ? {} : { image: values.image }),
+    pullSecrets: values.pullSecrets,
     taskSecrets: values.taskSecrets,
     gpus: gpuSettings(values),
     logLevel: values.logLevel,

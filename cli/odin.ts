@@ -6,6 +6,7 @@ const USAGE = `odin: machine-learning pipelines on Kubernetes.
   odin operator [flags]   runs the Pipelines of a cluster
   odin api [flags]        serves the REST API
   odin all [flags]        both in one process, for small installations
+  odin remove-directory   removes what a run wrote; run by the API in a pod of its own
 
 Each takes --help. Flags win over environment variables; for \`all\` settings come from the environment.
 `;
@@ -29,7 +30,9 @@ const all: Part = async (argv, env, signal) => {
   for (const result of results) if (result.status === "rejected") throw result.reason;
 };
 
-const PARTS: Record<string, Part> = { operator, api, all };
+const removal: Part = async (argv) => (await import("./remove-directory.ts")).runRemoveDirectory(argv);
+
+const PARTS: Record<string, Part> = { operator, api, all, "remove-directory": removal };
 
 /** Ends of the process: 0 as asked, 2 a wrong setting, 1 anything else. */
 async function main([name = "--help", ...argv]: string[]): Promise<number> {

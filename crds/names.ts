@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { MAX_DISTRIBUTED_NAME, MAX_LABEL, MAX_TASK_ID } from "./limits.ts";
+import { MAX_DISTRIBUTED_NAME, MAX_DISTRIBUTED_TASK_ID, MAX_LABEL, MAX_TASK_ID } from "./limits.ts";
 import { kindFactsOf, type TaskKind } from "./task-kinds.ts";
 
 /** Labels on everything we create (O-165). */
@@ -91,19 +91,33 @@ export function jobObjectName(id: string): string {
 }
 
 /**
- * Prefix of a job's run ids (O-13): its explicit `name`, uncut; else the last segment of its id in lower case, cut so that the id
- * of the task with the longest name fits; else `flow`.
+ * Prefix of a job's run ids (O-13): its explicit `name`, uncut; else the last segment of its id in lower case, cut so that the ids
+ * of all tasks fit; else `flow`.
  */
-export function runPrefix(jobId: string, explicit: string | undefined, taskNames: readonly string[]): string {
+export function runPrefix(
+  jobId: string,
+  explicit: string | undefined,
+  tasks: readonly { name: string; resourceType?: TaskKind }[],
+): string {
   if (explicit !== undefined) return explicit;
   const last = jobId.split("/").at(-1) ?? "";
   const slug = last
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "");
-  const longestTask = taskNames.reduce((most, name) => Math.max(most, name.length), 0);
-  const room = MAX_TASK_ID - longestTask - "--".length - "-00000000j".length;
+  const room = tasks.reduce(
+    (least, task) => Math.min(least, maxTaskId(task) - task.name.length - "--".length - SAMPLE_TAIL.length),
+    MAX_TASK_ID - SAMPLE_TAIL.length,
+  );
   return slug.slice(0, Math.max(room, 1)).replace(/-+$/, "") || "flow";
+}
+
+/** Stands for the random part of a run's id where only its length matters. */
+export const SAMPLE_TAIL = "-00000000j";
+
+/** Most characters of a task's id (O-13). */
+export function maxTaskId(task: { resourceType?: TaskKind }): number {
+  return kindFactsOf(task).isDistributed ? MAX_DISTRIBUTED_TASK_ID : MAX_TASK_ID;
 }
 
 const RUN_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";

@@ -3,6 +3,7 @@ import type { Pipeline, Task, TaskStatus } from "./generated/types.ts";
 import { taskId } from "./names.ts";
 import { TextProblem } from "./problem.ts";
 import { DEFAULT_PATHS, type Paths, variablesOf } from "./run-paths.ts";
+import { gpusOf } from "./task-kinds.ts";
 import { substituteVariables, type Variable } from "./variables.ts";
 
 /** A date in a record: milliseconds since 1970 (O-7). */
@@ -62,7 +63,7 @@ export function taskRecord(
     resource_type: task.resourceType ?? "Pod",
     node_selector: task.nodeSelector ?? null,
     pull_policy: task.pullPolicy ?? "IfNotPresent",
-    num_gpus: task.numGpus ?? 0,
+    num_gpus: gpusOf(task),
     inputs: task.inputs ?? null,
     outputs: Object.keys(outputs).length > 0 ? outputs : null,
     resource_id: status?.pod ?? null,

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { addressValue, booleanValue, integerValue, listValue, textValue, type Values } from "../settings/settings.ts";
+import { addressValue, booleanValue, integerValue, textValue, type Values } from "../settings/settings.ts";
 import { CLUSTER_SETTINGS, LEASE_SETTINGS, LOG_SETTINGS, STORE_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
 
 /** Settings of the operator (O-270). */
@@ -47,13 +47,6 @@ export const OPERATOR_SETTINGS = {
     help: "Seconds before the second attempt of a task with `retries`; the pause doubles with each attempt, up to five minutes.",
     fallback: "10",
     parse: integerValue(1, 300),
-  },
-  pullSecrets: {
-    flag: "pull-secrets",
-    env: "ODIN_PULL_SECRETS",
-    help: "Secrets for pulling images, given to every pod.",
-    fallback: "registry",
-    parse: listValue,
   },
   taskServiceAccount: {
     flag: "task-service-account",

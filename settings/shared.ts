@@ -64,6 +64,13 @@ export const TASK_SETTINGS = {
     help: "ReadWriteMany claim that all tasks get, with the jobs and the runs on it. Without it, tasks get the files of their job from a snapshot.",
     parse: claimValue,
   },
+  pullSecrets: {
+    flag: "pull-secrets",
+    env: "ODIN_PULL_SECRETS",
+    help: "Secrets for pulling images, given to every pod.",
+    fallback: "registry",
+    parse: listValue,
+  },
   taskSecrets: {
     flag: "task-secrets",
     env: "ODIN_TASK_SECRETS",

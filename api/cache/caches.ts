@@ -43,7 +43,7 @@ export function makeCaches({ client, namespace, logger, registry }: CacheOptions
     jobs: informer(JOB, projectJob),
     snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),
     pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
-    events: informer(EVENT, projectCoreEvent, { fieldSelector: "involvedObject.kind=Pod" }),
+    events: informer(EVENT, projectCoreEvent, { fieldSelector: `involvedObject.kind!=${PIPELINE.kind}` }),
     users: informer(SECRET, readUserSecret, {
       labelSelector: USER_SELECTOR,
       fieldSelector: `type=${USER_SECRET_TYPE}`,

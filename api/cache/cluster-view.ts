@@ -1,4 +1,5 @@
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
+import type { Definition } from "../../crds/snapshot.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { Caches } from "./caches.ts";
 import type { CachedEvent } from "./core-event.ts";
@@ -10,6 +11,8 @@ import type { CachedPod } from "./pod.ts";
 export interface Run {
   pipeline: Pipeline;
   tasks: readonly Task[];
+  /** Where its tasks see the job's files, if not at `<root>/<job id>` (O-153). */
+  workPath?: string;
 }
 
 /** What the routes see of the cluster. Runs that are being deleted are not there any more (O-211). */
@@ -24,7 +27,8 @@ export interface ClusterView {
   pod(name: string): CachedPod | undefined;
   /** Pods of a run by its UID: a deleted run of the same name had another one. */
   podsOf(runUid: string): CachedPod[];
-  eventsOf(pod: string): CachedEvent[];
+  /** Events about the object of that name, of whatever kind. */
+  eventsOf(object: string): CachedEvent[];
   /** Calls `fn` with a run's UID after each change of that run or of a pod of it, until the returned function is called. */
   onChange(fn: (runUid: string) => void): () => void;
   /** Makes what we have just written visible at once. */
@@ -35,7 +39,7 @@ export interface ClusterView {
 /** The view over the caches of one namespace; to be made before they start. */
 export function clusterView(caches: Caches, namespace: string): ClusterView {
   const podsByRun = new GroupIndex(caches.pods, (pod) => pod.runUid);
-  const eventsByPod = new GroupIndex(caches.events, (event) => event.pod || undefined);
+  const eventsByObject = new GroupIndex(caches.events, (event) => event.object || undefined);
   const jobsById = new GroupIndex(caches.jobs, (job) => job.id);
   const isThere = (pipeline: Pipeline): boolean => pipeline.metadata.deletionTimestamp === undefined;
 
@@ -55,7 +59,10 @@ export function clusterView(caches: Caches, namespace: string): ClusterView {
       return pipeline !== undefined && isThere(pipeline) ? view.runOf(pipeline) : undefined;
     },
     pipelines: () => [...caches.pipelines.list()].filter(isThere),
-    runOf: (pipeline) => ({ pipeline, tasks: tasksOf(pipeline) }),
+    runOf(pipeline) {
+      const workPath = frozenOf(pipeline)?.workPath;
+      return { pipeline, tasks: tasksOf(pipeline), ...(workPath === undefined ? {} : { workPath }) };
+    },
     job: (id) => jobsById.of(id)[0],
     jobs: () => [...caches.jobs.list()],
     pod(name) {
@@ -63,7 +70,7 @@ export function clusterView(caches: Caches, namespace: string): ClusterView {
       return pod?.runUid === undefined ? undefined : pod;
     },
     podsOf: (runUid) => podsByRun.of(runUid),
-    eventsOf: (pod) => eventsByPod.of(pod),
+    eventsOf: (object) => eventsByObject.of(object),
     onChange(fn) {
       const stops = [
         caches.pipelines.onChange(({ object }) => fn(object.metadata.uid)),
@@ -77,11 +84,17 @@ export function clusterView(caches: Caches, namespace: string): ClusterView {
     noteRunDeleted: (uid) => caches.pipelines.noteDeleted(uid),
   };
 
+  /** The definition in the snapshot that the run has, or was launched with. */
+  function frozenOf({ spec, status }: Pipeline): Definition | undefined {
+    const name = status?.snapshot ?? spec.snapshot;
+    return name === undefined ? undefined : caches.snapshots.get(`${namespace}/${name}`)?.definition;
+  }
+
   /** The run's own tasks, its snapshot's, or, while there is none, the Job's as it is now. */
-  function tasksOf({ spec, status }: Pipeline): readonly Task[] {
+  function tasksOf(pipeline: Pipeline): readonly Task[] {
+    const { spec, status } = pipeline;
     if (spec.tasks !== undefined) return spec.tasks;
-    const frozen =
-      status?.snapshot === undefined ? undefined : caches.snapshots.get(`${namespace}/${status.snapshot}`)?.definition;
+    const frozen = frozenOf(pipeline);
     if (frozen !== undefined) return frozen.tasks;
     const job = spec.job === undefined ? undefined : view.job(spec.job);
     const tasks = job?.spec.tasks ?? [];

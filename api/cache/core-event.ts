@@ -1,11 +1,11 @@
 import { keptMetadata } from "../../kube/kept-metadata.ts";
 import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
 
-/** An event that Kubernetes recorded about a pod. */
+/** An event that Kubernetes recorded about a pod or another object of a task. */
 export interface CachedEvent {
   metadata: ObjectMeta;
-  /** Name of the pod; empty for one that cannot be ours. */
-  pod: string;
+  /** Name of the object; empty for one that cannot be ours. */
+  object: string;
   type: string;
   reason: string;
   /** Component and host, the non-empty ones joined by a comma (O-67). */
@@ -32,16 +32,16 @@ interface RawEvent extends KubeObject {
 /** Longest message kept; the API server allows 1,024 bytes. */
 const MAX_MESSAGE = 1024;
 
-/** Reduces an event. Names of our pods hold `--`; of other pods' events only the identity is kept. */
+/** Reduces an event. Names of our objects hold `--`; of others' events only the identity is kept. */
 export function projectCoreEvent(raw: KubeObject): CachedEvent {
   const event = raw as RawEvent;
-  const pod = event.involvedObject?.name ?? "";
+  const object = event.involvedObject?.name ?? "";
   const metadata = keptMetadata(event.metadata);
-  if (!pod.includes("--")) return { metadata, pod: "", type: "", reason: "", source: "", message: "", time: "" };
+  if (!object.includes("--")) return { metadata, object: "", type: "", reason: "", source: "", message: "", time: "" };
   const source = [event.source?.component || event.reportingComponent, event.source?.host || event.reportingInstance];
   return {
     metadata,
-    pod,
+    object,
     type: event.type ?? "Normal",
     reason: event.reason ?? "",
     source: source.filter(Boolean).join(","),

@@ -10,8 +10,11 @@ import type { ClusterView } from "../cache/cluster-view.ts";
 import { type CachedPod, projectPod } from "../cache/pod.ts";
 import { projectRun } from "../cache/run.ts";
 import { Gate } from "../gate.ts";
+import type { RunFiles } from "../storage/run-files.ts";
 import { pipelineUnknown } from "./ids.ts";
 import { inOrder, stateOf } from "./pipeline-view.ts";
+import { isPod } from "./resource.ts";
+import { deleteTaskObjects } from "./task-objects.ts";
 
 type YesNo = "Yes" | "No";
 
@@ -28,24 +31,32 @@ export interface Cleaner {
   client: KubeClient;
   namespace: string;
   view: ClusterView;
+  files: Pick<RunFiles, "remove">;
   logger: Logger;
+}
+
+/** What is removed besides the objects of started tasks; neither implies the other (O-211). */
+export interface Extent {
+  /** The run's record. */
+  db: boolean;
+  /** The run's directory, and that of a rendered job. */
+  fs: boolean;
 }
 
 const CONCURRENT_DELETES = 8;
 
 /**
- * Stops a run for good, then deletes the pods of its started tasks, then, if `db` is asked for, its record (O-210 to O-212).
- * Throws a 404 for an unknown run; once the run is stopped, a part that fails is only reported as `No`. Directories of runs are
- * not removed here, so `removedFromFs` is always `No`.
+ * Stops a run for good, then deletes the pods of its started tasks, then what it wrote and its record, if those are asked for (O-210 to O-212).
+ * Throws a 404 for an unknown run; once the run is stopped, a part that fails is only reported as `No`.
  */
-export async function cleanUp(cleaner: Cleaner, id: string, user: string, db: boolean): Promise<CleanupRow[]> {
-  const { client, namespace, view, logger } = cleaner;
+export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, fs }: Extent): Promise<CleanupRow[]> {
+  const { client, namespace, view, files, logger } = cleaner;
   const path = objectPath(PIPELINE, namespace, id);
   const found = await readRun(client, path, id);
   // Looked up before the run is stopped: the operator deletes pods of a stopped run too, and that is this call's doing.
   const podsBefore = view.podsOf(found.metadata.uid);
   const pipeline = await stop(cleaner, path, found, user);
-  const { tasks } = view.runOf(projectRun(pipeline));
+  const { tasks, workPath } = view.runOf(projectRun(pipeline));
   // A task whose pod is there has started even where the operator has not written so yet.
   const withPod = new Set(podsBefore.map((pod) => pod.task));
   const started = inOrder(pipeline, tasks).filter(
@@ -55,13 +66,14 @@ export async function cleanUp(cleaner: Cleaner, id: string, user: string, db: bo
   const cleaned = await Promise.all(
     started.map((task) => gate.run(() => deletePods(cleaner, pipeline, task, podsBefore), never)),
   );
+  const removed = fs && (await files.remove(pipeline, tasks, workPath));
   const purged = db && (await purge(cleaner, path, pipeline));
-  logger.info({ run: id, user, db, pods: cleaned.filter(Boolean).length }, "run cleaned up");
+  logger.info({ run: id, user, db, fs, pods: cleaned.filter(Boolean).length }, "run cleaned up");
   const row = (rowId: string, wasCleaned: boolean): CleanupRow => ({
     taskId: rowId,
     cleanedFromK8s: wasCleaned ? "Yes" : "No",
     purgedFromDb: purged ? "Yes" : "No",
-    removedFromFs: "No",
+    removedFromFs: removed ? "Yes" : "No",
   });
   return [row(id, false), ...started.map((task, index) => row(taskId(id, task.name), cleaned[index] ?? false))];
 }
@@ -103,13 +115,15 @@ async function stop(
   }
 }
 
-/** Deletes what is left of a task's pods; true if there was something. */
+/** Deletes what is left of a task's objects; true if there was something. */
 async function deletePods(
   cleaner: Cleaner,
   run: Pipeline,
   task: Task,
   podsBefore: readonly CachedPod[],
 ): Promise<boolean> {
+  // Pods of an object would only be made again; they go with it.
+  if (!isPod(task)) return await deleteTaskObjects(cleaner, run, task);
   const pods = podsBefore.filter((pod) => pod.task === task.name && pod.metadata.deletionTimestamp === undefined);
   const record = run.status?.tasks?.[task.name];
   // A pod that was made a moment ago may not have reached the cache.

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Job } from "../../crds/generated/types.ts";
-import { MAX_OBJECT_BYTES, MAX_TASK_ID } from "../../crds/limits.ts";
-import { jobObjectName, LABELS, labelValue, MANAGED_BY, newRunId, runPrefix, taskId } from "../../crds/names.ts";
+import { idProblems } from "../../crds/id-problems.ts";
+import { MAX_OBJECT_BYTES } from "../../crds/limits.ts";
+import { jobObjectName, LABELS, labelValue, MANAGED_BY, newRunId, runPrefix, SAMPLE_TAIL } from "../../crds/names.ts";
 import type { Problem } from "../../crds/problem.ts";
 import { API_VERSION, JOB, PIPELINE } from "../../crds/resources.ts";
 import { jobId, snapshotOfJob, snapshotProblems } from "../../crds/snapshot.ts";
@@ -12,6 +13,7 @@ import { collectionPath, type KubeObject, objectPath } from "../../kube/resource
 import type { ClusterView } from "../cache/cluster-view.ts";
 import { ApiError, invalid } from "../errors.ts";
 import { jobUnknown } from "./ids.ts";
+import { kindProblems } from "./kind-problems.ts";
 import { secretProblems } from "./task-secrets.ts";
 
 /** What launching needs. */
@@ -27,8 +29,6 @@ export interface Launcher {
 const ATTEMPTS = 5;
 /** Deepest nesting of a context: more would end in the parsers of others. */
 const MAX_DEPTH = 64;
-/** Stands for the random part of a run's id where only its length matters. */
-const SAMPLE_TAIL = "-00000000j";
 
 /** Starts a run of a job and returns its id, once the run is stored (O-49, O-65, O-148). */
 export async function launch(
@@ -41,17 +41,14 @@ export async function launch(
   if (context !== undefined) checkContext(context);
   const job = await readJob(launcher, id);
   const tasks = job.spec.tasks ?? [];
-  const prefix = runPrefix(
-    id,
-    job.spec.name,
-    tasks.map(({ name }) => name),
-  );
+  const prefix = runPrefix(id, job.spec.name, tasks);
   const problems: Problem[] = [
     ...validateDefinition(tasks, job.spec.files),
     ...snapshotProblems(snapshotOfJob(job)),
-    ...idProblems(prefix, job),
+    ...idProblems(prefix, tasks),
   ];
-  if (problems.length === 0) problems.push(...(await secretProblems(launcher, tasks)));
+  if (problems.length === 0)
+    problems.push(...(await kindProblems(launcher, tasks)), ...(await secretProblems(launcher, tasks)));
   if (problems.length > 0) throw unusable(id, problems);
 
   const body = (name: string): object => ({
@@ -104,15 +101,6 @@ async function readJob({ client, namespace, view }: Launcher, id: string): Promi
     if (!isKubeError(error, "notFound")) throw error;
   }
   throw jobUnknown(id);
-}
-
-function idProblems(prefix: string, job: Job): Problem[] {
-  return (job.spec.tasks ?? []).flatMap(({ name }, index) => {
-    const { length } = taskId(`${prefix}${SAMPLE_TAIL}`, name);
-    if (length <= MAX_TASK_ID) return [];
-    const detail = `its id (<run>--${name}) would have ${length} characters; the most is ${MAX_TASK_ID}, shorten the task's name or the job's \`name\``;
-    return [{ path: `tasks[${index}].name`, task: name, detail }];
-  });
 }
 
 function unusable(id: string, problems: readonly Problem[]): ApiError {

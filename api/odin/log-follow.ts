@@ -9,7 +9,7 @@ import {
   type OpenLog,
 } from "./log-source.ts";
 import { logHeader } from "./logs.ts";
-import type { FoundResource } from "./resource.ts";
+import { type FoundResource, isPod } from "./resource.ts";
 
 /**
  * Text of the logs of a run or a task as it comes: one section after the other in the order in which pods start, until what was
@@ -53,7 +53,8 @@ function isOver({ run: { pipeline }, task, pod }: FoundResource): boolean {
   if (phase === "DONE" || phase === "TERMINATED") return true;
   const record = task === undefined ? undefined : tasks?.[task.name];
   // Another attempt has taken the place of the pod that was asked for.
-  if (pod !== undefined && record?.pod !== undefined && record.pod !== pod) return true;
+  if (pod !== undefined && task !== undefined && isPod(task) && record?.pod !== undefined && record.pod !== pod)
+    return true;
   return record?.state === "executed" || record?.state === "terminated";
 }
 

@@ -6,7 +6,7 @@ import { isKubeError } from "../../kube/errors.ts";
 import { objectPath } from "../../kube/resource.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
 import type { CachedPod } from "../cache/pod.ts";
-import type { FoundResource } from "./resource.ts";
+import { type FoundResource, isPod } from "./resource.ts";
 
 /** Which part of each log is asked for (O-223). */
 export interface LogOptions {
@@ -45,9 +45,12 @@ export function kubernetesLogs(client: KubeClient, namespace: string): OpenLog {
 /** The pods of a run, a task or one attempt, in the order in which they were started; those included that are gone (O-223). */
 export function logTargets(view: ClusterView, { run, task, pod: only }: FoundResource): LogTarget[] {
   const { pipeline } = run;
+  const others = new Set(run.tasks.filter((candidate) => !isPod(candidate)).map(({ name }) => name));
   const targets = new Map<string, LogTarget & { time: string }>();
   for (const [name, record] of Object.entries(pipeline.status?.tasks ?? {})) {
     if (record.pod === undefined || !hasStarted(record) || (task !== undefined && task.name !== name)) continue;
+    // The object of another kind has no log; its pods have.
+    if (others.has(name)) continue;
     const { message, startTime: time = "" } = record;
     const isExpected = record.state === "executing";
     targets.set(record.pod, { name: record.pod, isExpected, time, ...(message === undefined ? {} : { message }) });

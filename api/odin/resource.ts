@@ -1,26 +1,26 @@
 import type { Task } from "../../crds/generated/types.ts";
-import { podName } from "../../crds/names.ts";
+import { objectName } from "../../crds/names.ts";
 import type { ClusterView, Run } from "../cache/cluster-view.ts";
 import { isObjectName } from "./ids.ts";
 
-/** What an id of /resources/{id} means (O-220): a run, one of its tasks, or one pod of a task. */
+/** What an id of /resources/{id} means (O-220): a run, one of its tasks, one pod of a task, or a task's object. */
 export interface FoundResource {
   run: Run;
   /** Absent: the whole run. */
   task?: Task;
-  /** Present if the id is the name of a pod of an attempt that is not the task's first. */
+  /** Present if the id is the name of one of several pods of the task: of another attempt than the first, or made for its object. */
   pod?: string;
 }
 
-/** Attempts whose pod names are tried; a task that has had more is found by its pods while they are there. */
+/** Attempts whose names are tried; a task that has had more is found by its pods while they are there. */
 const MAX_ATTEMPTS = 100;
 
-/** Finds a run by its id, a task by its id, or a task by the name of one of its pods; undefined for everything else. */
+/** Finds a run by its id, a task by its id, or a task by the name of its object or of one of its pods; undefined for everything else. */
 export function findResource(view: ClusterView, id: string): FoundResource | undefined {
   if (!isObjectName(id)) return undefined;
   const run = view.run(id);
   if (run !== undefined) return { run };
-  return findTask(view, id) ?? findPod(view, id);
+  return findTask(view, id) ?? findPod(view, id) ?? findByObject(view, id);
 }
 
 /** Names of runs and of tasks may hold `--` themselves, so every place where the id can be split is tried. */
@@ -31,17 +31,17 @@ function findTask(view: ClusterView, id: string): FoundResource | undefined {
     const rest = id.slice(at + 2);
     const task = run.tasks.find(({ name }) => name === rest);
     if (task !== undefined) return { run, task };
-    const attempt = run.tasks.find((candidate) => isPodOf(run, candidate, id));
-    if (attempt !== undefined) return { run, task: attempt, pod: id };
+    const attempt = run.tasks.find((candidate) => isObjectOf(run, candidate, id));
+    if (attempt !== undefined) return isPod(attempt) ? { run, task: attempt, pod: id } : { run, task: attempt };
   }
   return undefined;
 }
 
-/** Whether a pod of that name belongs, or belonged, to an attempt of the task. */
-function isPodOf({ pipeline }: Run, task: Task, name: string): boolean {
+/** Whether an object of that name belongs, or belonged, to an attempt of the task. */
+function isObjectOf({ pipeline }: Run, task: Task, name: string): boolean {
   const attempts = Math.min(pipeline.status?.tasks?.[task.name]?.attempt ?? 0, MAX_ATTEMPTS);
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    if (podName(pipeline.metadata.name, task.name, attempt) === name) return true;
+    if (objectName(pipeline.metadata.name, task, attempt) === name) return true;
   }
   return false;
 }
@@ -52,4 +52,22 @@ function findPod(view: ClusterView, name: string): FoundResource | undefined {
   if (pod === undefined || run === undefined || run.pipeline.metadata.uid !== pod.runUid) return undefined;
   const task = run.tasks.find((candidate) => candidate.name === pod.task);
   return task === undefined ? undefined : { run, task, pod: name };
+}
+
+/** A task whose object has a name that does not begin with the run's: names of some kinds allow less, and end in a hash then. */
+function findByObject(view: ClusterView, name: string): FoundResource | undefined {
+  if (!/-[0-9a-f]{8}$/.test(name)) return undefined;
+  for (const pipeline of view.pipelines()) {
+    const found = Object.entries(pipeline.status?.tasks ?? {}).find(([, record]) => record.pod === name);
+    if (found === undefined) continue;
+    const run = view.runOf(pipeline);
+    const task = run.tasks.find((candidate) => candidate.name === found[0]);
+    if (task !== undefined) return { run, task };
+  }
+  return undefined;
+}
+
+/** Whether a task's object is its only pod. */
+export function isPod(task: Task): boolean {
+  return (task.resourceType ?? "Pod") === "Pod";
 }

@@ -12,6 +12,7 @@ import { Turns } from "../turns.ts";
 import { type AppParts, appRoutes } from "./app-route.ts";
 import { type Cleaner, cleanUp } from "./cleanup.ts";
 import { dataView } from "./data-view.ts";
+import { eventObjects } from "./event-objects.ts";
 import { eventsView } from "./events-view.ts";
 import { isContainerName, isObjectName, parseJobId, pipelineUnknown, resourceUnknown } from "./ids.ts";
 import { type JobParts, jobRoutes } from "./job-routes.ts";
@@ -124,9 +125,9 @@ function deletePipeline({ cleaner }: OdinParts, reply: (rows: Awaited<ReturnType
   return async (ctx) => {
     const id = param(ctx, "id");
     const db = queryBoolean(ctx.query, "db");
-    queryBoolean(ctx.query, "fs");
+    const fs = queryBoolean(ctx.query, "fs");
     if (!isObjectName(id)) throw pipelineUnknown(id);
-    ctx.body = reply(await cleanUp(cleaner, id, requestUser(ctx), db));
+    ctx.body = reply(await cleanUp(cleaner, id, requestUser(ctx), { db, fs }));
   };
 }
 
@@ -139,12 +140,12 @@ function getData({ view, paths }: OdinParts): Handler {
 function getEvents({ view }: OdinParts): Handler {
   return (ctx) => {
     const found = resourceOf(view, ctx);
-    const pods = logTargets(view, found).map(({ name }) => name);
+    const objects = eventObjects(view, found);
     ctx.body = {
       events: eventsView(
         param(ctx, "id"),
         found,
-        pods.map((pod) => view.eventsOf(pod)),
+        objects.map((object) => view.eventsOf(object)),
       ),
     };
   };

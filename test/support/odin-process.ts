@@ -66,10 +66,11 @@ export class OdinProcess {
 }
 
 /** An operator alone in its namespace, without a lease: a restart must not wait for one. */
-export function operatorProcess(namespace: string): OdinProcess {
+export function operatorProcess(namespace: string, environment: Record<string, string> = {}): OdinProcess {
   return new OdinProcess("operator", {
     ODIN_NAMESPACE: namespace,
     ODIN_LEADER_ELECT: "false",
     ODIN_INSTALL_CRDS: "false",
+    ...environment,
   });
 }

@@ -77,10 +77,16 @@ test("O-290, O-211: with db the id is unknown everywhere at once", async () => {
   assert.is((await stage.call("DELETE", `/v1/pipelines/${id}`)).status, 404);
 });
 
-test("O-211: fs is accepted, and what is not removed is not said to be", async () => {
-  const id = await running();
-  const answer = await stage.call("DELETE", `/v1/pipelines/${id}?db=False&fs=True`);
-  assert.equal(answer.json, { cleanups: [row(id, "No"), row(`${id}--sst2`, "Yes")] });
+test("O-211: without our own image files on a claim cannot be removed, and are not said to be", async () => {
+  const mounts = [{ name: "data", path: "/data", claim: "data-rw-many" }];
+  await stage.createRun("claimed", { tasks: [{ name: "a", image: "i", command: ["c"], mounts }] });
+  await until(async () => (await stage.get("/v1/pipelines/claimed")).status === 200, WAIT_MS, {
+    describe: "it is known",
+  });
+  const answer = await stage.call("DELETE", "/v1/pipelines/claimed?db=False&fs=True");
+  assert.equal(answer.json, { cleanups: [row("claimed", "No")] });
+  const told = stage.logLines.find((line) => line.run === "claimed" && line.level === "warn");
+  assert.match(String(told?.cause), "ODIN_IMAGE");
 });
 
 test("O-210: an ended run keeps its status and is not cancelled; its finished pods go", async () => {

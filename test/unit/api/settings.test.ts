@@ -38,6 +38,7 @@ test("O-270: defaults", () => {
     },
     maxUploadBytes: 10 * 1024 * 1024,
     renderPath: "/data/pipelines/rendered",
+    pullSecrets: ["registry"],
     taskSecrets: ["odin-cred", "ssh-key"],
     gpus: {
       via: "pods",

@@ -66,13 +66,16 @@ names("O-14: two job ids never share an object", () => {
 });
 
 names("O-13: the prefix is the explicit name, else the last segment, cut so that task ids fit", () => {
-  assert.is(runPrefix("a/b/My_Job", undefined, ["t"]), "my-job");
-  assert.is(runPrefix("x", "explicit.name", ["t".repeat(60)]), "explicit.name");
+  assert.is(runPrefix("a/b/My_Job", undefined, [{ name: "t" }]), "my-job");
+  assert.is(runPrefix("x", "explicit.name", [{ name: "t".repeat(60) }]), "explicit.name");
   assert.is(runPrefix("___", undefined, []), "flow");
   const prefix = runPrefix("a-very-long-name-of-a-job-that-goes-on-and-on", undefined, [
-    "a-task-name-of-29-characters-x",
+    { name: "a-task-name-of-29-characters-x" },
   ]);
   assert.ok(`${prefix}-00000000j--a-task-name-of-29-characters-x`.length <= 60, prefix);
+  const distributed = { name: "a-task-name-of-22-chars", resourceType: "MPIJob" } as const;
+  const shorter = runPrefix("a-very-long-name-of-a-job-that-goes-on-and-on", undefined, [{ name: "t" }, distributed]);
+  assert.is(`${shorter}-00000000j--a-task-name-of-22-chars`.length, 50);
 });
 names("O-13: the object of a distributed kind is a DNS label with room for the names of its pods and Services", () => {
   const name = (run: string, task: string, attempt = 1): string =>

@@ -85,7 +85,7 @@ export function sampleEvent(pod: string, more: Partial<CachedEvent> & { uid?: st
   const { uid = "event-1", ...rest } = more;
   return {
     metadata: { name: uid, namespace: "ns", uid, resourceVersion: "1" },
-    pod,
+    object: pod,
     type: "Normal",
     reason: "BackOff",
     source: "kubelet,dpressel",
@@ -131,7 +131,7 @@ export class SampleView implements ClusterView {
     return this.pods.filter((pod) => pod.runUid === runUid);
   }
   eventsOf(pod: string): CachedEvent[] {
-    return this.events.filter((event) => event.pod === pod);
+    return this.events.filter((event) => event.object === pod);
   }
   onChange(fn: (runUid: string) => void): () => void {
     this.#listeners.add(fn);
