@@ -34,6 +34,7 @@ export interface ClusterView {
   /** Makes what we have just written visible at once. */
   noteRun(raw: KubeObject): void;
   noteRunDeleted(uid: string): void;
+  noteSnapshot(raw: KubeObject): void;
 }
 
 /** The view over the caches of one namespace; to be made before they start. */
@@ -82,6 +83,7 @@ export function clusterView(caches: Caches, namespace: string): ClusterView {
     },
     noteRun: (raw) => caches.pipelines.noteWritten(raw),
     noteRunDeleted: (uid) => caches.pipelines.noteDeleted(uid),
+    noteSnapshot: (raw) => caches.snapshots.noteWritten(raw),
   };
 
   /** The definition in the snapshot that the run has, or was launched with. */

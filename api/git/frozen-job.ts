@@ -6,6 +6,7 @@ import { type SnapshotObject, snapshotOf, snapshotProblems } from "../../crds/sn
 import type { KubeClient } from "../../kube/client.ts";
 import { ensureContentObject } from "../../kube/content-object.ts";
 import { CONFIG_MAP } from "../../kube/core-resources.ts";
+import type { KubeObject } from "../../kube/resource.ts";
 import type { RepositoryFile } from "./jobs-repository.ts";
 
 /** Files by name, as they go into a snapshot. */
@@ -72,7 +73,7 @@ export function frozenRoot(files: FileContents, namespace: string): SnapshotObje
   return snapshotOf({ tasks: [], files: names, failFast: false }, files, namespace, "root");
 }
 
-/** Makes sure that a snapshot is in the cluster, and stays there long enough to be named. */
-export async function storeSnapshot(client: KubeClient, snapshot: SnapshotObject): Promise<void> {
-  await ensureContentObject(client, CONFIG_MAP, snapshot, ANNOTATIONS.used);
+/** Makes sure that a snapshot is in the cluster, and stays there long enough to be named; gives it as it is stored. */
+export async function storeSnapshot(client: KubeClient, snapshot: SnapshotObject): Promise<KubeObject> {
+  return await ensureContentObject(client, CONFIG_MAP, snapshot, ANNOTATIONS.used);
 }

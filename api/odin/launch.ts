@@ -1,30 +1,29 @@
 import { randomBytes } from "node:crypto";
-import type { Job } from "../../crds/generated/types.ts";
 import { idProblems } from "../../crds/id-problems.ts";
 import { MAX_OBJECT_BYTES } from "../../crds/limits.ts";
-import { jobObjectName, LABELS, labelValue, MANAGED_BY, newRunId, runPrefix, SAMPLE_TAIL } from "../../crds/names.ts";
+import { LABELS, labelValue, MANAGED_BY, newRunId, runPrefix, SAMPLE_TAIL } from "../../crds/names.ts";
 import type { Problem } from "../../crds/problem.ts";
-import { API_VERSION, JOB, PIPELINE } from "../../crds/resources.ts";
-import { jobId, snapshotOfJob, snapshotProblems } from "../../crds/snapshot.ts";
-import { validateDefinition } from "../../crds/validate.ts";
+import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
-import type { ClusterView } from "../cache/cluster-view.ts";
 import { ApiError, invalid } from "../errors.ts";
-import { jobUnknown } from "./ids.ts";
+import type { Mapping } from "../templates/value.ts";
 import { kindProblems } from "./kind-problems.ts";
+import { type RepositorySourceOptions, repositorySource } from "./repository-source.ts";
+import { appliedSource, type RunSource } from "./run-source.ts";
 import { secretProblems } from "./task-secrets.ts";
 
 /** What launching needs. */
-export interface Launcher {
-  client: KubeClient;
-  namespace: string;
-  view: ClusterView;
+export interface Launcher extends RepositorySourceOptions {
   /** Secrets that tasks may mount without a label (O-147). */
   taskSecrets: readonly string[];
 }
 
+type Frozen = Awaited<ReturnType<RunSource["store"]>>;
+
+/** Longest that a launch waits for the git remote (O-104). */
+const REFRESH_MS = 5_000;
 /** Names tried before giving up; with 36^8 of them a second try is rare. */
 const ATTEMPTS = 5;
 /** Deepest nesting of a context: more would end in the parsers of others. */
@@ -39,28 +38,30 @@ export async function launch(
 ): Promise<string> {
   const { client, namespace, view } = launcher;
   if (context !== undefined) checkContext(context);
-  const job = await readJob(launcher, id);
-  const tasks = job.spec.tasks ?? [];
-  const prefix = runPrefix(id, job.spec.name, tasks);
-  const problems: Problem[] = [
-    ...validateDefinition(tasks, job.spec.files),
-    ...snapshotProblems(snapshotOfJob(job)),
-    ...idProblems(prefix, tasks),
-  ];
+  await launcher.repository.refresh(REFRESH_MS);
+  const source =
+    (await repositorySource(launcher, id, context as Mapping | undefined)) ??
+    (await appliedSource(launcher, id, !launcher.repository.isKnown));
+  const { tasks } = source;
+  const prefix = runPrefix(id, source.name, tasks);
+  const problems: Problem[] = [...source.problems, ...idProblems(prefix, tasks)];
   if (problems.length === 0)
     problems.push(...(await kindProblems(launcher, tasks)), ...(await secretProblems(launcher, tasks)));
   if (problems.length > 0) throw unusable(id, problems);
 
-  const body = (name: string): object => ({
-    apiVersion: API_VERSION,
-    kind: PIPELINE.kind,
-    metadata: { name, namespace, labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.job]: labelValue(id) } },
-    spec: { job: id, ...(context === undefined ? {} : { context }), user },
-  });
-  const bytes = Buffer.byteLength(JSON.stringify(body(`${prefix}${SAMPLE_TAIL}`)));
+  const body =
+    (frozen: Frozen) =>
+    (name: string): object => ({
+      apiVersion: API_VERSION,
+      kind: PIPELINE.kind,
+      metadata: { name, namespace, labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.job]: labelValue(id) } },
+      spec: { job: id, ...frozen, ...(context === undefined ? {} : { context }), user },
+    });
+  const bytes = Buffer.byteLength(JSON.stringify(body({})(`${prefix}${SAMPLE_TAIL}`)));
   if (bytes > MAX_OBJECT_BYTES)
     throw invalid("context", `the run would have ${bytes} bytes; the most is ${MAX_OBJECT_BYTES}`);
-  const created = await create(client, namespace, prefix, body);
+  // Stored last before the run itself: a request that is refused leaves nothing behind.
+  const created = await create(client, namespace, prefix, body(await source.store()));
   view.noteRun(created);
   return created.metadata.name;
 }
@@ -89,18 +90,6 @@ async function create(
       if (attempt >= ATTEMPTS) throw error;
     }
   }
-}
-
-/** The Job as it is now, not as it was cached: an edit a moment ago counts. */
-async function readJob({ client, namespace, view }: Launcher, id: string): Promise<Job> {
-  const name = view.job(id)?.metadata.name ?? jobObjectName(id);
-  try {
-    const job = await client.get<Job>(objectPath(JOB, namespace, name));
-    if (jobId(job) === id) return job;
-  } catch (error) {
-    if (!isKubeError(error, "notFound")) throw error;
-  }
-  throw jobUnknown(id);
 }
 
 function unusable(id: string, problems: readonly Problem[]): ApiError {

@@ -37,13 +37,14 @@ export interface PipelineView {
 export function pipelineView({ pipeline, tasks }: Run): PipelineView {
   const { metadata, spec, status } = pipeline;
   const job = status?.job ?? spec.job;
+  const version = status?.version ?? spec.version;
   const message = failureOf(pipeline);
   return {
     id: metadata.name,
     name: metadata.name,
     status: status?.phase ?? "BUILDING",
     ...(job === undefined ? {} : { job }),
-    ...(status?.version === undefined ? {} : { version: status.version }),
+    ...(version === undefined ? {} : { version }),
     ...(message === undefined ? {} : { message }),
     ...(metadata.creationTimestamp === undefined ? {} : { submitTime: statusTime(metadata.creationTimestamp) }),
     ...(status?.completionTime === undefined ? {} : { completionTime: statusTime(status.completionTime) }),

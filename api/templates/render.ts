@@ -10,11 +10,10 @@ import { isList, isMapping, isTrue, type Mapping, textOf, Undefined, type Value 
 /**
  * Renders a template of the subset of Jinja in O-154 with JSON data. What is not in the subset, what cannot be evaluated, and a template that
  * takes too many steps or puts out too much throws a `TemplateProblem` with the place. Neither template nor data can reach anything else: values
- * are JSON, names are own keys of it, and nothing can be called.
+ * are JSON, names are own keys of it, and nothing can be called. Templates that belong together share a `budget`.
  */
-export function renderTemplate(source: string, context: Mapping): string {
+export function renderTemplate(source: string, context: Mapping, budget = new Budget()): string {
   const output: string[] = [];
-  const budget = new Budget();
   run(parse(lex(source)), new Scope(context), budget, (text, place) => {
     budget.output(place, text);
     output.push(text);

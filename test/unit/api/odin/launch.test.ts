@@ -6,6 +6,7 @@ import type { JobSpec } from "../../../../crds/generated/types.ts";
 import type { KubeClient } from "../../../../kube/client.ts";
 import { type ErrorCategory, KubeError } from "../../../../kube/errors.ts";
 import { SampleView, SST2_TASKS } from "./sample.ts";
+import { SampleRepository } from "./sample-repository.ts";
 
 const test = suite("api launch");
 const fail = (category: ErrorCategory, code: number): KubeError =>
@@ -53,7 +54,15 @@ class FakeServer {
 const view = new SampleView();
 const run = (server: FakeServer, context?: Record<string, unknown>): Promise<string> =>
   launch(
-    { client: server as unknown as KubeClient, namespace: "ns", view, taskSecrets: ["odin-cred"] },
+    {
+      client: server as unknown as KubeClient,
+      namespace: "ns",
+      view,
+      repository: new SampleRepository(),
+      renderPath: "/data/pipelines/rendered",
+      filesAreLive: false,
+      taskSecrets: ["odin-cred"],
+    },
     "sst2",
     context,
     "me",

@@ -143,6 +143,9 @@ export class SampleView implements ClusterView {
   noteRunDeleted(uid: string): void {
     this.noted.push(uid);
   }
+  noteSnapshot(raw: { metadata: { name: string } }): void {
+    this.noted.push(raw.metadata.name);
+  }
 
   /** Tells the listeners that a run changed. */
   changed(runUid = "uid-1"): void {
