@@ -28,10 +28,15 @@ export async function whyNoDefinitions(): Promise<string | undefined> {
 
 /** Definitions of the training operator's kinds, as it is released. */
 export async function trainingDefinitions(...plurals: string[]): Promise<Definition[]> {
-  const directory = await moduleDirectory(TRAINING_OPERATOR);
+  const directory = await trainingOperatorDirectory();
   return await Promise.all(
     plurals.map((plural) => read(join(directory, `manifests/base/crds/kubeflow.org_${plural}.yaml`))),
   );
+}
+
+/** Directory of the training operator's module: its manifests are there. */
+export async function trainingOperatorDirectory(): Promise<string> {
+  return await moduleDirectory(TRAINING_OPERATOR);
 }
 
 /** Definition of the MPI operator's MPIJob v2beta1, as it is released. */
