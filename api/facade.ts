@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Registry } from "prom-client";
 import type { KubeClient } from "../kube/client.ts";
 import type { Logger } from "../kube/logger.ts";
+import { announceStore, openStore } from "../store/store.ts";
 import { requireCredential } from "./auth/credential.ts";
 import { hashGate } from "./auth/hash-gate.ts";
 import { Logins } from "./auth/logins.ts";
@@ -21,6 +22,7 @@ import { healthRoutes } from "./health.ts";
 import { type Listener, listen } from "./listener.ts";
 import { cacheMetrics, httpMetrics } from "./metrics.ts";
 import { JobCatalog } from "./odin/job-catalog.ts";
+import { KeptLogs } from "./odin/kept-logs.ts";
 import { kubernetesLogs } from "./odin/log-source.ts";
 import { OperatorLease } from "./odin/operator-lease.ts";
 import { odinRoutes } from "./odin/routes.ts";
@@ -95,6 +97,8 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     image: settings.image,
     pullSecrets: settings.pullSecrets,
   });
+  const archive = settings.store === undefined ? undefined : openStore(settings.store);
+  const keptLogs = new KeptLogs(archive?.logs, namespace, logger);
   const served: Route[] = [
     ...healthRoutes(registry, notReady),
     ...authRoutes(logins, tokens),
@@ -117,11 +121,13 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
         taskSecrets: settings.taskSecrets,
       },
       cleaner: { client, namespace, view, files, logger },
-      openLog: kubernetesLogs(client, namespace),
       gpus,
+      openLog: keptLogs.opener(kubernetesLogs(client, namespace)),
+      keptLogs,
       stopping: stopping.signal,
     }),
   ];
+  if (archive !== undefined) announceStore(archive, logger);
   const routes = [...served, ...openApiRoutes(), ...docsRoutes()];
   cacheMetrics(registry, { ...caches });
   const app = buildApp({
@@ -162,6 +168,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       await repository.stop();
       await mirror.stop();
       await Promise.all([gpus.stop(), ...informers.map((informer) => informer.stop())]);
+      await archive?.close();
     },
   };
 }

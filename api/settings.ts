@@ -14,6 +14,7 @@ import {
   LEASE_SETTINGS,
   LOG_SETTINGS,
   type SharedVolumeSetting,
+  STORE_SETTINGS,
   sharedVolumeOf,
   TASK_SETTINGS,
 } from "../settings/shared.ts";
@@ -141,6 +142,7 @@ export const API_SETTINGS = {
     help: "Image of this program, for the short-lived pods that remove what a run wrote to its claims (DELETE with fs).",
     parse: textValue,
   },
+  ...STORE_SETTINGS,
   ...LOG_SETTINGS,
 } as const;
 
@@ -172,6 +174,8 @@ export interface ApiSettings {
   pullSecrets: readonly string[];
   taskSecrets: readonly string[];
   gpus: GpuSettings;
+  /** File of the store; absent: none. */
+  store?: string;
   logLevel: string;
 }
 
@@ -205,6 +209,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     pullSecrets: values.pullSecrets,
     taskSecrets: values.taskSecrets,
     gpus: gpuSettings(values),
+    ...(values.store === undefined ? {} : { store: values.store }),
     logLevel: values.logLevel,
   };
 }

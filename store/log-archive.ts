@@ -27,8 +27,11 @@ export interface LogOwner {
   createdAt: string;
 }
 
-/** What there is of a log: all of it, what had been written before its end, or nothing but the reason. */
-export type LogState = "whole" | "partial" | "lost";
+/**
+ * What there is of a log: all of it, or what had been written before its end, or nothing because it was `lost`, or because there is `none`: the
+ * container never ran, or the log was kept for as long as it should be.
+ */
+export type LogState = "whole" | "partial" | "lost" | "none";
 
 /** A kept log without its text. */
 export interface LogEntry extends LogOwner {
@@ -52,8 +55,8 @@ export interface LogText {
 }
 
 /** A better state takes the place of a worse one, never the other way round, so that saving twice, or from two sides, does no harm. */
-const GRADE: Readonly<Record<LogState, number>> = { lost: 0, partial: 1, whole: 2 };
-const STATES: readonly LogState[] = ["lost", "partial", "whole"];
+const GRADE: Readonly<Record<LogState, number>> = { none: 0, lost: 1, partial: 2, whole: 3 };
+const STATES: readonly LogState[] = ["none", "lost", "partial", "whole"];
 
 const COLUMNS =
   "pod_uid, namespace, pod, run_uid, run, task, attempt, container, created_at, stored_at, grade, size, dropped, reason";
@@ -75,11 +78,11 @@ export class LogArchive {
   }
 
   /** Keeps the reason why there is no log. */
-  async lose(owner: LogOwner, reason: string): Promise<void> {
-    await this.#put(owner, "lost", 0, 0, reason, null);
+  async lose(owner: LogOwner, reason: string, state: "lost" | "none" = "lost"): Promise<void> {
+    await this.#put(owner, state, 0, 0, reason, null);
   }
 
-  /** Those of the pods for which there is nothing more to be done: their log is whole, or known to be lost. */
+  /** Those of the pods for which there is nothing more to be done: their log is whole, lost, or there is none. */
   async settled(podUids: readonly string[]): Promise<Set<string>> {
     const settled = new Set<string>();
     for (let at = 0; at < podUids.length; at += ASKED_AT_ONCE) {
@@ -134,8 +137,8 @@ export class LogArchive {
   /** Drops the texts stored before `time` (milliseconds since 1970) and keeps `reason` in their place; how many that were. */
   async expire(time: number, reason: string): Promise<number> {
     const text =
-      "UPDATE pod_log SET log = NULL, grade = ?, size = 0, dropped = 0, reason = ? WHERE stored_at < ? AND grade <> ?";
-    const [changed = 0] = await this.#sql.write([{ text, values: [GRADE.lost, reason, time, GRADE.lost] }]);
+      "UPDATE pod_log SET log = NULL, grade = ?, size = 0, dropped = 0, reason = ? WHERE stored_at < ? AND grade > ?";
+    const [changed = 0] = await this.#sql.write([{ text, values: [GRADE.none, reason, time, GRADE.lost] }]);
     return changed;
   }
 
@@ -181,7 +184,7 @@ function entryOf(row: Row): LogEntry {
     container: String(row.container),
     createdAt: created === 0 ? "" : new Date(created).toISOString(),
     storedAt: new Date(Number(row.stored_at)).toISOString(),
-    state: STATES[Number(row.grade)] ?? "lost",
+    state: STATES[Number(row.grade)] ?? "none",
     size: Number(row.size),
     dropped: Number(row.dropped),
     ...(typeof row.reason === "string" ? { reason: row.reason } : {}),

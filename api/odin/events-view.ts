@@ -1,4 +1,5 @@
 import type { Pipeline, RunEvent } from "../../crds/generated/types.ts";
+import type { LogEntry } from "../../store/log-archive.ts";
 import type { CachedEvent } from "../cache/core-event.ts";
 import { waitingMessage } from "./pipeline-view.ts";
 import type { FoundResource } from "./resource.ts";
@@ -22,12 +23,13 @@ export const MAX_EVENTS_PER_REPLY = 1000;
 
 /**
  * The events of a run, a task or a pod: ours and those of Kubernetes about the pods, oldest first and never none (O-222).
- * `id` is the id that was asked for; `coreEvents` are those of each pod concerned.
+ * `id` is the id that was asked for; `coreEvents` are those of each pod concerned, `kept` is what the archive has of the run.
  */
 export function eventsView(
   id: string,
   { run: { pipeline }, task }: FoundResource,
   coreEvents: readonly (readonly CachedEvent[])[],
+  kept: readonly LogEntry[] = [],
 ): EventView[] {
   const core = coreEvents.flatMap((events) => newest(events, MAX_EVENTS_PER_POD));
   // The run keeps the warnings of its pods longer than Kubernetes does, under the same id: those still there are not told twice.
@@ -35,7 +37,8 @@ export function eventsView(
   const ours = (pipeline.status?.events ?? []).filter(
     (event) => !told.has(event.id) && (task === undefined || event.task === task.name),
   );
-  const entries = newest([...core.map(fromCore), ...ours.map(fromRun)], MAX_EVENTS_PER_REPLY);
+  const lost = kept.filter((entry) => entry.state === "lost" && (task === undefined || entry.task === task.name));
+  const entries = newest([...core.map(fromCore), ...ours.map(fromRun), ...lost.map(fromLost)], MAX_EVENTS_PER_REPLY);
   if (entries.length === 0) entries.push(present(pipeline, task));
   return entries.map(({ time, ...event }, index) => ({
     id: `evt-${id}-${index}`,
@@ -63,6 +66,12 @@ function fromRun({ type, reason, source, task, message, time }: RunEvent): Entry
     message: task ? `task ${task}: ${message}` : message,
     time,
   };
+}
+
+/** A log that could not be kept (O-225): its run may have ended before that was known. */
+function fromLost({ task, pod, reason, storedAt }: LogEntry): Entry {
+  const message = `task ${task}: the log of pod ${pod} could not be kept: ${reason ?? "nobody knows why"}`;
+  return { eventType: "Warning", reason: "LogLost", source: "odin", message, time: storedAt };
 }
 
 /** What there is to say of something that nothing has happened to yet. */

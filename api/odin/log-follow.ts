@@ -1,13 +1,5 @@
 import type { ClusterView } from "../cache/cluster-view.ts";
-import {
-  hasLog,
-  type LogOptions,
-  type LogTarget,
-  logTargets,
-  missingLog,
-  noLogYet,
-  type OpenLog,
-} from "./log-source.ts";
+import { hasLog, type LogOptions, type LogTarget, missingLog, noLogYet, type OpenLog } from "./log-source.ts";
 import { logHeader } from "./logs.ts";
 import { type FoundResource, isPod } from "./resource.ts";
 
@@ -18,28 +10,38 @@ import { type FoundResource, isPod } from "./resource.ts";
 export async function* followLogs(
   view: ClusterView,
   find: () => FoundResource | undefined,
+  targetsOf: (found: FoundResource) => Promise<LogTarget[]>,
   open: OpenLog,
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   const shown = new Set<string>();
+  let sections = 0;
   const changes = watchRun(view, find()?.run.pipeline.metadata.uid ?? "", signal);
   try {
     while (!signal.aborted) {
       const changed = changes.next();
       const found = find();
       if (found === undefined) return;
-      const pending = logTargets(view, found).filter(({ name }) => !shown.has(name));
+      const pending = (await targetsOf(found)).filter((target) => !shown.has(keyOf(target)));
       const target = pending.find((candidate) => isReadable(candidate, options.container));
       if (target !== undefined) {
         shown.add(target.name);
-        yield* section(target, open, options, signal, shown.size > 1);
+        shown.add(keyOf(target));
+        sections += 1;
+        yield* section(target, open, options, signal, sections > 1);
       } else if (isOver(found)) return;
       else await changed;
     }
   } finally {
     changes.stop();
   }
+}
+
+/** Two pods of a run can have the same name, one after the other; a note about one that is gone needs no second telling. */
+function keyOf({ name, pod, archived }: LogTarget): string {
+  const hasText = archived?.state === "whole" || archived?.state === "partial";
+  return pod?.metadata.uid ?? (hasText ? archived.podUid : name);
 }
 
 /** A pod whose container has not been started yet is waited for; of one that ended before that, or is gone, there is a note. */

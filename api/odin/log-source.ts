@@ -1,12 +1,15 @@
 import type { Readable } from "node:stream";
 import type { TaskStatus } from "../../crds/generated/types.ts";
 import type { KubeClient } from "../../kube/client.ts";
-import { POD } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
-import { objectPath } from "../../kube/resource.ts";
+import { openPodLog } from "../../kube/pod-log.ts";
+import type { LogEntry } from "../../store/log-archive.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
 import type { CachedPod } from "../cache/pod.ts";
 import { type FoundResource, isPod } from "./resource.ts";
+
+/** A log that is not there; the message says why, for the caller. */
+export class MissingLog extends Error {}
 
 /** Which part of each log is asked for (O-223). */
 export interface LogOptions {
@@ -25,6 +28,8 @@ export interface LogTarget {
   isExpected?: boolean;
   /** What the run says the pod is waiting for. */
   message?: string;
+  /** What the archive has of it, where the pod is gone or has ended. */
+  archived?: LogEntry;
 }
 
 /** Opens the log of a pod; with `follow` the stream goes on until the container ends. */
@@ -36,14 +41,18 @@ export type OpenLog = (
 /** Opens logs through the API server, which asks the kubelet. */
 export function kubernetesLogs(client: KubeClient, namespace: string): OpenLog {
   return ({ name, pod }, { lines, container = pod?.container, follow, signal }) =>
-    client.stream(objectPath(POD, namespace, name, "log"), {
-      signal,
-      query: { container, tailLines: lines, follow: follow || undefined },
-    });
+    openPodLog(client, namespace, name, { container, lines, follow, signal });
 }
 
-/** The pods of a run, a task or one attempt, in the order in which they were started; those included that are gone (O-223). */
-export function logTargets(view: ClusterView, { run, task, pod: only }: FoundResource): LogTarget[] {
+/**
+ * The pods of a run, a task or one attempt, in the order in which they were started; those included that are gone (O-223). `kept` is what the
+ * archive has of the run.
+ */
+export function logTargets(
+  view: ClusterView,
+  { run, task, pod: only }: FoundResource,
+  kept: readonly LogEntry[] = [],
+): LogTarget[] {
   const { pipeline } = run;
   const others = new Set(run.tasks.filter((candidate) => !isPod(candidate)).map(({ name }) => name));
   const targets = new Map<string, LogTarget & { time: string }>();
@@ -60,10 +69,24 @@ export function logTargets(view: ClusterView, { run, task, pod: only }: FoundRes
     const { name, creationTimestamp = "" } = pod.metadata;
     targets.set(name, { ...targets.get(name), name, pod, time: creationTimestamp });
   }
+  for (const archived of kept) {
+    if (task !== undefined && task.name !== archived.task) continue;
+    const { pod: name, podUid, createdAt, storedAt } = archived;
+    const known = targets.get(name);
+    // A name can come twice in a run: where a controller makes a pod again, each has its own log.
+    const isAnother = known?.pod !== undefined ? known.pod.metadata.uid !== podUid : known?.archived !== undefined;
+    const target = { ...(isAnother ? {} : known), name, archived, time: createdAt || known?.time || storedAt };
+    targets.set(isAnother ? podUid : name, target);
+  }
   return [...targets.values()]
     .filter(({ name }) => only === undefined || name === only)
-    .sort((a, b) => a.time.localeCompare(b.time) || a.name.localeCompare(b.name))
+    .sort((a, b) => instant(a.time) - instant(b.time) || a.name.localeCompare(b.name))
     .map(({ time: _, ...target }) => target);
+}
+
+/** Times come with and without parts of a second. */
+function instant(time: string): number {
+  return Date.parse(time) || 0;
 }
 
 /** Whether there is somebody to ask for the log: a node that has started the container, or works on a pod of which one is named. */
@@ -82,6 +105,7 @@ function hasStarted(record: TaskStatus): boolean {
 
 /** The line that stands in the place of a log that cannot be read, with the server's reason. */
 export function missingLog(error: unknown): string {
+  if (error instanceof MissingLog) return `(no log: ${error.message})`;
   if (isKubeError(error, "notFound")) return "(the log is gone: the pod was deleted)";
   return `(no log: ${isKubeError(error) ? serverWords(error.message) : "the connection broke"})`;
 }

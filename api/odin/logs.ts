@@ -3,7 +3,15 @@ import { newestBytes } from "../../kube/newest-bytes.ts";
 import { MAX_LOG_BYTES } from "../../store/log-archive.ts";
 import { ApiError, retryAfter } from "../errors.ts";
 import { Gate } from "../gate.ts";
-import { hasLog, type LogOptions, type LogTarget, missingLog, noLogYet, type OpenLog } from "./log-source.ts";
+import {
+  hasLog,
+  type LogOptions,
+  type LogTarget,
+  MissingLog,
+  missingLog,
+  noLogYet,
+  type OpenLog,
+} from "./log-source.ts";
 
 /** Logs read at once by all requests together, and ahead of the caller within one: each may hold `MAX_LOG_BYTES`. */
 const CONCURRENT_READS = 8;
@@ -74,6 +82,7 @@ async function readSection(
     const log = text.endsWith("\n") ? text.slice(0, -1) : text;
     return { text: header + (error === undefined ? log : `${log}\n${missingLog(error)}`) };
   } catch (error) {
+    if (error instanceof MissingLog) return { text: header + missingLog(error) };
     if (isKubeError(error))
       return { text: header + missingLog(error), ...(error.code === 0 ? { unreachable: error } : {}) };
     return {

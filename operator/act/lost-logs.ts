@@ -18,7 +18,7 @@ export interface LostLogsOptions {
 /** Records the logs that could not be had: in the archive, where the log would be, and as an event of the run. */
 export class LostLogs {
   readonly #options: LostLogsOptions;
-  #waiting: { owner: LogOwner; reason: string }[] = [];
+  #waiting: { owner: LogOwner; reason: string; state: "lost" | "none" }[] = [];
   #flushing: Promise<void> | undefined;
 
   constructor(options: LostLogsOptions) {
@@ -42,11 +42,15 @@ export class LostLogs {
       const event = { id: `log-${owner.podUid}`, type: "Warning", reason: "LogLost", task, message } as const;
       events.tell({ metadata: known.metadata }, [{ ...event, source: "odin", time: new Date().toISOString() }]);
     }
-    this.note(owner, reason);
+    this.#push(owner, reason, "lost");
   }
 
   /** Takes in why there is no log where none was to be expected, such as of a container that never ran. */
   note(owner: LogOwner, reason: string): void {
+    this.#push(owner, reason, "none");
+  }
+
+  #push(owner: LogOwner, reason: string, state: "lost" | "none"): void {
     if (this.#waiting.length >= MAX_WAITING) {
       const dropped = this.#waiting.shift();
       this.#options.logger.error(
@@ -54,7 +58,7 @@ export class LostLogs {
         "too many lost logs wait for the store; one is not recorded",
       );
     }
-    this.#waiting.push({ owner, reason });
+    this.#waiting.push({ owner, reason, state });
   }
 
   /** Writes down what waits; rejects with a `StoreProblem` if the store does not work, and keeps it then. */
@@ -67,7 +71,7 @@ export class LostLogs {
 
   async #flush(): Promise<void> {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      await this.#options.archive.lose(first.owner, first.reason);
+      await this.#options.archive.lose(first.owner, first.reason, first.state);
       if (this.#waiting[0] === first) this.#waiting.shift();
     }
   }

@@ -71,6 +71,7 @@ export class FacadeStage {
   async start(env: Record<string, string> = {}, config: KubeConfig = kubeConfig(), wait = true): Promise<Facade> {
     for (const [name, value] of Object.entries(env)) if (/SECRET$|PASS$|PREVIOUS$/.test(name)) this.#secrets.add(value);
     const settings: ApiSettings = readApiSettings(["--listen", "127.0.0.1:0"], {
+      ODIN_STORE: "none",
       ODIN_SECRET: SECRET,
       ODIN_ROOT_USER: ROOT_USER,
       ODIN_ROOT_PASS: ROOT_PASSWORD,

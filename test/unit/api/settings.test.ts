@@ -47,6 +47,7 @@ test("O-270: defaults", () => {
       scheme: "http",
       intervalMs: 15_000,
     },
+    store: "/var/lib/odin/store.db",
     logLevel: "info",
   });
 });
@@ -67,6 +68,8 @@ test("O-28: there is no start without a secret of 32 bytes", () => {
 
 test("O-270: a wrong value names its setting and what is expected, and no secret", () => {
   const cases: [Record<string, string>, RegExp][] = [
+    [{ ODIN_STORE: "store.db" }, /ODIN_STORE.*absolute path/],
+    [{ ODIN_STORE: "/var/lib/" }, /ODIN_STORE.*file/],
     [{ ODIN_LISTEN: "9003" }, /ODIN_LISTEN.*0.0.0.0:9003/],
     [{ ODIN_LISTEN: "0.0.0.0:70000" }, /ODIN_LISTEN/],
     [{ ODIN_PUBLIC_READS: "some" }, /ODIN_PUBLIC_READS.*none, status, all/],

@@ -110,7 +110,7 @@ test("texts are dropped after a time, what became of them is still told", async 
   const entries = (await archive.ofRun("run-6")).map(({ podUid, state, reason }) => [podUid, state, reason]);
   assert.equal(entries.sort(), [
     ["new", "whole", undefined],
-    ["old", "lost", "removed after 30 days"],
+    ["old", "none", "removed after 30 days"],
   ]);
   assert.is(await archive.text("old"), undefined);
   assert.is(await archive.expire(now, "removed after 30 days"), 0);

@@ -3,8 +3,8 @@ import { PassThrough, Readable } from "node:stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { followLogs } from "../../../../api/odin/log-follow.ts";
-import type { OpenLog } from "../../../../api/odin/log-source.ts";
-import { findResource } from "../../../../api/odin/resource.ts";
+import { type LogTarget, logTargets, type OpenLog } from "../../../../api/odin/log-source.ts";
+import { type FoundResource, findResource } from "../../../../api/odin/resource.ts";
 import type { PipelineStatus } from "../../../../crds/generated/types.ts";
 import { RUN_ID, RUNNING, SampleView, samplePod, sampleRun } from "./sample.ts";
 
@@ -15,8 +15,13 @@ const DONE: PipelineStatus = {
   tasks: { sst2: { state: "executed", attempt: 1, pod: `${RUN_ID}--sst2` } },
 };
 
+const targetsOf =
+  (view: SampleView) =>
+  async (found: FoundResource): Promise<LogTarget[]> =>
+    logTargets(view, found);
+
 function follow(view: SampleView, id: string, open: OpenLog, abort = new AbortController()) {
-  const stream = Readable.from(followLogs(view, () => findResource(view, id), open, {}, abort.signal));
+  const stream = Readable.from(followLogs(view, () => findResource(view, id), targetsOf(view), open, {}, abort.signal));
   let text = "";
   stream.on("data", (piece: string) => {
     text += piece;
@@ -121,6 +126,7 @@ test("back-pressure: nothing more is read while the caller does not take it", as
   const pieces = followLogs(
     view,
     () => findResource(view, RUN_ID),
+    targetsOf(view),
     async () => source,
     {},
     abort.signal,

@@ -1,0 +1,211 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { TaskStatus } from "../../../crds/generated/types.ts";
+import type { LogOwner } from "../../../store/log-archive.ts";
+import { openStore, type Store } from "../../../store/store.ts";
+import { until } from "../../support/deadline.ts";
+import { FakeKubelet } from "../../support/fake-kubelet.ts";
+import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
+import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
+import { FacadeStage } from "./facade-stage.ts";
+
+const test = suite("api kept logs");
+const WAIT_MS = 20_000;
+let place: TemporaryDirectory;
+let store: Store;
+let stage: FacadeStage;
+let kubelet: FakeKubelet;
+
+test.before(async () => {
+  try {
+    place = await temporaryDirectory();
+    store = openStore(join(place.path, "store.db"));
+    stage = await FacadeStage.open({ ODIN_STORE: join(place.path, "store.db") });
+    kubelet = await FakeKubelet.start(stage.client);
+    await stage.applyJob("sst2", { tasks: SST2_TASKS });
+  } catch (error) {
+    console.error(error);
+    throw error;
+  }
+});
+test.after(async () => {
+  await kubelet?.stop();
+  await stage?.close();
+  await store?.close();
+  await place?.remove();
+});
+
+const header = (pod: string): string => `================\n${pod}\n----------------\n`;
+const logs = async (path: string): Promise<string> =>
+  JSON.parse((await stage.get(`/v1/resources/${path}`)).text) as string;
+
+/** A run whose first task ended and whose pod is gone; what the archive has of it is up to the test. */
+async function ended(
+  more: Partial<TaskStatus> = {},
+): Promise<{ id: string; owner: (pod?: Partial<LogOwner>) => LogOwner }> {
+  const id = await stage.launch("sst2");
+  const record: TaskStatus = {
+    state: "executed",
+    attempt: 1,
+    pod: `${id}--sst2`,
+    startTime: "2026-01-01T00:00:00Z",
+    ...more,
+  };
+  await stage.setStatus(id, { phase: "DONE", job: "sst2", tasks: { sst2: record, after: { state: "waiting" } } });
+  await until(async () => (await stage.get(`/v1/pipelines/${id}`)).text.includes('"DONE"'), WAIT_MS, {
+    describe: "the status arrives",
+  });
+  const { uid: runUid } = (await stage.run(id)).metadata;
+  const owner = (pod: Partial<LogOwner> = {}): LogOwner => ({
+    podUid: `uid-of-${id}`,
+    namespace: stage.namespace,
+    pod: `${id}--sst2`,
+    runUid,
+    run: id,
+    task: "sst2",
+    attempt: 1,
+    container: "main",
+    createdAt: "2026-01-01T00:00:00Z",
+    ...pod,
+  });
+  return { id, owner };
+}
+
+test("O-225, O-223: the log of a pod that is gone comes from the archive, in the usual form", async () => {
+  const { id, owner } = await ended();
+  assert.match(await logs(`${id}/logs`), "(the log is gone: the pod was deleted)");
+  await store.logs.save(owner(), { text: Buffer.from('one "1"\ntwo\nthree\n'), dropped: 0 }, "whole");
+  const all = `${header(`${id}--sst2`)}one "1"\ntwo\nthree`;
+  assert.is(await logs(`${id}/logs`), all);
+  assert.is(await logs(`${id}--sst2/logs`), all);
+  assert.is(await logs(`${id}--sst2/logs?lines=2`), `${header(`${id}--sst2`)}two\nthree`);
+  assert.is(await logs(`${id}--sst2/logs?container=main`), all);
+  assert.match(
+    await logs(`${id}--sst2/logs?container=other`),
+    "(no log: of this pod only the log of container main was kept)",
+  );
+  assert.is(await logs(`${id}--after/logs`), "");
+  const followed = await stage.get(`/v1/resources/${id}/logs?follow=true`);
+  assert.is(followed.text, `${all}\n`);
+});
+
+test("O-225, O-223: every attempt, and every pod of a task, in the order in which they started", async () => {
+  const { id, owner } = await ended({ attempt: 2, pod: "latest" });
+  const pods = [`${id}--sst2-worker-0`, `${id}--sst2`, `${id}--sst2-r1`];
+  for (const [n, pod] of pods.entries()) {
+    const createdAt = `2026-01-01T00:00:0${[2, 0, 1][n]}Z`;
+    await store.logs.save(
+      owner({ podUid: `${id}-${n}`, pod, createdAt }),
+      { text: Buffer.from(`${n}\n`), dropped: 0 },
+      "whole",
+    );
+  }
+  const told = [...(await logs(`${id}--sst2/logs`)).matchAll(/^=+\n(.*)\n-+\n(.*)$/gm)].map(([, pod, line]) => [
+    pod,
+    line,
+  ]);
+  assert.equal(told.slice(0, 3), [
+    ["latest", "(the log is gone: the pod was deleted)"],
+    [`${id}--sst2`, "1"],
+    [`${id}--sst2-r1`, "2"],
+  ]);
+  // A pod that only the archive knows by its name has its own data, events and logs (O-220).
+  assert.is(await logs(`${pods[0]}/logs`), `${header(pods[0] ?? "")}0`);
+  for (const what of ["data", "events"])
+    assert.is((await stage.get(`/v1/resources/${pods[0]}/${what}`)).status, 200, what);
+  assert.is((await stage.get(`/v1/resources/${id}--sst2-worker-1/logs`)).status, 404);
+});
+
+test("O-225: what is missing is said where it is missing, and a lost log is an event too (O-222)", async () => {
+  const { id, owner } = await ended();
+  await store.logs.lose(owner(), "the node is gone");
+  assert.is(await logs(`${id}/logs`), `${header(`${id}--sst2`)}(no log: the node is gone)`);
+  const { events } = (await stage.get(`/v1/resources/${id}/events`)).json as {
+    events: { reason: string; source: string; message: string; eventType: string }[];
+  };
+  const lost = events.find(({ reason }) => reason === "LogLost");
+  assert.equal([lost?.eventType, lost?.source], ["Warning", "odin"]);
+  assert.match(lost?.message ?? "", `the log of pod ${id}--sst2 could not be kept: the node is gone`);
+  await store.logs.save(owner(), { text: Buffer.from("b\n"), dropped: 123, reason: "cut" }, "partial");
+  assert.is(
+    await logs(`${id}/logs`),
+    `${header(`${id}--sst2`)}(123 earlier bytes were not kept)\nb\n(the log ends here: cut)`,
+  );
+  assert.not.match((await stage.get(`/v1/resources/${id}/events`)).text, "LogLost");
+});
+
+test("O-225: a pod that is there is read from its node, one that has ended from the archive", async () => {
+  const id = await stage.launch("sst2");
+  const pod = await stage.createPod(id, "sst2");
+  await kubelet.bind(stage.namespace, pod);
+  kubelet.write(pod, "from the node\n");
+  const startedAt = "2026-01-01T00:00:00Z";
+  const status = (state: object, phase: string) => ({
+    phase,
+    containerStatuses: [{ name: "main", image: "i", imageID: "", ready: false, restartCount: 0, state }],
+  });
+  const path = `/api/v1/namespaces/${stage.namespace}/pods/${pod}/status`;
+  await stage.client.patch(path, "strategic", { status: status({ running: { startedAt } }, "Running") });
+  await stage.setStatus(id, {
+    phase: "RUNNING",
+    tasks: { sst2: { state: "executing", attempt: 1, pod, startTime: startedAt } },
+  });
+  await until(() => logs(`${id}/logs`), WAIT_MS, {
+    describe: "the log is there",
+    accept: (text) => text === `${header(pod)}from the node`,
+  });
+  const { uid: podUid } = (await stage.pod(pod)).metadata;
+  const { uid: runUid } = (await stage.run(id)).metadata;
+  const owner = {
+    podUid,
+    namespace: stage.namespace,
+    pod,
+    runUid,
+    run: id,
+    task: "sst2",
+    attempt: 1,
+    container: "main",
+  };
+  await store.logs.save(
+    { ...owner, createdAt: startedAt },
+    { text: Buffer.from("from the archive\n"), dropped: 0 },
+    "whole",
+  );
+  assert.is(await logs(`${id}/logs`), `${header(pod)}from the node`);
+  kubelet.refuse(pod, { status: 500, text: "the node is broken" });
+  const terminated = { exitCode: 0, startedAt, finishedAt: startedAt };
+  await stage.client.patch(path, "strategic", { status: status({ terminated }, "Succeeded") });
+  await until(() => logs(`${id}/logs`), WAIT_MS, {
+    describe: "the archive answers",
+    accept: (text) => text === `${header(pod)}from the archive`,
+  });
+});
+
+test("F-36: a store that does not work takes nothing else along, and its path is nobody's business", async () => {
+  const { id } = await ended();
+  await stage.stop();
+  const broken = join(place.path, "broken.db");
+  await writeFile(broken, "this is no database ".repeat(500));
+  await stage.start({ ODIN_STORE: broken });
+  const log = await stage.get(`/v1/resources/${id}/logs`);
+  assert.equal(
+    [log.status, JSON.parse(log.text)],
+    [
+      200,
+      `${header(`${id}--sst2`)}(no log: the pod was deleted, and the store of logs does not work now; try again later)`,
+    ],
+  );
+  for (const what of ["data", "events"]) {
+    const answer = await stage.get(`/v1/resources/${id}/${what}`);
+    assert.is(answer.status, 200, what);
+    assert.not.match(answer.text, "broken.db");
+  }
+  assert.is((await stage.get(`/v1/resources/${id}--nope/logs`)).status, 404);
+  await until(() => stage.logLines.some(({ err }) => String(err).includes(`the store ${broken}: `)), WAIT_MS, {
+    describe: "our own log names the file",
+  });
+});
+
+test.run();
