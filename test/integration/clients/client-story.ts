@@ -1,7 +1,7 @@
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { jobObjectName } from "../../../crds/names.ts";
 import { run } from "../../../local/command.ts";
 import { until } from "../../support/deadline.ts";
 import { Exporter } from "../../support/exporter.ts";
@@ -9,7 +9,7 @@ import { sampleText } from "../../support/gpu-text.ts";
 import { CLIENT_ENVIRONMENT, type ClientPackage, clientCommands } from "../../support/odin-clients.ts";
 import { type OdinProcess, operatorProcess } from "../../support/odin-process.ts";
 import { skip } from "../../support/skip.ts";
-import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
+import { SST2_FILES } from "../api/acceptance-world.ts";
 import { FacadeStage } from "../api/facade-stage.ts";
 import { GpuWorld } from "../api/gpu-world.ts";
 import { endPod, startPod } from "../api/played-pod.ts";
@@ -81,10 +81,6 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     try {
       gpus = new GpuWorld(stage.client, stage.namespace, WORLD);
       await stage.call("POST", "/v1/users", { user: { username: PERSON, password: PASSWORD } });
-      await stage.applyJob(jobObjectName("nlp/sst2"), {
-        path: "nlp/sst2",
-        tasks: SST2_TASKS.map(({ mounts: _, ...task }) => task),
-      });
       operator = operatorProcess(stage.namespace);
       shell = await shellOf({ kind: "netrc", username: PERSON, secret: PASSWORD });
     } catch (error) {
@@ -116,6 +112,46 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     const right = worked(await shell.run("auth", "--username", PERSON, "--password", PASSWORD));
     assert.is(shell.token?.split(".").length, 3);
     assert.ok(right.output.includes(shell.token ?? "nothing"), right.output);
+  });
+
+  test(`O-240, O-24: odin-create of ${name} makes a job, with a netrc file`, async () => {
+    const created = printedJson(worked(await shell.run("create", "nlp/sst2"))) as Record<string, unknown>;
+    assert.equal([created.id, created.location], ["nlp/sst2", "/data/pipelines/nlp/sst2"]);
+    const again = printedJson(await shell.run("create", "nlp/sst2")) as { status: number; detail: string };
+    assert.is(again.status, 409, again.detail);
+  });
+
+  test(`O-240, O-24: odin-create of ${name} without a netrc file sends a broken credential, which is refused`, async () => {
+    const byToken = await shellOf({ kind: "token" });
+    worked(await byToken.run("auth", "-u", PERSON, "-p", PASSWORD));
+    const refused = await byToken.run("create", "nlp/other");
+    assert.is.not(refused.code, 0, refused.output);
+    assert.is((await stage.call("GET", "/v1/jobs/nlp__other")).status, 404);
+    await byToken.close();
+  });
+
+  test(`O-240, O-103: odin-push of ${name} uploads files, and says what is wrong with one`, async () => {
+    for (const [file, text] of Object.entries(SST2_FILES)) {
+      await writeFile(join(shell.directory, file), text);
+      const pushed = printedJson(worked(await shell.run("push", "nlp/sst2", file))) as Record<string, unknown>;
+      assert.is(pushed.bytes, Buffer.byteLength(text), JSON.stringify(pushed));
+      assert.match(String(pushed.location), new RegExp(`^/data/pipelines/nlp/sst2/${file}@[0-9a-f]{40}$`));
+    }
+    await mkdir(join(shell.directory, "below"));
+    await writeFile(join(shell.directory, "below/main.yml"), "tasks: [{name: a}]\n");
+    const deep = printedJson(await shell.run("push", "nlp/sst2", "below/main.yml")) as { detail: string };
+    assert.match(deep.detail, /--file_name/);
+    const named = await shell.run("push", "nlp/sst2", "below/main.yml", "--file_name", "main.yml");
+    const { status, detail } = printedJson(named) as { status: number; detail: string };
+    assert.is(status, 422);
+    assert.match(detail, /image/);
+  });
+
+  test(`O-240, O-101: odin-push -c of ${name} makes the job first, and takes a refusal for one`, async () => {
+    const push = (): Promise<ClientOutcome> => shell.run("push", "fresh", "sst2.yml", "-c");
+    const { location } = printedJson(worked(await push())) as { location: string };
+    assert.match(location, /^\/data\/pipelines\/fresh\/sst2.yml@/);
+    assert.match((await push()).output, /Failed tor create a new job/);
   });
 
   test(`O-240, O-24: odin-run of ${name} starts a run; a netrc file stands for the token`, async () => {
@@ -161,6 +197,13 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
       const { output } = worked(await shell.run("logs", id));
       assert.match(output, new RegExp(`^={16}\\n${id}--sst2\\n-{16}\\n`));
       assert.not.match(output, /Failed to get log/);
+    });
+
+    test(`O-240, O-63: odin-ping of ${name} asks the server about itself`, async () => {
+      const app = printedJson(worked(await shell.run("ping"))) as Record<string, unknown>;
+      assert.is(app.pipelines_root, "/data/pipelines");
+      assert.match(String(app.pipelines_version), /^[0-9a-f]{40}$/);
+      assert.match(String(app.ws_server_status), /responsive/);
     });
   }
 
