@@ -5,6 +5,11 @@ import { compareRows, type GpuRow, type Holder } from "./gpu-row.ts";
 /** Most rows of one node (G-32). */
 export const MAX_ROWS = 1024;
 
+/** Most holders of one row that are kept: time slicing goes to some dozens. */
+const MAX_HOLDERS = 256;
+/** Longest text that is kept; names of pods have up to 253 characters. */
+const MAX_TEXT = 256;
+
 /** More rows than a node can have. */
 export class TooManyRows extends Error {}
 
@@ -102,7 +107,7 @@ function holderOf(row: Building, labels: ReadonlyMap<string, string>): string | 
   const namespace = labelOf(labels, "namespace");
   const container = labelOf(labels, "container");
   const key = `${namespace}/${pod}/${container}`;
-  if (!row.holders.has(key)) row.holders.set(key, { namespace, pod, container });
+  if (!row.holders.has(key) && row.holders.size < MAX_HOLDERS) row.holders.set(key, { namespace, pod, container });
   return key;
 }
 
@@ -154,7 +159,7 @@ function holdersOf(holders: Building["holders"], used: Reading | undefined): Hol
   }));
 }
 
-/** A copy that does not keep the piece of the answer alive of which the engine made it a slice. */
+/** A bounded copy that does not keep the piece of the answer alive of which the engine made it a slice. */
 function detached(text: string): string {
-  return text === "" ? "" : Buffer.from(text).toString();
+  return text === "" ? "" : Buffer.from(text.slice(0, MAX_TEXT)).toString();
 }

@@ -306,6 +306,15 @@ test("G-32: more rows than a node can have are refused, with all of them", () =>
   );
 });
 
+test("G-32: what is kept of a row is bounded, whatever its labels hold", () => {
+  const long = "x".repeat(10_000);
+  const text = Array.from({ length: 1000 }, (_, index) =>
+    line("DEV_FB_USED", gpu(0, { modelName: long, namespace: "n", pod: `p${index}`, container: long }), 1),
+  ).join("");
+  const { rows } = readText(text);
+  assert.equal([rows.length, rows[0]?.holders.length, rows[0]?.modelName.length], [1, 256, 256]);
+});
+
 test("G-26, G-29: texts without a GPU give no rows: empty, comments only, other families, no GPU label", () => {
   const switches = 'DCGM_FI_DEV_GPU_TEMP{nvswitch="0"} 40\n';
   for (const text of ["", "# HELP x y\n# TYPE x gauge\n", "go_goroutines 7\n", switches, line("DEV_FB_USED", {}, 1)]) {
