@@ -31,6 +31,8 @@ export const ANNOTATIONS = {
   run: "odin.io/pipeline",
   runUid: "odin.io/pipeline-uid",
   object: "odin.io/object",
+  /** Key under which the task's outputs are remembered (O-200). */
+  cacheKey: "odin.io/cache-key",
   /** On a snapshot: when somebody last made sure that it is there, before naming it (RFC 3339). */
   used: "odin.io/used",
 } as const;

@@ -41,6 +41,10 @@ export const REASONS = {
     class: "waiting",
     meaning: "A pod of a deleted run of the same name is still being removed; goes on by itself when it is gone.",
   },
+  CacheLookup: {
+    class: "waiting",
+    meaning: "Its inputs and outputs are compared with those of earlier runs; large ones take their time.",
+  },
   Retrying: {
     class: "waiting",
     meaning: "An attempt failed and the task has another one; the message says why it failed and when the next begins.",
@@ -49,6 +53,11 @@ export const REASONS = {
   Cancelled: { class: "ended", meaning: "The run was cancelled." },
   FailFast: { class: "ended", meaning: "Another task failed and the run has `failFast`." },
   EarlyExit: { class: "ended", meaning: "A task asked for the run to end early, successfully." },
+  Cached: {
+    class: "ended",
+    meaning:
+      "The task was skipped: an earlier run with the same command, arguments, image and inputs left outputs that are still the same.",
+  },
   Completed: { class: "ended", meaning: "All tasks ended well." },
   Invalid: {
     class: "failed",

@@ -8,6 +8,7 @@ import type { Store } from "../store/store.ts";
 import { LogKeeper } from "./act/archive.ts";
 import { ArchiveSweep } from "./act/archive-sweep.ts";
 import { CoreEvents } from "./act/core-events.ts";
+import { TaskCache } from "./cache/task-cache.ts";
 import type { CachedJob } from "./cached-job.ts";
 import type { CachedRun } from "./cached-run.ts";
 import { type Caches, makeCaches, startCompanions, stopCompanions } from "./caches.ts";
@@ -46,6 +47,7 @@ export class PipelineOperator extends DurableOperator {
   readonly #caches: Caches;
   readonly #reconciler: Reconciler;
   readonly #sweep: SnapshotSweep;
+  readonly #cache: TaskCache | undefined;
   readonly #logs: LogKeeper | undefined;
   readonly #archiveSweep: ArchiveSweep | undefined;
   #runs: ResourceWatch<CachedRun> | undefined;
@@ -68,6 +70,9 @@ export class PipelineOperator extends DurableOperator {
       this.#logs = new LogKeeper({ client, caches: this.#caches, archive, events, metrics, logger });
       this.#archiveSweep = new ArchiveSweep({ store, caches: this.#caches, namespace, retentionDays, logger });
     }
+    const { sharedVolume, paths } = pods;
+    this.#cache =
+      sharedVolume && new TaskCache({ shared: sharedVolume, paths, logger, onAnswer: (key) => this.#runs?.touch(key) });
     this.#reconciler = new Reconciler({
       client,
       caches: this.#caches,
@@ -77,6 +82,7 @@ export class PipelineOperator extends DurableOperator {
       logger,
       metrics,
       ...(this.#logs === undefined ? {} : { logs: this.#logs }),
+      ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(options.retryPauseMs === undefined ? {} : { retryPauseMs: options.retryPauseMs }),
     });
     this.#sweep = new SnapshotSweep({ client, caches: this.#caches, plans, logger });
@@ -111,6 +117,7 @@ export class PipelineOperator extends DurableOperator {
   override async stop(): Promise<void> {
     this.#sweep.stop();
     await super.stop();
+    await this.#cache?.stop();
     await Promise.all([this.#logs?.stop(), this.#archiveSweep?.stop()]);
     await stopCompanions(this.#caches);
   }

@@ -7,6 +7,7 @@ import type { LogKeeper } from "./act/archive.ts";
 import type { CoreEvents } from "./act/core-events.ts";
 import { createObject, deleteObject, notCreatable } from "./act/objects.ts";
 import { writeStatus } from "./act/status.ts";
+import type { TaskCache } from "./cache/task-cache.ts";
 import type { Caches } from "./caches.ts";
 import { type Action, concludedTasks, type Decision, decide, type View } from "./decide/decide.ts";
 import { endingOf } from "./decide/finish.ts";
@@ -41,6 +42,8 @@ export interface ReconcilerOptions {
   pods: PodSettings;
   /** Pause before a task's second attempt; 10 s if left out. */
   retryPauseMs?: number;
+  /** What tasks left on the shared volume; absent where there is none (O-202). */
+  cache?: TaskCache;
   logger: Logger;
   metrics: Metrics;
   /** Keeps the logs of what is stopped. */
@@ -94,6 +97,7 @@ export class Reconciler {
     const { objectsByRun, warningsByObject } = this.#options.caches;
     for (const object of objectsByRun.forget(uid)) warningsByObject.forget(object);
     this.#options.plans.release(uid);
+    this.#options.cache?.forget(uid);
   }
 
   /** Keys of the runs that wait for a Job: one of them may have come. */
@@ -152,7 +156,7 @@ export class Reconciler {
   }
 
   async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {
-    const { client, caches, pods } = this.#options;
+    const { client, caches, pods, cache } = this.#options;
     const { objects, warnings, againInMs } = await observe(client, caches, run, plan);
     const view: View = {
       run,
@@ -162,11 +166,13 @@ export class Reconciler {
       heldBack: memory.held(performance.now()),
       paths: pods.paths,
       retryPauseMs: this.#options.retryPauseMs ?? RETRY_PAUSE_MS,
+      ...(cache === undefined ? {} : { cache: cache.answers(run.metadata.uid) }),
       now: now(),
     };
     const decision = decide(view);
     if (losesPod(run, decision) && (await this.#isOutdated(run))) return { requeueAfterMs: 0 };
     this.#noteVanished(run, decision);
+    this.#remember(view, decision);
     const { tasks: acted, more } = await this.#act(view, decision, memory);
     // A refusal for good ends the run, and changes what the other tasks are told.
     const refused = decision.ending === undefined ? endingOf(run, acted, view.controls, plan.failFast) : undefined;
@@ -182,7 +188,7 @@ export class Reconciler {
       ...(ending === undefined ? {} : { ending }),
     });
     const written = await this.#writeInTime(key, run, status, memory);
-    if (more || refused !== undefined) return { requeueAfterMs: 0 };
+    if (more || refused !== undefined || skipsTask(run, decision)) return { requeueAfterMs: 0 };
     return sooner(sooner(sooner(written, memory.nextTryMs(performance.now())), againInMs), wakeMs(decision));
   }
 
@@ -196,6 +202,20 @@ export class Reconciler {
     if (fresh.metadata.resourceVersion === run.metadata.resourceVersion) return false;
     caches.runs.noteWritten(fresh);
     return true;
+  }
+
+  /** Asks the cache about tasks that are about to start, and tells it of those that have succeeded (O-200). */
+  #remember({ run, plan }: View, decision: Decision): void {
+    const { cache } = this.#options;
+    if (cache === undefined) return;
+    const { uid, name, namespace } = run.metadata;
+    const common = { key: `${namespace}/${name}`, uid, run: name, plan };
+    for (const action of decision.actions) if (action.kind === "lookUp") cache.ask({ ...common, ...action });
+    for (const { task, record, object } of decision.tasks) {
+      const isNews = record.state === "executed" && run.status?.tasks?.[task.name]?.state !== "executed";
+      if (isNews && object?.cacheKey !== undefined)
+        cache.store({ uid, run: name, task }, object.cacheKey, record.result);
+    }
   }
 
   /** A pod that went while nobody watched took its log along; that is told where the log would be (O-225). */
@@ -243,11 +263,12 @@ export class Reconciler {
   ): Promise<TaskView> {
     const { client, caches, pods, logger, metrics } = this.#options;
     const { run, plan } = view;
-    const { task, attempt: number, args, env } = action;
+    const { task, attempt: number, args, env, cacheKey } = action;
+    const attempt = { run, plan, task, number, args, env, ...(cacheKey === undefined ? {} : { cacheKey }) };
     const choice = await caches.kinds.chooseNow(task.resourceType ?? "Pod");
     const result =
       choice.kind === "form"
-        ? await createObject(client, choice.form, { run, plan, task, number, args, env }, pods, view.now)
+        ? await createObject(client, choice.form, attempt, pods, view.now)
         : notCreatable(choice, view.now);
     const context = { namespace: run.metadata.namespace, run: run.metadata.name, task: task.name, attempt: number };
     if (result.kind === "created") {
@@ -324,6 +345,13 @@ function losesPod(run: Pipeline, decision: Decision): boolean {
       (record.reason === "PodDeleted" ||
         record.reason === "ObjectDeleted" ||
         (record.reason === "Retrying" && (object === undefined || object.gone))),
+  );
+}
+
+/** Whether a task was skipped just now: what waited for it may start at once. */
+function skipsTask(run: Pipeline, decision: Decision): boolean {
+  return decision.tasks.some(
+    ({ task, record }) => record.reason === "Cached" && run.status?.tasks?.[task.name]?.state !== "executed",
   );
 }
 

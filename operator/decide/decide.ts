@@ -4,6 +4,7 @@ import { recordValue, taskRecord } from "../../crds/record.ts";
 import { resolveReferences } from "../../crds/references.ts";
 import { type Paths, variablesOf } from "../../crds/run-paths.ts";
 import { substituteVariables } from "../../crds/variables.ts";
+import { type CacheAnswer, isCacheable } from "./caching.ts";
 import { type Ending, endingOf } from "./finish.ts";
 import { bounded } from "./message.ts";
 import { waitingForDependencies } from "./ready.ts";
@@ -12,9 +13,13 @@ import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
 import { deletedReason, isTerminal, kindWord, recordOfObject } from "./task-state.ts";
 import { deadlineOf } from "./timeout.ts";
 
+/** What a skipped task has in place of an object's name (O-200). */
+const CACHED = "Cached";
+
 /** Something to do in the cluster; carried out by `act/`, told apart by `kind`. */
 export type Action =
-  | { kind: "create"; task: Task; attempt: number; args: string[]; env: Record<string, string> }
+  | { kind: "create"; task: Task; attempt: number; args: string[]; env: Record<string, string>; cacheKey?: string }
+  | { kind: "lookUp"; task: Task; args: string[]; env: Record<string, string>; inputs: string[] }
   | { kind: "delete"; object: ObservedObject };
 
 /** Everything a decision rests on. */
@@ -28,6 +33,8 @@ export interface View {
   /** Tasks whose creation is put off after a refusal: what their record says meanwhile. */
   heldBack: ReadonlyMap<string, TaskStatus>;
   paths: Paths;
+  /** What the cache knows about tasks that are about to start; absent where there is no cache (O-202). */
+  cache?: ReadonlyMap<string, CacheAnswer>;
   /** Pause before a task's second attempt; it doubles from then on (O-144). */
   retryPauseMs: number;
   /** ISO time of the decision. */
@@ -207,7 +214,16 @@ function start(view: View, tasks: TaskView[]): Decision {
     const held = view.heldBack.get(task.name);
     if (held !== undefined) return { task, record: { ...ready, ...held } };
     try {
-      actions.push({ kind: "create", task, attempt: (record.attempt ?? 0) + 1, ...texts(view, recorded, task) });
+      const { inputs, ...filled } = texts(view, recorded, task);
+      const answer = record.attempt === undefined ? cached(view, task) : undefined;
+      if (answer === "unknown") {
+        actions.push({ kind: "lookUp", task, ...filled, inputs });
+        const message = "comparing its inputs and outputs with those of earlier runs";
+        return { task, record: { ...ready, reason: "CacheLookup", message } };
+      }
+      if (answer?.kind === "hit") return { task, record: skipped(ready, answer, view.now) };
+      const cacheKey = answer?.key === undefined ? {} : { cacheKey: answer.key };
+      actions.push({ kind: "create", task, attempt: (record.attempt ?? 0) + 1, ...filled, ...cacheKey });
     } catch (error) {
       if (!(error instanceof TextProblem)) throw error;
       const failure = { reason: "ReferenceNotFound", message: bounded(error.message), completionTime: view.now };
@@ -223,19 +239,46 @@ function start(view: View, tasks: TaskView[]): Decision {
   return withWakeUp(view, { actions, tasks: records });
 }
 
+/** What the cache knows of a task; undefined: it is not asked. */
+function cached({ cache }: View, task: Task): CacheAnswer | "unknown" | undefined {
+  return cache === undefined || !isCacheable(task) ? undefined : (cache.get(task.name) ?? "unknown");
+}
+
+/** The record of a task that need not run (O-200). */
+function skipped(ready: TaskStatus, { result }: { result?: string }, now: string): TaskStatus {
+  return {
+    ...carried(ready),
+    state: "executed",
+    reason: "Cached",
+    message: "skipped: an earlier run left the same outputs",
+    pod: CACHED,
+    startTime: now,
+    completionTime: now,
+    ...(result === undefined ? {} : { result }),
+  };
+}
+
 /** Arguments and environment of a task with everything filled in: variables first, then references (O-150, O-151). */
-function texts(view: View, recorded: Pipeline, task: Task): { args: string[]; env: Record<string, string> } {
+function texts(
+  view: View,
+  recorded: Pipeline,
+  task: Task,
+): { args: string[]; env: Record<string, string>; inputs: string[] } {
   const names = view.plan.tasks.map((other) => other.name);
   const paths = pathsOf(view);
   const value = variablesOf(paths, view.run.metadata.name, view.plan.job, task.name, names);
   const byName = new Map(view.plan.tasks.map((other) => [other.name, other]));
-  const fill = (text: string): string =>
-    resolveReferences(substituteVariables(text, value), (reference) => {
+  const refer = (text: string): string =>
+    resolveReferences(text, (reference) => {
       const other = byName.get(reference.task);
       return other && recordValue(taskRecord(recorded, other, names, paths), reference.path);
     });
   const env = Object.entries(task.env ?? {}).map(([name, text]) => [name, substituteVariables(text, value)] as const);
-  return { args: (task.args ?? []).map(fill), env: Object.fromEntries(env) };
+  return {
+    args: (task.args ?? []).map((text) => refer(substituteVariables(text, value))),
+    env: Object.fromEntries(env),
+    inputs: (task.inputs ?? []).map(refer),
+  };
 }
 
 function pathsOf({ paths, plan }: View): Paths {

@@ -9,6 +9,8 @@ export interface ObservedObject {
   uid: string;
   task: string;
   attempt: number;
+  /** Key under which the cache is to remember what the attempt leaves, if it succeeds (O-200). */
+  cacheKey?: string;
   /** When the API server created it. */
   createdAt: string;
   phase: "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";

@@ -52,10 +52,14 @@ function taskHappenings(task: string, before: TaskStatus | undefined, after: Tas
   const tell = (type: "Normal" | "Warning", reason: string, message: string): void => {
     told.push({ type, reason, task, message: bounded(message), time: now });
   };
-  if (after.pod !== undefined && after.pod !== before?.pod) tell("Normal", "TaskStarted", `created pod ${after.pod}`);
+  const isSkipped = after.state === "executed" && after.reason === "Cached";
+  if (after.pod !== undefined && after.pod !== before?.pod && !isSkipped)
+    tell("Normal", "TaskStarted", `created pod ${after.pod}`);
   const isSame = after.state === before?.state && after.reason === before?.reason && after.attempt === before?.attempt;
   if (isSame) return told;
-  if (after.state === "executed") {
+  if (isSkipped) {
+    tell("Normal", "TaskSkipped", after.message ?? "skipped");
+  } else if (after.state === "executed") {
     tell("Normal", "TaskSucceeded", `finished in ${duration(after.startTime ?? now, after.completionTime ?? now)}`);
   } else if (after.state === "terminated") {
     tell(

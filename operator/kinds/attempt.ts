@@ -11,6 +11,8 @@ export interface Attempt {
   number: number;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
+  /** Key under which the cache is to remember what it leaves (O-200). */
+  cacheKey?: string;
 }
 
 /** Name of the attempt's object. */
@@ -30,11 +32,12 @@ export function labelsOf({ run, plan, task }: Attempt): Record<string, string> {
 }
 
 /** Annotations of the object and of its pods: what labels are too short for. */
-export function annotationsOf({ plan, task, number }: Attempt): Record<string, string> {
+export function annotationsOf({ plan, task, number, cacheKey }: Attempt): Record<string, string> {
   return {
     [ANNOTATIONS.task]: task.name,
     [ANNOTATIONS.attempt]: String(number),
     ...(plan.job === undefined ? {} : { [ANNOTATIONS.job]: plan.job }),
+    ...(cacheKey === undefined ? {} : { [ANNOTATIONS.cacheKey]: cacheKey }),
     ...(plan.snapshot === undefined ? {} : { [ANNOTATIONS.snapshot]: plan.snapshot }),
   };
 }

@@ -33,6 +33,7 @@ export function projectObject(
       uid: metadata.uid,
       task: annotations[ANNOTATIONS.task] ?? "",
       attempt: Number(annotations[ANNOTATIONS.attempt] ?? 1),
+      ...(annotations[ANNOTATIONS.cacheKey] === undefined ? {} : { cacheKey: annotations[ANNOTATIONS.cacheKey] }),
       createdAt: metadata.creationTimestamp ?? "",
       deleting: metadata.deletionTimestamp !== undefined,
       gone: false,

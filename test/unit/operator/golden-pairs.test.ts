@@ -11,6 +11,7 @@ import type { Pipeline, PipelineStatus, Task, TaskStatus } from "../../../crds/g
 import { podName } from "../../../crds/names.ts";
 import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
 import { kindFactsOf } from "../../../crds/task-kinds.ts";
+import type { CacheAnswer } from "../../../operator/decide/caching.ts";
 import { type Decision, decide, type View } from "../../../operator/decide/decide.ts";
 import { endingOf } from "../../../operator/decide/finish.ts";
 import { controlsOf, planOf } from "../../../operator/decide/plan.ts";
@@ -31,6 +32,8 @@ interface Input {
   pods?: (Partial<ObservedObject> & { task: string })[];
   warnings?: ObservedWarning[];
   held?: Record<string, TaskStatus>;
+  /** What the cache knows; absent: there is none. */
+  cache?: Record<string, CacheAnswer>;
 }
 
 function objectOf(run: string, object: Partial<ObservedObject> & { task: string }): ObservedObject {
@@ -70,6 +73,7 @@ function viewOf(input: Input): View {
     controls: controlsOf(run),
     objects: (input.pods ?? []).map((object) => objectOf(name, object)),
     heldBack: new Map(Object.entries(input.held ?? {})),
+    ...(input.cache === undefined ? {} : { cache: new Map(Object.entries(input.cache)) }),
     paths: DEFAULT_PATHS,
     retryPauseMs: 10_000,
     now: input.now ?? "2026-01-01T00:01:00.000Z",
@@ -98,16 +102,20 @@ function answer(input: Input): unknown {
   const view = viewOf(input);
   const decision = decide(view);
   assert.equal(decide(view), decision, "the same view twice gives the same decision");
-  const actions = decision.actions.map((action) =>
-    action.kind === "delete"
-      ? { delete: action.object.name }
-      : {
-          create: action.task.name,
-          ...(action.attempt > 1 ? { attempt: action.attempt } : {}),
-          ...(action.args.length > 0 ? { args: action.args } : {}),
-          ...(Object.keys(action.env).length > 0 ? { env: action.env } : {}),
-        },
-  );
+  const actions = decision.actions.map((action) => {
+    if (action.kind === "delete") return { delete: action.object.name };
+    const texts = {
+      ...(action.args.length > 0 ? { args: action.args } : {}),
+      ...(Object.keys(action.env).length > 0 ? { env: action.env } : {}),
+    };
+    if (action.kind === "lookUp") return { lookUp: action.task.name, ...texts, inputs: action.inputs };
+    return {
+      create: action.task.name,
+      ...(action.attempt > 1 ? { attempt: action.attempt } : {}),
+      ...texts,
+      ...(action.cacheKey === undefined ? {} : { cacheKey: action.cacheKey }),
+    };
+  });
   const wakeAt = decision.wakeAt === undefined ? {} : { wakeAt: decision.wakeAt };
   return { actions, ...wakeAt, status: statusAfter(view, decision, input.warnings ?? []) };
 }
