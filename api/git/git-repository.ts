@@ -1,4 +1,4 @@
-import { lstat } from "node:fs/promises";
+import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../kube/logger.ts";
@@ -58,6 +58,7 @@ const PUSH_MS = 30_000;
 /** How long another process may keep the repository. */
 const LOCK_MS = 15_000;
 const PUSHES = 4;
+const SOON_MS = 25;
 
 /**
  * The jobs in a git work tree. Changes are made one at a time, in this process by a queue and among processes by a lock; with a remote, only what
@@ -155,6 +156,29 @@ export class GitRepository implements JobsRepository {
 
   head(): string {
     return this.#refs.head ?? NO_COMMIT;
+  }
+
+  async atHead<T>(read: () => Promise<T>): Promise<{ head: string; value: T }> {
+    const giveUpAt = performance.now() + LOCK_MS;
+    while (performance.now() < giveUpAt) {
+      await this.#moving;
+      const before = await this.#moment();
+      if (before !== undefined) {
+        const value = await read();
+        if ((await this.#moment()) === before) return { head: before, value };
+      }
+      await delay(SOON_MS);
+    }
+    throw unavailable("the jobs repository keeps changing; try again in a moment");
+  }
+
+  /** HEAD, also where another process has moved it; undefined while a change is under way. */
+  async #moment(): Promise<string | undefined> {
+    if (this.#moving !== undefined || (await unfinishedMove(this.#gitDirectory)) !== undefined) return undefined;
+    const text = await readFile(join(this.#gitDirectory, "refs/heads", this.#options.branch), "utf8").catch(() => "");
+    const head = text.trim();
+    // A packed branch has no file of its own; whoever moves it gives it one.
+    return /^[0-9a-f]{40}$/.test(head) ? head : this.head();
   }
 
   state(): RepositoryState {

@@ -68,6 +68,11 @@ export interface JobsRepository {
   rootFiles(): Promise<readonly RepositoryFile[]>;
   /** HEAD, 40 hex digits. */
   head(): string;
+  /**
+   * What `read` reads from the repository at one moment, with the HEAD of that moment: it is repeated if a change came in between. Rejects as
+   * `read` does, and with a 503 if changes keep coming.
+   */
+  atHead<T>(read: () => Promise<T>): Promise<{ head: string; value: T }>;
   /** Takes over what the remote has, waiting at most so long; never rejects: `state` tells what went wrong. */
   refresh(deadlineMs: number): Promise<void>;
   /**

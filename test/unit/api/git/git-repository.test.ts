@@ -86,6 +86,38 @@ test("O-12, O-105: no link and no directory is written through", async () => {
   assert.is(await readFile("/etc/hostname", "utf8"), hostname);
 });
 
+test("O-106: what is read at one moment is of one commit, also while others write", async () => {
+  const [reader, writer] = [await stage.repository(), await stage.repository()];
+  const both = (text: string): Promise<unknown> =>
+    writer.write({
+      user: "u",
+      message: "m",
+      files: async () => [
+        ["a/main.yml", Buffer.from(`# ${text}\ntasks: []\n`)],
+        ["a/x.txt", Buffer.from(text)],
+      ],
+    });
+  await both("0");
+  let writing = true;
+  const writes = (async () => {
+    for (let n = 1; n <= 12; n++) await both(String(n));
+    writing = false;
+  })();
+  const heads = new Set<string>();
+  while (writing) {
+    const { head, value } = await reader.atHead(async () => {
+      const job = await reader.job("a");
+      const file = job?.files.find(({ name }) => name === "x.txt");
+      return { main: job?.main, text: (await file?.read())?.toString() };
+    });
+    heads.add(head);
+    assert.is(value.main, `# ${value.text}\ntasks: []\n`);
+    assert.is(await git(stage.directory, "show", `${head}:a/x.txt`), value.text);
+  }
+  await writes;
+  assert.ok(heads.size > 1);
+});
+
 test("an error of the change itself ends the write with nothing changed", async () => {
   const repository = await stage.repository();
   const head = repository.head();
