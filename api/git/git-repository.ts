@@ -169,7 +169,9 @@ export class GitRepository implements JobsRepository {
       }
       await delay(SOON_MS);
     }
-    throw unavailable("the jobs repository keeps changing; try again in a moment");
+    throw new ApiError("Busy", "the jobs repository keeps changing; try again in a moment", {
+      headers: retryAfter(5),
+    });
   }
 
   /** HEAD, also where another process has moved it; undefined while a change is under way. */

@@ -39,16 +39,16 @@ export async function repositorySource(
   context: Mapping | undefined,
 ): Promise<RunSource | undefined> {
   const { repository } = options;
-  for (let reading = 1; reading <= READINGS; reading++) {
-    const version = repository.head();
-    const job = await repository.job(id);
-    if (job === undefined) return undefined;
+  for (let reading = 1; ; reading++) {
     try {
-      const source = await read(options, job, context, version);
-      // A commit in the meantime may have changed some of what was read and not the rest.
-      if (repository.head() === version) return source;
+      const { head, value } = await repository.atHead(async () => {
+        const job = await repository.job(id);
+        return job === undefined ? undefined : await read(options, job, context);
+      });
+      return value?.(head);
     } catch (error) {
       if (!isGone(error)) throw error;
+      if (reading === READINGS) break;
     }
   }
   throw new ApiError("Busy", `job ${id} changes faster than it can be read; try again`, { headers: retryAfter(1) });
@@ -58,8 +58,7 @@ async function read(
   options: RepositorySourceOptions,
   job: RepositoryJob,
   context: Mapping | undefined,
-  version: string,
-): Promise<RunSource> {
+): Promise<(version: string) => RunSource> {
   const { client, namespace, view, repository, renderPath, filesAreLive } = options;
   const isTemplate = job.templates.length > 0;
   const problems: Problem[] = [];
@@ -92,7 +91,7 @@ async function read(
   };
   const { snapshot, problems: sizes } = frozenJob(content, namespace);
   problems.push(...sizes);
-  return {
+  return (version) => ({
     ...(main.name === undefined ? {} : { name: main.name }),
     tasks: main.tasks,
     problems,
@@ -102,7 +101,7 @@ async function read(
       for (const one of snapshots) view.noteSnapshot(await storeSnapshot(client, one));
       return { snapshot: snapshot.metadata.name, version };
     },
-  };
+  });
 }
 
 /** Where tasks find the files of one rendered run: `<ODIN_RENDER_PATH>/<job id>` and four characters. */

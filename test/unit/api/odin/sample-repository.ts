@@ -1,3 +1,4 @@
+import { ApiError } from "../../../../api/errors.ts";
 import type { JobsRepository, RepositoryFile, RepositoryJob } from "../../../../api/git/jobs-repository.ts";
 
 /** A jobs repository that a test holds in its hand: job ids to files, the files of the root under the empty id. */
@@ -30,6 +31,14 @@ export class SampleRepository implements JobsRepository {
   }
   head(): string {
     return this.version;
+  }
+  async atHead<T>(read: () => Promise<T>): Promise<{ head: string; value: T }> {
+    for (let reading = 1; reading <= 5; reading++) {
+      const head = this.version;
+      const value = await read();
+      if (this.version === head) return { head, value };
+    }
+    throw new ApiError("Busy", "it keeps changing");
   }
   async refresh(deadlineMs: number): Promise<void> {
     this.refreshed.push(deadlineMs);
