@@ -120,7 +120,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
         filesAreLive: settings.sharedVolume !== undefined,
         taskSecrets: settings.taskSecrets,
       },
-      cleaner: { client, namespace, view, files, logger },
+      cleaner: { client, namespace, view, files, logger, ...(archive === undefined ? {} : { archive: archive.logs }) },
       gpus,
       openLog: keptLogs.opener(kubernetesLogs(client, namespace)),
       keptLogs,

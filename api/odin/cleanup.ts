@@ -6,12 +6,14 @@ import { POD } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import type { Logger } from "../../kube/logger.ts";
 import { type KubeObject, objectPath } from "../../kube/resource.ts";
+import type { LogArchive } from "../../store/log-archive.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
 import { type CachedPod, projectPod } from "../cache/pod.ts";
 import { projectRun } from "../cache/run.ts";
 import { Gate } from "../gate.ts";
 import type { RunFiles } from "../storage/run-files.ts";
 import { pipelineUnknown } from "./ids.ts";
+import { saveLogs } from "./log-saver.ts";
 import { inOrder, stateOf } from "./pipeline-view.ts";
 import { isPod } from "./resource.ts";
 import { deleteTaskObjects } from "./task-objects.ts";
@@ -32,6 +34,8 @@ export interface Cleaner {
   namespace: string;
   view: ClusterView;
   files: Pick<RunFiles, "remove">;
+  /** The logs of ended pods; absent: none are kept. */
+  archive?: LogArchive;
   logger: Logger;
 }
 
@@ -46,8 +50,8 @@ export interface Extent {
 const CONCURRENT_DELETES = 8;
 
 /**
- * Stops a run for good, then deletes the pods of its started tasks, then what it wrote and its record, if those are asked for (O-210 to O-212).
- * Throws a 404 for an unknown run; once the run is stopped, a part that fails is only reported as `No`.
+ * Stops a run for good, then deletes the objects of its started tasks, then what it wrote and its record, if those are asked for (O-210 to O-212).
+ * Where the record stays, the logs of the pods are saved first (O-225), where it goes, they go too. Throws a 404 for an unknown run; once the run is stopped, a part that fails is only reported as `No`.
  */
 export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, fs }: Extent): Promise<CleanupRow[]> {
   const { client, namespace, view, files, logger } = cleaner;
@@ -62,9 +66,11 @@ export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, 
   const started = inOrder(pipeline, tasks).filter(
     (task) => stateOf(pipeline, task) !== "waiting" || withPod.has(task.name),
   );
+  if (!db) await saveLogs(cleaner, podsBefore);
+  const isStopped = pipeline !== found;
   const gate = new Gate(CONCURRENT_DELETES, Number.POSITIVE_INFINITY);
   const cleaned = await Promise.all(
-    started.map((task) => gate.run(() => deletePods(cleaner, pipeline, task, podsBefore), never)),
+    started.map((task) => gate.run(() => deleteObjects(cleaner, pipeline, task, podsBefore, isStopped), never)),
   );
   const removed = fs && (await files.remove(pipeline, tasks, workPath));
   const purged = db && (await purge(cleaner, path, pipeline));
@@ -115,15 +121,18 @@ async function stop(
   }
 }
 
-/** Deletes what is left of a task's objects; true if there was something. */
-async function deletePods(
+/** Deletes what is left of a task's objects; true if there was something. `isStopped`: it was this call that stopped the run. */
+async function deleteObjects(
   cleaner: Cleaner,
   run: Pipeline,
   task: Task,
   podsBefore: readonly CachedPod[],
+  isStopped: boolean,
 ): Promise<boolean> {
-  // Pods of an object would only be made again; they go with it.
-  if (!isPod(task)) return await deleteTaskObjects(cleaner, run, task);
+  if (!isPod(task)) {
+    // Pods of an object would only be made again; they go with it. Of a run that was stopped now the operator may have been faster.
+    return (await deleteTaskObjects(cleaner, run, task)) || (isStopped && stateOf(run, task) === "executing");
+  }
   const pods = podsBefore.filter((pod) => pod.task === task.name && pod.metadata.deletionTimestamp === undefined);
   const record = run.status?.tasks?.[task.name];
   // A pod that was made a moment ago may not have reached the cache.
@@ -162,7 +171,7 @@ async function deletePod({ client, namespace, logger }: Cleaner, pod: CachedPod)
 }
 
 /** Deletes the Pipeline; what it owns follows by its owner references. True if it is gone. */
-async function purge({ client, view, logger }: Cleaner, path: string, run: Pipeline): Promise<boolean> {
+async function purge({ client, view, archive, logger }: Cleaner, path: string, run: Pipeline): Promise<boolean> {
   const { uid, name } = run.metadata;
   try {
     await client.delete(path, { uid, propagationPolicy: "Background" });
@@ -173,5 +182,9 @@ async function purge({ client, view, logger }: Cleaner, path: string, run: Pipel
     }
   }
   view.noteRunDeleted(uid);
+  // Nobody can ask for its logs any more; what cannot be removed now the operator finds later.
+  await archive?.removeRun(uid).catch((error: unknown) => {
+    logger.warn({ run: name, err: String(error) }, "logs of a removed run not removed yet");
+  });
   return true;
 }

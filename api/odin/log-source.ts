@@ -111,6 +111,6 @@ export function missingLog(error: unknown): string {
 }
 
 /** The server's own words in the message of a KubeError, which also names the request and the code. */
-function serverWords(message: string): string {
+export function serverWords(message: string): string {
   return message.replace(/^[A-Z]+ \/\S*: /, "").replace(/ \(HTTP [^()]*\)$/, "");
 }

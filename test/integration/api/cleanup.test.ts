@@ -175,6 +175,50 @@ test("a run made a moment ago by somebody else can be cleaned up before the cach
   assert.is((await stage.get("/v1/pipelines/by-hand")).status, 404);
 });
 
+test("O-210, O-212: in every state of a run (O-180): the rows, the status, the repetition, and 404 after db", async () => {
+  const pod = (id: string, state: TaskStatus["state"]): TaskStatus => ({ state, attempt: 1, pod: `${id}--sst2` });
+  const cases: [phase: PipelineStatus["phase"], state: TaskStatus["state"] | undefined, cancelled: boolean][] = [
+    ["BUILDING", undefined, true],
+    ["RUNNING", "executing", true],
+    ["DONE", "executed", false],
+    ["TERMINATED", "terminated", false],
+  ];
+  for (const [phase, state, cancelled] of cases) {
+    const id = await stage.launch("sst2");
+    if (state !== undefined) await stage.createPod(id, "sst2");
+    const tasks = state === undefined ? {} : { sst2: pod(id, state), after: { state: "waiting" as const } };
+    await stage.setStatus(id, { ...(phase === undefined ? {} : { phase }), tasks });
+    await until(async () => (await stage.get(`/v1/pipelines/${id}`)).text.includes(`"${phase}"`), WAIT_MS, {
+      describe: `${phase} arrives`,
+    });
+    const started = state === undefined ? [] : [`${id}--sst2`];
+    const rowsOf = (k8s: YesNo, db: YesNo) => [row(id, "No", db), ...started.map((task) => row(task, k8s, db))];
+    const first = await stage.call("DELETE", `/v1/pipelines/${id}`);
+    assert.equal(first.json, { cleanups: rowsOf("Yes", "No") }, phase);
+    const { spec, status } = await stage.run(id);
+    assert.equal([spec.cancel ?? false, status?.phase], [cancelled, phase]);
+    const again = await stage.call("DELETE", `/v1/pipeline/${id}`);
+    assert.equal(JSON.parse(again.text), rowsOf("No", "No"), phase);
+    const purged = await stage.call("DELETE", `/v1/pipelines/${id}?db=1`);
+    assert.equal(purged.json, { cleanups: rowsOf("No", "Yes") }, phase);
+    assert.is((await stage.call("DELETE", `/v1/pipelines/${id}?db=1`)).status, 404);
+  }
+});
+
+test("O-212: a task that was skipped has a row, and nothing of it to delete", async () => {
+  const id = await stage.launch("sst2");
+  await stage.setStatus(id, {
+    phase: "RUNNING",
+    tasks: { sst2: { state: "executed", attempt: 1, pod: "Cached" }, after: { state: "waiting" } },
+  });
+  await until(async () => (await stage.get(`/v1/pipelines/${id}`)).text.includes("Cached"), WAIT_MS, {
+    describe: "the status arrives",
+  });
+  assert.equal((await stage.call("DELETE", `/v1/pipelines/${id}`)).json, {
+    cleanups: [row(id, "No"), row(`${id}--sst2`, "No")],
+  });
+});
+
 test("thirty clean-ups at once are all answered", async () => {
   const ids = await Promise.all(Array.from({ length: 30 }, () => stage.launch("sst2")));
   const answers = await Promise.all(ids.map((id) => stage.call("DELETE", `/v1/pipelines/${id}?db=true`)));

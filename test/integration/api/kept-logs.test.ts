@@ -183,6 +183,84 @@ test("O-225: a pod that is there is read from its node, one that has ended from 
   });
 });
 
+/** A run of which a pod runs, or has ended, on the node; it has written `text`. */
+async function onNode(
+  text: string,
+  phase: "Running" | "Succeeded",
+): Promise<{ id: string; pod: string; runUid: string }> {
+  const id = await stage.launch("sst2");
+  const pod = await stage.createPod(id, "sst2");
+  await kubelet.bind(stage.namespace, pod);
+  kubelet.write(pod, text);
+  const startedAt = "2026-01-01T00:00:00Z";
+  const state =
+    phase === "Running"
+      ? { running: { startedAt } }
+      : { terminated: { exitCode: 0, startedAt, finishedAt: startedAt } };
+  const status = {
+    phase,
+    containerStatuses: [{ name: "main", image: "i", imageID: "", ready: false, restartCount: 0, state }],
+  };
+  await stage.client.patch(`/api/v1/namespaces/${stage.namespace}/pods/${pod}/status`, "strategic", { status });
+  const task = phase === "Running" ? "executing" : "executed";
+  await stage.setStatus(id, {
+    phase: "RUNNING",
+    tasks: { sst2: { state: task, attempt: 1, pod, startTime: startedAt }, after: { state: "waiting" } },
+  });
+  await until(() => logs(`${id}/logs`), WAIT_MS, {
+    describe: "its log is there",
+    accept: (shown) => shown === `${header(pod)}${text.trimEnd()}`,
+  });
+  return { id, pod, runUid: (await stage.run(id)).metadata.uid };
+}
+
+/** What a kubelet does once the container of a deleted pod has ended. */
+async function removePod(pod: string): Promise<void> {
+  await stage.client.delete(`/api/v1/namespaces/${stage.namespace}/pods/${pod}`, { gracePeriodSeconds: 0 });
+}
+
+test("O-211, O-225: without db the logs are saved before the pods are deleted", async () => {
+  const done = await onNode("all of it\n", "Succeeded");
+  assert.is((await stage.call("DELETE", `/v1/pipelines/${done.id}`)).status, 200);
+  assert.equal(
+    (await store.logs.ofRun(done.runUid)).map(({ state, size }) => [state, size]),
+    [["whole", 10]],
+  );
+  await removePod(done.pod).catch(() => undefined);
+  await until(() => logs(`${done.id}/logs`), WAIT_MS, {
+    describe: "the archive has the log",
+    accept: (text) => text === `${header(done.pod)}all of it`,
+  });
+  const running = await onNode("begun\n", "Running");
+  await stage.call("DELETE", `/v1/pipelines/${running.id}`);
+  await removePod(running.pod);
+  await until(() => logs(`${running.id}/logs`), WAIT_MS, {
+    describe: "the archive has what there was",
+    accept: (text) => /begun\n\(the log ends here: read just before the container was stopped/.test(text),
+  });
+  const mute = await onNode("never read\n", "Succeeded");
+  kubelet.refuse(mute.pod, { status: 500, text: "the node is broken" });
+  assert.is((await stage.call("DELETE", `/v1/pipelines/${mute.id}`)).status, 200);
+  const [lost] = await store.logs.ofRun(mute.runUid);
+  assert.is(lost?.state, "lost");
+  assert.match(lost?.reason ?? "", /unknown|broken|500/);
+});
+
+test("O-211: with db the logs go with the record", async () => {
+  const run = await onNode("x\n", "Succeeded");
+  const owner = { podUid: "gone-pod", namespace: stage.namespace, pod: run.pod, runUid: run.runUid, run: run.id };
+  const log = { text: Buffer.from("y"), dropped: 0 };
+  await store.logs.save({ ...owner, task: "sst2", attempt: 1, container: "main", createdAt: "" }, log, "whole");
+  const answer = await stage.call("DELETE", `/v1/pipelines/${run.id}?db=True`);
+  const rows = answer.json.cleanups as { purgedFromDb: string }[];
+  assert.equal(
+    rows.map(({ purgedFromDb }) => purgedFromDb),
+    ["Yes", "Yes"],
+  );
+  assert.equal(await store.logs.ofRun(run.runUid), []);
+  assert.is((await stage.get(`/v1/resources/${run.id}/logs`)).status, 404);
+});
+
 test("F-36: a store that does not work takes nothing else along, and its path is nobody's business", async () => {
   const { id } = await ended();
   await stage.stop();
