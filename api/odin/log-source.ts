@@ -58,8 +58,8 @@ export function logTargets(
   const targets = new Map<string, LogTarget & { time: string }>();
   for (const [name, record] of Object.entries(pipeline.status?.tasks ?? {})) {
     if (record.pod === undefined || !hasStarted(record) || (task !== undefined && task.name !== name)) continue;
-    // The object of another kind has no log; its pods have.
-    if (others.has(name)) continue;
+    // The object of another kind has no log; its pods have. A task that was skipped has neither (O-200).
+    if (others.has(name) || record.reason === "Cached") continue;
     const { message, startTime: time = "" } = record;
     const isExpected = record.state === "executing";
     targets.set(record.pod, { name: record.pod, isExpected, time, ...(message === undefined ? {} : { message }) });

@@ -122,15 +122,15 @@ test("O-222: a run has the events of its pods and its own; a task that waits say
   });
   const found = await until(() => events(id), WAIT_MS, {
     describe: "the run's own event arrives",
-    accept: (list) => list.length === 3,
+    accept: (list) => list.length === 5,
   });
   assert.equal(
     found.map(({ reason }) => reason),
-    ["Started", "BackOff", "Failed"],
+    ["Started", "BackOff", "Failed", "Submitted", "Waiting"],
   );
   assert.equal(
     found.map((event) => event.id),
-    [0, 1, 2].map((n) => `evt-${id}-${n}`),
+    [0, 1, 2, 3, 4].map((n) => `evt-${id}-${n}`),
   );
   const [waiting, ...rest] = await events(`${id}--after`);
   assert.equal([waiting?.source, waiting?.message, rest.length], ["odin", "waiting for sst2", 0]);

@@ -71,13 +71,15 @@ test("O-222: a run has its own events and those of its pods, none twice", () => 
   const events = eventsView(RUN_ID, { run: sampleRun({ ...RUNNING, events: ours }) }, [[sampleEvent(id)]]);
   assert.equal(
     events.map(({ reason }) => reason),
-    ["Started", "TaskStarted", "BackOff"],
+    ["Started", "Submitted", "Waiting", "TaskStarted", "BackOff"],
   );
   assert.is(events[0]?.source, "odin");
-  assert.is(events[2]?.source, "kubelet,dpressel");
+  assert.equal([events[1]?.message, events[1]?.source], ["submitted by dpressel", "odin"]);
+  assert.equal([events[2]?.message, events[2]?.source], ["1 task waits: after: waiting for sst2", "odin"]);
+  assert.is(events[4]?.source, "kubelet,dpressel");
   assert.equal(
     events.map((event) => event.id),
-    [0, 1, 2].map((n) => `evt-${RUN_ID}-${n}`),
+    [0, 1, 2, 3, 4].map((n) => `evt-${RUN_ID}-${n}`),
   );
 });
 
@@ -86,6 +88,51 @@ test("O-222: a task has its own; when Kubernetes has forgotten, the run still kn
   assert.equal(
     events.map(({ reason }) => reason),
     ["TaskStarted", "BackOff"],
+  );
+});
+
+test("O-222: submitted, waiting, retried, skipped and cancelled are told whatever Kubernetes has forgotten", () => {
+  const told = (reason: string, task?: string): RunEvent => ({
+    id: `odin-${reason}`,
+    type: "Normal",
+    reason,
+    message: reason.toLowerCase(),
+    source: "odin",
+    time: "2019-08-08T23:40:00Z",
+    ...(task === undefined ? {} : { task }),
+  });
+  const status = {
+    ...RUNNING,
+    tasks: {
+      ...RUNNING.tasks,
+      after: { state: "waiting", reason: "Retrying", message: "tried again in 10 s" } as const,
+    },
+    events: [told("TaskRetried", "after"), told("TaskSkipped", "sst2"), told("Cancelled")],
+  };
+  const reasons = eventsView(RUN_ID, { run: sampleRun(status) }, []).map(({ reason }) => reason);
+  assert.equal(reasons, ["Submitted", "Waiting", "TaskRetried", "TaskSkipped", "Cancelled"]);
+  const after = SST2_TASKS[1];
+  const ofTask = eventsView(`${RUN_ID}--after`, { run: sampleRun(status), ...(after ? { task: after } : {}) }, []);
+  assert.equal(
+    ofTask.map(({ reason, message, source }) => [reason, message, source]),
+    [
+      ["Retrying", "tried again in 10 s", "odin"],
+      ["TaskRetried", "task after: taskretried", "odin"],
+    ],
+  );
+});
+
+test("O-222: of many tasks that wait a few are named, and a run that has ended waits for nothing", () => {
+  const tasks = Array.from({ length: 10 }, (_, n) => ({ name: `t${n}`, image: "i", command: ["c"] }));
+  const run = { ...sampleRun({ phase: "RUNNING", tasks: {} }), tasks };
+  assert.match(
+    eventsView(RUN_ID, { run }, [])[1]?.message ?? "",
+    /^10 tasks wait: t0: .*; t1: .*; t2: .*; and 7 more$/,
+  );
+  const ended = { ...sampleRun({ phase: "TERMINATED", tasks: {} }), tasks };
+  assert.equal(
+    eventsView(RUN_ID, { run: ended }, []).map(({ reason }) => reason),
+    ["Submitted"],
   );
 });
 
