@@ -7,7 +7,7 @@ import { createSharedVolume } from "../../local/shared-volume.ts";
 import { type ClientOutcome, ClientShell, plain, printedJson } from "../integration/clients/client-shell.ts";
 import { until, within } from "../support/deadline.ts";
 import { ROOT } from "../support/documents.ts";
-import { kubectl, testVariable } from "../support/kubectl.ts";
+import { testVariable } from "../support/kubectl.ts";
 import { type ClientPackage, clientCommands } from "../support/odin-clients.ts";
 import { OdinProcess } from "../support/odin-process.ts";
 import { skip } from "../support/skip.ts";
@@ -16,6 +16,8 @@ import { type TemporaryNamespace, temporaryNamespace } from "../support/temporar
 const test = suite("the published clients and real pods");
 const WAIT_MS = 180_000;
 const PASSWORD = randomBytes(12).toString("hex");
+/** What the example's tasks need of its directory. */
+const FILES = ["main.yml", "sst2.yml", "train.py", "classifier.py", "after.py", "train.txt", "dev.txt"];
 let namespace: TemporaryNamespace;
 let odin: OdinProcess;
 let port = 0;
@@ -24,7 +26,6 @@ test.before(async () => {
   try {
     namespace = await temporaryNamespace("clients");
     await createSharedVolume(testVariable("KUBECONFIG"), namespace.name, "data-rw-many");
-    await kubectl("apply", "--namespace", namespace.name, "-f", join(ROOT, "examples/sst2/job.yaml"));
     odin = new OdinProcess("all", {
       ODIN_NAMESPACE: namespace.name,
       ODIN_LISTEN: "127.0.0.1:0",
@@ -52,7 +53,7 @@ const worked = (outcome: ClientOutcome): string => {
   return plain(outcome);
 };
 
-/** Runs the example's training with the clients of a package, from the launch to the last look at it. */
+/** Makes the example's job with the clients of a package, and runs its training until the last look at it. */
 async function train(name: ClientPackage, knowsScheme: boolean): Promise<void> {
   let commands: string;
   try {
@@ -71,7 +72,15 @@ async function train(name: ClientPackage, knowsScheme: boolean): Promise<void> {
   });
   try {
     worked(await shell.run("auth", "-u", "root", "-p", PASSWORD));
-    const { pipeline } = printedJson(await shell.run("run", "sst2")) as { pipeline: { id: string } };
+    const job = `people/${name}`;
+    worked(await shell.run("create", job));
+    for (const file of FILES) {
+      const { bytes } = printedJson(
+        await shell.run("push", job, join(ROOT, "examples/sst2", file), "--file_name", file),
+      ) as { bytes: number };
+      assert.ok(bytes > 0, file);
+    }
+    const { pipeline } = printedJson(await shell.run("run", job)) as { pipeline: { id: string } };
     const { id } = pipeline;
     const done = await until(async () => plain(await shell.run("status", id)), WAIT_MS, {
       describe: `${id} is done`,

@@ -143,7 +143,8 @@ commands("tutorial", () =>
 commands("how-to: use the Odin clients", () =>
   within(BLOCK_MS, async () => {
     const document = "docs/how-to/use-the-odin-clients.md";
-    const names = ["environment", "clients-server", "clients-netrc", "clients-auth", "clients-run", "clients-cleanup"];
+    const steps = ["server", "netrc", "auth", "push", "run", "cleanup"];
+    const names = ["environment", ...steps.map((step) => `clients-${step}`)];
     let clients: string;
     try {
       clients = await clientCommands("odin-api-0.7.6");
@@ -155,7 +156,7 @@ commands("how-to: use the Odin clients", () =>
     const printed = await run({ document, path: clients, environment: CLIENT_ENVIRONMENT }, ...names);
     assert.match(printed, /DONE/);
     assert.match(printed, /held-out accuracy: 0\.\d\d/);
-    assert.match(printed, /created pod sst2-\w+--sst2/);
+    assert.match(printed, /created pod sentiment-\w+--sst2/);
     assert.match(printed, /"success": true/);
     assert.match(printed, /Results of this request/);
   }),
