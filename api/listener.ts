@@ -10,6 +10,8 @@ export interface ListenOptions {
   host: string;
   port: number;
   tls?: { cert: string; key: string };
+  /** How long a caller may take nothing of an answer that is ready, before its connection is cut. */
+  stalledMs?: number;
 }
 
 /** A listening server. */
@@ -24,6 +26,8 @@ const REQUEST_TIMEOUT_MS = 120_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 /** Longer than the idle time of common load balancers, which would otherwise reuse a connection that we are closing. */
 const KEEP_ALIVE_MS = 65_000;
+/** Long enough for any network; an answer that nobody takes holds its memory. */
+const STALLED_MS = 60_000;
 /** How long a caller that still sends gets to read our answer before its connection is cut. */
 const UNREAD_BODY_GRACE_MS = 1_000;
 /** What is still read, and dropped, of a body after its answer. */
@@ -37,6 +41,7 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const guarded: RequestListener = (request, response) => {
     cutUnreadBody(response);
+    cutStalledAnswer(response, options.stalledMs ?? STALLED_MS);
     handler(request, response);
   };
   server.on("request", guarded);
@@ -77,6 +82,17 @@ function cutUnreadBody(response: ServerResponse): void {
     const timer = setTimeout(() => request.socket.destroy(), UNREAD_BODY_GRACE_MS);
     request.once("close", () => clearTimeout(timer));
     request.socket.once("close", () => clearTimeout(timer));
+  });
+}
+
+/**
+ * A caller that asks for large lists and reads none of them would fill our memory. From the moment when an answer is complete
+ * its connection may not stand still; a log that is being followed is not complete, and may be silent for hours. Node takes
+ * the limit away again when the next request begins.
+ */
+function cutStalledAnswer(response: ServerResponse, stalledMs: number): void {
+  response.once("prefinish", () => {
+    response.setTimeout(stalledMs, () => response.req.socket.destroy());
   });
 }
 

@@ -1,0 +1,86 @@
+import { once } from "node:events";
+import type { RequestListener } from "node:http";
+import { connect } from "node:net";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { listen } from "../../../api/listener.ts";
+import { until, within } from "../../support/deadline.ts";
+
+const test = suite("api listener");
+const WAIT_MS = 30_000;
+const LARGE_BYTES = 64 * 1024 * 1024;
+const STALLED_MS = 1_500;
+const PAUSE_MS = 10;
+const SLOW_BYTES = 8 * 1024 * 1024;
+
+/** Called when a connection of the server is closed. */
+let onCut: () => void = () => {};
+
+const handler: RequestListener = (request, response) => {
+  request.socket.once("close", () => onCut());
+  if (request.url === "/large") response.end(Buffer.alloc(LARGE_BYTES));
+  else if (request.url === "/silent") {
+    response.write("begun\n");
+    setTimeout(() => response.end("ended\n"), 1.5 * STALLED_MS);
+  } else setTimeout(() => response.end("late\n"), 1.5 * STALLED_MS);
+};
+
+/** Serves while `use` runs. */
+async function served(use: (port: number) => Promise<void>): Promise<void> {
+  const listener = await listen(handler, { host: "127.0.0.1", port: 0, stalledMs: STALLED_MS });
+  try {
+    await within(WAIT_MS, () => use(Number(new URL(listener.url).port)));
+  } finally {
+    await listener.close(0);
+  }
+}
+
+test("a caller that takes nothing of its answer is cut off", async () => {
+  await served(async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    const cut = new Promise<void>((done) => {
+      onCut = done;
+    });
+    let bytes = 0;
+    socket.write("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    await cut;
+    // What the system had taken already can still be read; the end of it shows that the rest never comes.
+    const closed = new Promise((done) => socket.once("close", done));
+    socket.on("data", (chunk) => {
+      bytes += chunk.length;
+    });
+    await closed;
+    assert.ok(bytes < LARGE_BYTES, `${bytes} bytes came`);
+  });
+});
+
+test("a slow caller that does take it is not, nor is a late answer or a silent stream on a used connection", async () => {
+  await served(async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    let bytes = 0;
+    socket.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      text = (text + chunk.toString("latin1")).slice(-200);
+      if (bytes > SLOW_BYTES) return;
+      socket.pause();
+      setTimeout(() => socket.resume(), PAUSE_MS);
+    });
+    await once(socket, "connect");
+    const answers: [string, () => boolean][] = [
+      ["/large", () => bytes >= LARGE_BYTES],
+      ["/late", () => text.endsWith("late\n")],
+      ["/silent", () => text.endsWith("ended\n\r\n0\r\n\r\n")],
+    ];
+    for (const [path, ended] of answers) {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await until(ended, WAIT_MS, { describe: `the answer to ${path}` });
+    }
+    assert.is(socket.destroyed, false);
+    socket.destroy();
+  });
+});
+
+test.run();
