@@ -61,7 +61,7 @@ export function openApiDocument(): Json {
 }
 
 function describe(key: string, operation: Operation & { section: string }): Json {
-  const { summary, section, auth, parameters = [], body, reply, examples } = operation;
+  const { summary, section, auth, parameters = [], body, bodyOptional = false, reply, examples } = operation;
   const credential = [{ token: [] }, { basic: [] }];
   return {
     operationId: operationId(key),
@@ -71,7 +71,9 @@ function describe(key: string, operation: Operation & { section: string }): Json
     ...(parameters.length === 0
       ? {}
       : { parameters: parameters.map((parameter) => withParameterExamples(parameter, examples)) }),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: withBodyExamples(body, examples) } }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: !bodyOptional, content: withBodyExamples(body, examples) } }),
     responses: {
       200: { description: "Done.", content: withReplyExamples(reply, examples, 200) },
       ...Object.fromEntries(

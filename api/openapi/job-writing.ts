@@ -1,7 +1,7 @@
 import { inPath, type Json, json, oneOf, ref, type Section } from "./operation.ts";
-import { TEXT } from "./schema-parts.ts";
+import { FILE_NAME, JOB_ID, TEXT } from "./schema-parts.ts";
 
-const JOB_ID = inPath("id", "Id of the job; __ stands for /.");
+const IN_PATH = inPath("id", "Id of the job; __ stands for /.");
 const FILE = inPath("file", "Name of the file: one segment.");
 const VERSION = "0123456789abcdef0123456789abcdef01234567";
 const CREATED = {
@@ -29,7 +29,7 @@ const JOB_CHANGE: Json = {
     items: {
       type: "object",
       required: ["name"],
-      properties: { name: TEXT, content: { type: ["string", "null"] } },
+      properties: { name: FILE_NAME, content: { type: ["string", "null"] } },
     },
   },
 };
@@ -55,7 +55,7 @@ export const JOB_WRITING: Section = {
     "put /v1/jobs/{id}": {
       summary: "Replace the tasks of a job and write the given files, in one commit; creates the job if it is missing.",
       auth: "always",
-      parameters: [JOB_ID],
+      parameters: [IN_PATH],
       body: json(ref("JobUpdate")),
       reply: json(oneOf("job", "Job")),
       errors: [400, 401, 404, 409, 413, 415, 422],
@@ -92,7 +92,7 @@ export const JOB_WRITING: Section = {
     "get /v1/jobs/{id}/files/{file}": {
       summary: "Show a file of a job, byte by byte.",
       auth: "reads",
-      parameters: [JOB_ID, FILE],
+      parameters: [IN_PATH, FILE],
       reply: {
         "text/plain": { schema: { type: "string" } },
         "application/octet-stream": { schema: { type: "string", format: "binary" } },
@@ -109,11 +109,12 @@ export const JOB_WRITING: Section = {
     "post /v1/jobs/{id}/files/{file}": {
       summary: "Store a file in a job's directory, byte by byte; one commit.",
       auth: "always",
-      parameters: [JOB_ID, FILE],
+      parameters: [IN_PATH, FILE],
       body: {
         "application/octet-stream": { schema: { type: "string", format: "binary" } },
         "text/plain": { schema: { type: "string" } },
       },
+      bodyOptional: true,
       reply: json(ref("StoredFile")),
       errors: [401, 404, 409, 413, 415, 422],
       examples: [
@@ -136,7 +137,7 @@ export const JOB_WRITING: Section = {
         job: {
           type: "object",
           required: ["name"],
-          properties: { name: { ...TEXT, description: "Id of the job; __ stands for /." } },
+          properties: { name: JOB_ID },
         },
       },
     },

@@ -31,6 +31,8 @@ export interface Operation {
   parameters?: readonly Json[];
   /** Schema of the body by media type. */
   body?: Json;
+  /** Whether no body is a body, too: an empty one. */
+  bodyOptional?: boolean;
   /** Schema of the answer by media type. */
   reply: Json;
   /** Error statuses beyond those that every operation has. */

@@ -11,7 +11,7 @@ import {
   SEARCH,
   type Section,
 } from "./operation.ts";
-import { STATUS_TIME, TEXT, YES_NO } from "./schema-parts.ts";
+import { JOB_ID, STATUS_TIME, TEXT, YES_NO } from "./schema-parts.ts";
 
 const ID = inPath("id", "Id of the pipeline, exactly.");
 const CLEANUP_FLAGS = [
@@ -19,9 +19,6 @@ const CLEANUP_FLAGS = [
   booleanQuery("fs", "Remove the run's directory too, where this server can."),
 ];
 
-const SEGMENT = "[A-Za-z0-9](_?[A-Za-z0-9.-])*";
-/** A job's id (O-10). */
-const JOB_ID = `^${SEGMENT}((/|__|%2[Ff])${SEGMENT}){0,7}$`;
 const RUN = "sst2-4k2m9xq1j";
 
 const RUNNING = {
@@ -157,7 +154,7 @@ export const PIPELINES: Section = {
         pipeline: {
           type: "object",
           required: ["job"],
-          properties: { job: { ...TEXT, pattern: JOB_ID, description: "Id of the job; __ stands for /." } },
+          properties: { job: JOB_ID },
         },
         context: { type: ["object", "null"], description: "Values for the job's templates." },
       },

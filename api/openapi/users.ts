@@ -3,7 +3,7 @@ import { TEXT } from "./schema-parts.ts";
 
 const USERNAME = inPath("username", "Name of the user, exactly.");
 const NAME = { ...TEXT, maxLength: 128 };
-const PASSWORD = { ...TEXT, format: "password", description: "8 to 256 bytes." };
+const PASSWORD = { ...TEXT, format: "password", minLength: 8, description: "8 to 256 bytes." };
 /** Where an empty text or null leaves things as they are. */
 const optional = ({ type, ...schema }: Json): Json => ({ ...schema, type: [type, "null"] });
 

@@ -13,7 +13,7 @@ const test = suite("api openapi document");
 interface Operation {
   operationId: string;
   security: object[];
-  requestBody?: { content: Record<string, unknown> };
+  requestBody?: { required: boolean; content: Record<string, unknown> };
   parameters?: { name: string; in: string }[];
   responses: Record<string, unknown>;
 }
@@ -107,6 +107,34 @@ test("every example's request and reply are of their schemas, and name only para
       assert.is(replies.mismatch(media?.schema ?? {}, example.body), undefined, shown);
     }
   }
+});
+
+test("bodies that a fuzzer found to be refused are not of their schemas, and those that are taken are", () => {
+  const bodyOf = (key: string): object => {
+    const [media] = Object.values(allOperations().get(key)?.body ?? {}) as { schema: object }[];
+    return media?.schema ?? {};
+  };
+  const refused: [string, unknown][] = [
+    ["post /v1/pipelines", { pipeline: { job: "" } }],
+    ["post /v1/pipelines", { pipeline: { job: "a//b" } }],
+    ["post /v1/jobs", { job: { name: "" } }],
+    ["post /v1/jobs", { job: { name: ".git" } }],
+    ["post /v1/jobs", { job: { name: "a/b/c/d/e/f/g/h/i" } }],
+    ["post /v1/users", { user: { username: "ann", password: "" } }],
+    ...["", ".x", "-x", "a/b", "a\\b", "a\nb", "a:b"].map((name): [string, unknown] => [
+      "put /v1/jobs/{id}",
+      { configs: [{ name, content: "" }] },
+    ]),
+  ];
+  for (const [key, body] of refused) assert.ok(replies.mismatch(bodyOf(key), body), `${key} ${JSON.stringify(body)}`);
+  const taken: [string, unknown][] = [
+    ["post /v1/users", { user: { username: "ann", password: "ann's password" }, more: 42 }],
+    ["post /v1/jobs", { job: { name: "team__a_b.c-d/e", more: [] } }],
+    ["put /v1/jobs/{id}", { configs: [{ name: "a b_ü.py", content: null }], more: {} }],
+  ];
+  for (const [key, body] of taken)
+    assert.is(replies.mismatch(bodyOf(key), body), undefined, `${key} ${JSON.stringify(body)}`);
+  assert.is(document.paths["/v1/jobs/{id}/files/{file}"]?.post?.requestBody?.required, false);
 });
 
 test("a reply that has drifted from the document is told", () => {
