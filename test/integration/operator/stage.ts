@@ -74,13 +74,15 @@ export class Stage {
     }
   }
 
-  async startOperator(): Promise<void> {
+  /** Starts an operator. With `canWrite`, one that is cut off from writing as soon as that says no, as if it had been killed there. */
+  async startOperator(canWrite?: () => boolean): Promise<void> {
     const logger = pino({ level: process.env.ODIN_LOG_LEVEL ?? "silent" });
     const registry = new Registry();
     const client = new KubeClient({
       kubeConfig: this.kubeConfig,
       userAgent: `odin-operator-${this.namespace}`,
       logger,
+      ...(canWrite === undefined ? {} : { canWrite }),
     });
     const store = this.#store === undefined ? undefined : openStore(this.#store);
     const operator = new PipelineOperator({
