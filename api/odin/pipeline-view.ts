@@ -83,7 +83,7 @@ function taskView(pipeline: Pipeline, task: Task): TaskView {
     ...(task.command.length === 0 ? {} : { command: task.command.join(" ") }),
     ...(task.image === "" ? {} : { image: task.image }),
     resourceType: task.resourceType ?? "Pod",
-    ...(record?.pod === undefined || state === "waiting" ? {} : { resourceId: record.pod }),
+    ...(record?.pod === undefined ? {} : { resourceId: record.pod }),
     ...(record?.startTime === undefined ? {} : { submitTime: statusTime(record.startTime) }),
     ...(record?.completionTime === undefined ? {} : { completionTime: statusTime(record.completionTime) }),
     ...(message === undefined ? {} : { message }),
