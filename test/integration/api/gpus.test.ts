@@ -10,6 +10,7 @@ import { until, within } from "../../support/deadline.ts";
 import { type Behaviour, Exporter, flood, silence, trickle } from "../../support/exporter.ts";
 import { gpu, line, memory, sampleText } from "../../support/gpu-text.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
+import { FaultProxy } from "../kube/fault-proxy.ts";
 import { kubeConfig } from "./facade-stage.ts";
 import { GpuWorld } from "./gpu-world.ts";
 
@@ -59,14 +60,14 @@ class Bench {
     return exporter;
   }
 
-  read(env: Record<string, string> = {}, timings = TIMINGS): Gpus {
+  read(env: Record<string, string> = {}, timings = TIMINGS, through = client): Gpus {
     this.registry = new Registry();
     const settings: GpuSettings = gpuSettings(
       readSettings(GPU_SETTINGS, [], { ...GpuWorld.settings(this.world.id), ...env }),
     );
     const log = (level: string) => (fields: object, msg: string) => void this.logLines.push({ level, ...fields, msg });
     const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
-    this.#gpus = new Gpus({ client, settings, logger, registry: this.registry, timings });
+    this.#gpus = new Gpus({ client: through, settings, logger, registry: this.registry, timings });
     this.#gpus.start();
     return this.#gpus;
   }
@@ -419,6 +420,34 @@ test(
     await one.world.deletePod("exporter");
     const left = await one.until(node, "it is gone", ({ error }) => error !== undefined);
     assert.equal([used(left), left.error], [[1], "no GPU exporter is ready on this node any more"]);
+  }),
+);
+
+test(
+  "G-31, G-34: while the API server is away nodes are shown and exporters are read on; without holders named nobody is called idle",
+  bench(async (one) => {
+    const proxy = await FaultProxy.start();
+    const through = new KubeClient({ kubeConfig: proxy.kubeConfig(), userAgent: "odin-test" });
+    try {
+      const node = await one.world.createNode("n");
+      const other = await one.world.createNode("o");
+      const held = gpu(0, { namespace: "ns", pod: "p", container: "c" });
+      const exporter = await one.exporterPod("exporter", node, memory(held, 100, 1), "127.0.15.1");
+      await one.exporterPod("exporter-o", other, memory(gpu(0), 200, 1), "127.0.15.2");
+      one.read({}, TIMINGS, through);
+      await one.until(node, "it is read", (seen) => used(seen)[0] === 100);
+      await one.until(other, "it is free, as no pod has asked", ({ rows }) => rows[0]?.attributed === true);
+      proxy.decide = () => ({ kind: "refuse" });
+      proxy.cutWatches();
+      exporter.behaviour = memory(held, 101, 1);
+      await one.until(node, "it is read on", (seen) => used(seen)[0] === 101);
+      await one.until(other, "nobody knows now", ({ rows }) => rows[0]?.attributed === false);
+      assert.is(one.node(node).rows[0]?.attributed, true);
+    } finally {
+      await one.gpus.stop();
+      through.close();
+      await proxy.stop();
+    }
   }),
 );
 
