@@ -5,6 +5,7 @@ import { type Problem, TextProblem } from "./problem.ts";
 import { referencedTasks } from "./references.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { RESERVED_ENVIRONMENT, TASK, TASK_NAME } from "./task.ts";
+import { kindFactsOf } from "./task-kinds.ts";
 import { quoted, substituteVariables } from "./variables.ts";
 
 const NAME = new RegExp(`^${TASK_NAME}$`);
@@ -77,6 +78,13 @@ function graphProblems(tasks: readonly Task[]): Problem[] {
         detail: `its retry would have the name of task ${task.name}-r${n}; rename one of the two`,
       });
     }
+    for (const other of takenNames(task, dependencies.keys())) {
+      problems.push({
+        path: `tasks[${index}].name`,
+        task: task.name,
+        detail: `a pod of this ${task.resourceType} would have the name of task ${other}; rename one of the two`,
+      });
+    }
     for (const name of names) {
       if (!dependencies.has(name)) {
         problems.push({
@@ -91,6 +99,15 @@ function graphProblems(tasks: readonly Task[]): Problem[] {
   if (cycle)
     problems.push({ path: "tasks", detail: `the tasks wait for each other in a cycle: ${cycle.join(" -> ")}` });
   return problems;
+}
+
+/** Tasks whose objects have names that a controller would give to pods of this one. */
+function takenNames(task: Task, names: Iterable<string>): string[] {
+  if (!kindFactsOf(task).isDistributed) return [];
+  return [...names].filter(
+    (other) =>
+      other.startsWith(`${task.name}-`) && /^(launcher|(master|worker)-\d+)$/.test(other.slice(task.name.length + 1)),
+  );
 }
 
 /** Dependencies of a task whose references may be bad; those are reported where they stand. */

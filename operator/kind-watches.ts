@@ -60,6 +60,7 @@ export class KindWatches {
   readonly #stopping = new AbortController();
   #served: ReadonlySet<string> | undefined;
   #looking: Promise<void> | undefined;
+  #asked: Promise<void> | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
 
@@ -104,11 +105,8 @@ export class KindWatches {
   async chooseNow(kind: TaskKind): Promise<FormChoice> {
     const choice = this.choose(kind);
     if (choice.kind === "form") return choice;
-    const pause = this.#lookedAt + LOOK_AGAIN_MS - performance.now();
-    if (pause > 0) await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-    // One that is under way may have begun too early.
-    await this.#looking;
-    await this.#look();
+    this.#asked ??= this.#lookSoon();
+    await this.#asked;
     return this.choose(kind);
   }
 
@@ -132,6 +130,15 @@ export class KindWatches {
       await sleep(lookEveryMs * (0.9 + 0.2 * Math.random()), undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) await this.#look();
     }
+  }
+
+  /** A look that begins after the question: all who ask before it begins share it. */
+  async #lookSoon(): Promise<void> {
+    const pause = this.#lookedAt + LOOK_AGAIN_MS - performance.now();
+    if (pause > 0) await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    await this.#looking;
+    this.#asked = undefined;
+    await this.#look();
   }
 
   /** One look at a time; never rejects. */
@@ -196,10 +203,7 @@ export class KindWatches {
     this.#informers.set(key, informer);
     this.#refused.delete(key);
     informer.start();
-    await Promise.race([
-      informer.synced.catch(() => undefined),
-      sleep(SYNC_WITHIN_MS, undefined, { signal, ref: false }).catch(() => undefined),
-    ]);
+    await settled(informer.synced, SYNC_WITHIN_MS);
     logger.info({ resource: key }, "a kind of task is watched");
   }
 
@@ -224,4 +228,11 @@ export class KindWatches {
 
 function isInstallable({ group }: Resource): boolean {
   return group !== "" && group !== "batch";
+}
+
+/** Waits for the end of a promise, good or bad, but no longer than that. */
+async function settled(promise: Promise<unknown>, ms: number): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([promise, sleep(ms, undefined, { signal: done.signal })]).catch(() => undefined);
+  done.abort();
 }

@@ -39,7 +39,16 @@ export function statusOf(input: StatusInput): PipelineStatus {
     observedGeneration: run.metadata.generation ?? 0,
   };
   if (status.conditions?.length === 0) delete status.conditions;
-  return withEvents(before, status, input.warnings, now);
+  return withEvents(before, status, input.warnings, now, wordsOf(input.tasks));
+}
+
+/** What the objects of tasks are called that are no pods. */
+function wordsOf(tasks: readonly TaskView[]): Map<string, string> {
+  return new Map(
+    tasks.flatMap(({ task, object }) =>
+      object === undefined || object.resource.kind === "Pod" ? [] : [[task.name, object.resource.kind] as const],
+    ),
+  );
 }
 
 /** A status for a run that cannot be run at all (O-14, O-148). */
@@ -79,8 +88,10 @@ function withEvents(
   status: PipelineStatus,
   warnings: readonly ObservedWarning[],
   now: string,
+  words?: ReadonlyMap<string, string>,
 ): PipelineStatus {
-  const told = withNews(before?.events ?? [], before?.eventCount ?? 0, happenings(before, status, now), warnings);
+  const news = happenings(before, status, now, words);
+  const told = withNews(before?.events ?? [], before?.eventCount ?? 0, news, warnings);
   return { ...status, events: [...told.events], eventCount: told.count };
 }
 

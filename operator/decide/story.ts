@@ -6,8 +6,13 @@ import type { ObservedWarning } from "./run.ts";
 /** An event of ours, before it gets its id. */
 export type Happening = Omit<RunEvent, "id" | "source">;
 
-/** What changed between two statuses of a run, told for people, in the order of the definition. */
-export function happenings(before: PipelineStatus | undefined, after: PipelineStatus, now: string): Happening[] {
+/** What changed between two statuses of a run, told for people, in the order of the definition. `words` name the kinds of tasks that are no pods. */
+export function happenings(
+  before: PipelineStatus | undefined,
+  after: PipelineStatus,
+  now: string,
+  words: ReadonlyMap<string, string> = new Map(),
+): Happening[] {
   const told: Happening[] = [];
   const tell = (reason: string, message: string, more: Partial<Happening> = {}): void => {
     told.push({ type: "Normal", reason, message: bounded(message), time: now, ...more });
@@ -20,7 +25,8 @@ export function happenings(before: PipelineStatus | undefined, after: PipelineSt
     tell(suspended ? "Suspended" : "Resumed", suspended ? "no further task starts" : "tasks start again");
   }
   for (const [task, record] of Object.entries(after.tasks ?? {})) {
-    for (const happening of taskHappenings(task, before?.tasks?.[task], record, now)) told.push(happening);
+    const word = words.get(task) ?? "pod";
+    for (const happening of taskHappenings(task, word, before?.tasks?.[task], record, now)) told.push(happening);
   }
   if (after.phase !== before?.phase && after.completionTime !== undefined) {
     const took = duration(after.startTime ?? after.completionTime, after.completionTime);
@@ -47,14 +53,20 @@ function isSuspended(status: PipelineStatus | undefined): boolean {
   );
 }
 
-function taskHappenings(task: string, before: TaskStatus | undefined, after: TaskStatus, now: string): Happening[] {
+function taskHappenings(
+  task: string,
+  word: string,
+  before: TaskStatus | undefined,
+  after: TaskStatus,
+  now: string,
+): Happening[] {
   const told: Happening[] = [];
   const tell = (type: "Normal" | "Warning", reason: string, message: string): void => {
     told.push({ type, reason, task, message: bounded(message), time: now });
   };
   const isSkipped = after.state === "executed" && after.reason === "Cached";
   if (after.pod !== undefined && after.pod !== before?.pod && !isSkipped)
-    tell("Normal", "TaskStarted", `created pod ${after.pod}`);
+    tell("Normal", "TaskStarted", `created ${word} ${after.pod}`);
   const isSame = after.state === before?.state && after.reason === before?.reason && after.attempt === before?.attempt;
   if (isSame) return told;
   if (isSkipped) {

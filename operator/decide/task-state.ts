@@ -8,6 +8,11 @@ export function kindWord(kind: string | undefined): string {
   return kind === undefined || kind === "Pod" ? "pod" : kind;
 }
 
+/** A reason for waiting as messages begin (O-185). */
+function waitingWord(reason: string): string {
+  return reason === "QuotaExceeded" ? "quota" : reason;
+}
+
 /** Why a task failed whose object somebody else has deleted. */
 export function deletedReason(kind: string | undefined): "PodDeleted" | "ObjectDeleted" {
   return kindWord(kind) === "pod" ? "PodDeleted" : "ObjectDeleted";
@@ -54,7 +59,7 @@ export function recordOfObject(
   return {
     ...started,
     reason: object.waiting.reason,
-    message: bounded(`${object.waiting.reason}: ${object.waiting.message}`),
+    message: bounded(`${waitingWord(object.waiting.reason)}: ${object.waiting.message}`),
   };
 }
 

@@ -10,7 +10,7 @@ interface Condition {
 }
 
 interface WithConditions extends KubeObject {
-  status?: { conditions?: Condition[]; completionTime?: string | null };
+  status?: { conditions?: Condition[] | null; completionTime?: string | null } | null;
 }
 
 /** What the schema of a record allows. */
@@ -27,8 +27,9 @@ export interface ConditionWords {
  * lost worker and take that back when the rest succeeds. `isActive` says whether pods of it are at work where no condition does.
  */
 export function stateFromConditions(raw: KubeObject, words: ConditionWords, isActive: boolean): ObjectState {
-  const { conditions = [], completionTime } = (raw as WithConditions).status ?? {};
-  const held = conditions.filter(({ status }) => status === "True");
+  // Controllers written in Go send null for a list that is empty.
+  const { conditions, completionTime } = (raw as WithConditions).status ?? {};
+  const held = (conditions ?? []).filter(({ status }) => status === "True");
   const ending = held.findLast(({ type }) => type === words.succeeded || type === words.failed);
   if (ending !== undefined) {
     const at = completionTime ?? ending.lastTransitionTime;

@@ -137,4 +137,32 @@ jobs(
   },
 );
 
+jobs("O-185: a Job whose pods a quota refuses says so, and goes on when there is room", async () => {
+  const quota = { group: "", version: "v1", plural: "resourcequotas", kind: "ResourceQuota", namespaced: true };
+  await stage.client.create(collectionPath(quota, stage.namespace), {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "none" },
+    spec: { hard: { pods: "0" } },
+  });
+  // It counts from when the quota controller has seen it.
+  await until(
+    () => stage.client.get<{ status?: { hard?: object } }>(objectPath(quota, stage.namespace, "none")),
+    WAIT_MS,
+    {
+      describe: "the quota holds",
+      accept: ({ status }) => status?.hard !== undefined,
+    },
+  );
+  await stage.create("batch-quota", { tasks: [task("a", { resourceType: "Job" })] });
+  const run = await stage.untilRun(
+    "batch-quota",
+    "it says why",
+    ({ status }) => status?.tasks?.a?.reason === "QuotaExceeded",
+  );
+  assert.match(run.status?.tasks?.a?.message ?? "", /^quota: .*exceeded quota: none/);
+  await stage.client.delete(objectPath(quota, stage.namespace, "none"));
+  await others.endPod(await podOf("batch-quota"), 0);
+  assert.is((await others.ended("batch-quota")).status?.phase, "DONE");
+});
 jobs.run();

@@ -13,7 +13,8 @@ import {
   whyNoDefinitions,
 } from "../../support/kind-definitions.ts";
 import { skip } from "../../support/skip.ts";
-import { condition, KindStage, type Replicas, resourceOf, type TaskObject } from "./kind-stage.ts";
+import { FacadeStage } from "../api/facade-stage.ts";
+import { condition, KindStage, type Replicas, resourceOf, type TaskObject, type Template } from "./kind-stage.ts";
 import { Stage, task } from "./stage.ts";
 
 const WAIT_MS = 60_000;
@@ -23,11 +24,13 @@ const ELASTIC = "elasticjobs.elastic.pytorch.org";
 const kinds = suite("kinds of other operators");
 let stage: Stage;
 let others: KindStage;
+let facade: FacadeStage;
 const why = await whyNoDefinitions();
 
 kinds.before(async () => {
   stage = await Stage.open({}, undefined, { lookEveryMs: 2_000 });
   others = new KindStage(stage);
+  facade = await FacadeStage.open();
 });
 
 kinds.after(async () => {
@@ -36,6 +39,7 @@ kinds.after(async () => {
   } catch (error) {
     console.error(error);
   }
+  await facade?.close();
   await stage?.close();
 });
 
@@ -66,6 +70,22 @@ else {
     },
   );
 
+  kinds(
+    "O-173, O-174: a launch over REST is refused while the cluster does not serve a kind, and leaves nothing behind",
+    async () => {
+      await facade.applyJob("training", { tasks: [task("a"), distributed("b", "PyTorchJob")] });
+      const launched = await facade.call("POST", "/v1/pipelines", { pipeline: { job: "training" } });
+      assert.is(launched.status, 422, launched.text);
+      const [error] = launched.json.errors as { path: string; detail: string }[];
+      assert.is(error?.path, "tasks[1].resourceType");
+      assert.match(
+        error?.detail ?? "",
+        /^task b: this cluster does not serve PyTorchJob; install the Kubeflow training operator/,
+      );
+      assert.equal((await facade.get("/v1/pipelines")).json.pipelines, []);
+    },
+  );
+
   kinds("O-174: a definition that is installed later is used without a restart", async () => {
     await others.install(...(await trainingDefinitions("pytorchjobs", "tfjobs")));
     await stage.create("later", { tasks: [distributed("a", "PyTorchJob")] });
@@ -73,6 +93,11 @@ else {
     const run = await stage.untilRun("later", "a executes", (run) => run.status?.tasks?.a?.state === "executing");
     // No pods and no conditions yet is no error.
     assert.is(run.status?.tasks?.a?.reason, undefined);
+  });
+
+  kinds("O-174: the same launch is taken once the kind is served", async () => {
+    const id = await facade.launch("training");
+    assert.match(id, /^training-[0-9a-z]{8}j$/);
   });
 
   kinds(
@@ -201,6 +226,39 @@ else {
     await stage.untilRun("queued", "it runs", ({ status }) => status?.tasks?.a?.reason === undefined);
     await others.setStatus(PYTORCH, "queued--a", { conditions: [condition("Succeeded")] });
     assert.is((await others.ended("queued")).status?.phase, "DONE");
+  });
+
+  kinds(
+    "O-144: a failed PyTorchJob is tried again as another object; its pods are not mistaken for the next one's",
+    async () => {
+      await stage.create("again", { tasks: [distributed("a", "PyTorchJob", { retries: 1 })] });
+      const first = await others.object(PYTORCH, "again--a");
+      const master = (object: TaskObject): Template => {
+        const template = object.spec.pytorchReplicaSpecs?.Master?.template;
+        if (template === undefined) throw new Error(`${object.metadata.name} has no master`);
+        return template;
+      };
+      await others.endPod(await others.makePod(first, PYTORCH, master(first), "master-0"), 3);
+      await others.setStatus(PYTORCH, "again--a", { conditions: [condition("Failed")] });
+      const second = await others.object(PYTORCH, "again--a-r1");
+      const run = await stage.untilRun(
+        "again",
+        "a executes again",
+        ({ status }) => status?.tasks?.a?.pod === "again--a-r1",
+      );
+      assert.equal([run.status?.tasks?.a?.state, run.status?.tasks?.a?.attempt], ["executing", 2]);
+      await others.endPod(await others.makePod(second, PYTORCH, master(second), "master-0"), 0, '{"try":2}');
+      await others.setStatus(PYTORCH, "again--a-r1", { conditions: [condition("Succeeded")] });
+      const done = await others.ended("again");
+      assert.equal([done.status?.phase, done.status?.tasks?.a?.result], ["DONE", '{"try":2}']);
+    },
+  );
+
+  kinds("O-143: a PyTorchJob that takes too long is deleted", async () => {
+    await stage.create("slow", { tasks: [distributed("a", "PyTorchJob", { timeout: 1 })] });
+    const run = await others.ended("slow");
+    assert.is(run.status?.tasks?.a?.reason, "Timeout", JSON.stringify(run.status));
+    assert.ok(await others.isGone(PYTORCH, "slow--a"));
   });
 
   kinds("O-146, O-210: fail_fast and cancel delete the objects of other kinds", async () => {

@@ -115,4 +115,20 @@ validation("a random acyclic graph has no cycle, and one back edge makes one", (
     }
   }
 });
+
+validation("O-173: what tasks cannot be run as is refused, and so is a number of workers below 1", () => {
+  const bad = task("a", { resourceType: "Service" as NonNullable<Task["resourceType"]>, numWorkers: 0 });
+  assert.match(problems([bad]), /tasks\[0\]\.resourceType: .*PyTorchJob/);
+  assert.match(problems([bad]), /tasks\[0\]\.numWorkers/);
+});
+
+validation("a task may not have the name that a controller gives to a pod of another", () => {
+  const train = task("train", { resourceType: "PyTorchJob" });
+  assert.match(
+    problems([train, task("train-master-0")]),
+    /a pod of this PyTorchJob would have the name of task train-master-0/,
+  );
+  assert.is(problems([task("train"), task("train-master-0")]), "");
+  assert.is(problems([train, task("train-master"), task("train-master-0x"), task("trainworker-0")]), "");
+});
 validation.run();
