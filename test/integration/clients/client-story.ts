@@ -288,5 +288,24 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     }
   });
 
+  test(`O-240, O-20: with open reads a token is all that ${name} needs`, async () => {
+    await stage.start({ ODIN_ADMINS: PERSON });
+    const byToken = await shellOf({ kind: "token" });
+    worked(await byToken.run("auth", "-u", PERSON, "-p", PASSWORD));
+    const { token } = byToken;
+    await writeFile(join(byToken.directory, "more.txt"), "more\n");
+    const pushed = printedJson(worked(await byToken.run("push", "nlp/sst2", "more.txt"))) as { bytes: number };
+    assert.is(pushed.bytes, 5);
+    const started = launched(await byToken.run("run", "nlp/sst2"));
+    assert.match(worked(await byToken.run("status", started)).output, new RegExp(started));
+    assert.match(worked(await byToken.run("events", started)).output, /timestamp/);
+    assert.match(worked(await byToken.run("data", started)).output, /"success": true/);
+    worked(await byToken.run("user", "-u", "cid", "-p", "cids-password"));
+    assert.is((await stage.call("GET", "/v1/users/cid")).status, 200);
+    assert.match(worked(await byToken.run("cleanup", started, "-d")).output, /Results of this request/);
+    assert.is(byToken.token, token);
+    await byToken.close();
+  });
+
   test.run();
 }
