@@ -52,6 +52,7 @@ export function taskRecord(
   const outputs = { ...task.outputs, ...(isObject(result.outputs) ? result.outputs : {}) };
   return {
     request_early_exit: null,
+    ...plainMessage(status),
     ...reported,
     _id: recordId(`${run.metadata.uid}/${task.name}`),
     label: taskId(run.metadata.name, task.name),
@@ -71,6 +72,12 @@ export function taskRecord(
     completion_time: date(status?.completionTime),
     error_message: status?.state === "terminated" ? (status.message ?? status.reason ?? null) : null,
   };
+}
+
+/** What a task that succeeded said, where that was no JSON object (O-205). */
+function plainMessage(status: TaskStatus | undefined): { message?: string } {
+  if (status?.state !== "executed" || status.reason !== undefined || status.result !== undefined) return {};
+  return status.message === undefined ? {} : { message: status.message };
 }
 
 /** The text with its variables filled in; as it was written where that is what the run was refused for. */
@@ -94,7 +101,7 @@ export function runRecord(run: Pipeline, tasks: readonly Task[]): Record<string,
     _id: recordId(run.metadata.uid),
     label: name,
     job: run.status?.job ?? run.spec.job ?? name,
-    version: run.status?.version ?? null,
+    version: run.status?.version ?? run.spec.version ?? null,
     status: run.status?.phase ?? "BUILDING",
     submit_time: date(run.metadata.creationTimestamp),
     completion_time: date(run.status?.completionTime),
