@@ -1,6 +1,7 @@
 import { bodyParser } from "@koa/bodyparser";
 import type { Middleware } from "koa";
-import { ApiError, invalid } from "./errors.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { ApiError, invalid, retryAfter } from "./errors.ts";
 
 /** Most bytes of a JSON or form body (O-6). */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -36,8 +37,16 @@ function readText(kind: "json" | "jsonOrForm"): Middleware {
   };
 }
 
-/** The body as it came, as a Buffer; also none at all. Bytes are counted while they come: a length need not be declared. */
+/** Uploads of the largest size that all requests together may hold in memory. */
+const UPLOADS_AT_ONCE = 8;
+const SMALL_UPLOADS_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The body as it came, as a Buffer; also none at all. Bytes are counted while they come, since a length need not be declared, and are held against
+ * a budget of all uploads until the answer is out.
+ */
 function readBytes(maxBytes: number): Middleware {
+  const budget = new ByteBudget(Math.max(SMALL_UPLOADS_BYTES, UPLOADS_AT_ONCE * maxBytes));
   return async (ctx, next) => {
     if ((ctx.request.length ?? 0) > maxBytes) throw tooLarge(`${ctx.request.length} bytes`, maxBytes);
     if (!["", "identity"].includes(ctx.get("Content-Encoding").toLowerCase())) {
@@ -46,10 +55,16 @@ function readBytes(maxBytes: number): Middleware {
     if (ctx.get("Expect").toLowerCase() === "100-continue") ctx.res.writeContinue();
     const chunks: Buffer[] = [];
     let bytes = 0;
+    ctx.res.once("close", () => budget.release(bytes));
     // Left undestroyed where the loop ends early: the answer goes out by the same connection.
     for await (const chunk of ctx.req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      if (bytes + chunk.length > maxBytes) throw tooLarge("more", maxBytes);
+      if (!budget.take(chunk.length)) {
+        throw new ApiError("Busy", "too many files are being uploaded; try again in a moment", {
+          headers: retryAfter(5),
+        });
+      }
       bytes += chunk.length;
-      if (bytes > maxBytes) throw tooLarge("more", maxBytes);
       chunks.push(chunk);
     }
     ctx.request.body = Buffer.concat(chunks);

@@ -77,7 +77,8 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const store = new UserStore({ client, namespace, cache: caches.users, gate, root: settings.root?.username });
   const { root: shownRoot } = settings.paths;
   const repository = await GitRepository.open({ ...settings.git, shownRoot, excluded: rendered(settings), logger });
-  const mirror = new JobMirror({ client, namespace, repository, caches, logger });
+  const filesAreLive = settings.sharedVolume !== undefined;
+  const mirror = new JobMirror({ client, namespace, repository, caches, logger, filesAreLive });
   repository.onChange(() => mirror.soon());
   const lease = new OperatorLease(client, settings.leaseNamespace ?? options.ownNamespace ?? namespace);
   let repositorySynced = false;
@@ -117,7 +118,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
         view,
         repository,
         renderPath: settings.renderPath,
-        filesAreLive: settings.sharedVolume !== undefined,
+        filesAreLive,
         taskSecrets: settings.taskSecrets,
       },
       cleaner: { client, namespace, view, files, logger, ...(archive === undefined ? {} : { archive: archive.logs }) },

@@ -6,6 +6,7 @@ import { ApiError, retryAfter } from "../errors.ts";
 import { differingFiles, type Identity, makeCommit } from "./commit.ts";
 import { isAbsence } from "./contained.ts";
 import { type Git, GitError, type GitOptions } from "./git.ts";
+import { packIfMany } from "./housekeeping.ts";
 import type {
   Change,
   FileWrite,
@@ -84,6 +85,7 @@ export class GitRepository implements JobsRepository {
   #nextSync: Promise<void> | undefined;
   #moving: Promise<void> | undefined;
   #loop: Promise<void> | undefined;
+  #packing: Promise<void> | undefined;
 
   private constructor(options: GitRepositoryOptions, opened: Awaited<ReturnType<typeof openRepository>>) {
     this.#options = options;
@@ -112,7 +114,16 @@ export class GitRepository implements JobsRepository {
     this.#loop = first.then(async () => {
       while (!this.#stopping.signal.aborted) {
         await delay(this.#options.syncMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-        if (!this.#stopping.signal.aborted) await this.#sync();
+        if (this.#stopping.signal.aborted) return;
+        await this.#sync();
+        this.#packing ??= packIfMany(
+          this.#git,
+          this.#gitDirectory,
+          this.#options.logger,
+          this.#stopping.signal,
+        ).finally(() => {
+          this.#packing = undefined;
+        });
       }
     });
     return first;
@@ -122,6 +133,7 @@ export class GitRepository implements JobsRepository {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
+    await this.#packing;
     await this.#queue.idle();
   }
 

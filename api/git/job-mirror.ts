@@ -23,6 +23,8 @@ export interface MirrorOptions {
   namespace: string;
   repository: JobsRepository;
   caches: Pick<Caches, "jobs" | "snapshots">;
+  /** Tasks see the work tree itself, on a shared volume: no files are frozen (O-107). */
+  filesAreLive: boolean;
   logger: Logger;
 }
 
@@ -147,6 +149,7 @@ export class JobMirror {
   }
 
   async #root(): Promise<SnapshotObject | undefined> {
+    if (this.#options.filesAreLive) return undefined;
     const files = await this.#options.repository.rootFiles();
     const before = this.#roots.get(files);
     if (before !== undefined) return before.root;
@@ -172,7 +175,7 @@ export class JobMirror {
   async #read(job: RepositoryJob, root: SnapshotObject | undefined): Promise<Wanted | undefined> {
     if (job.main === undefined || job.templates.length > 0) return undefined;
     const { file: main, problems } = checkMainFile(job.main);
-    const { files, problems: sizes } = await readFiles(job.files);
+    const { files, problems: sizes } = await readFiles(this.#options.filesAreLive ? [] : job.files);
     const { snapshot, problems: total } = frozenJob(
       { id: job.id, main, files, ...(root === undefined ? {} : { rootFiles: root.metadata.name }) },
       this.#options.namespace,
