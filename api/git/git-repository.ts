@@ -18,6 +18,7 @@ import type {
 import { openRepository } from "./open-repository.ts";
 import { RebaseConflict, rebase } from "./rebase.ts";
 import { RepositoryLock } from "./repository-lock.ts";
+import { SharedPass } from "./shared-pass.ts";
 import { EMPTY_TREE } from "./tree-change.ts";
 import { WorkQueue } from "./work-queue.ts";
 import { WorkTree } from "./work-tree.ts";
@@ -72,6 +73,7 @@ export class GitRepository implements JobsRepository {
   readonly #gitDirectory: string;
   readonly #hasRemote: boolean;
   readonly #tree: WorkTree;
+  readonly #scans = new SharedPass(() => this.#tree.jobs());
   readonly #lock: RepositoryLock;
   readonly #queue = new WorkQueue(MAX_WAITING);
   readonly #stopping = new AbortController();
@@ -153,7 +155,7 @@ export class GitRepository implements JobsRepository {
 
   async jobs(): Promise<RepositoryJob[]> {
     await this.#moving;
-    return await this.#tree.jobs();
+    return await this.#scans.run();
   }
 
   async job(id: string): Promise<RepositoryJob | undefined> {

@@ -16,7 +16,7 @@ export class JobCatalog {
   readonly #repository: JobsRepository;
   readonly #view: ClusterView;
   readonly #root: string;
-  #shown = new WeakMap<RepositoryJob, string>();
+  #shown = new WeakMap<RepositoryJob, Promise<string>>();
   #keptBytes = 0;
 
   constructor(repository: JobsRepository, view: ClusterView, root: string) {
@@ -52,15 +52,21 @@ export class JobCatalog {
   /** A job as a reply shows it, in JSON; kept for as long as its files stay the same. */
   async shown(job: CatalogJob): Promise<string> {
     if (job.kept === undefined) return JSON.stringify(jobView(job.applied, this.#root));
-    const before = this.#shown.get(job.kept);
-    if (before !== undefined) return before;
-    const text = JSON.stringify(await repositoryJobView(job.kept));
-    if (this.#keptBytes + text.length > MAX_KEPT_BYTES) {
+    let text = this.#shown.get(job.kept);
+    if (text === undefined) {
+      text = this.#made(job.kept);
+      this.#shown.set(job.kept, text);
+    }
+    return await text;
+  }
+
+  async #made(job: RepositoryJob): Promise<string> {
+    const text = JSON.stringify(await repositoryJobView(job));
+    this.#keptBytes += text.length;
+    if (this.#keptBytes > MAX_KEPT_BYTES) {
       this.#shown = new WeakMap();
       this.#keptBytes = 0;
     }
-    this.#shown.set(job.kept, text);
-    this.#keptBytes += text.length;
     return text;
   }
 

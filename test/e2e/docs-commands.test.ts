@@ -29,7 +29,7 @@ let odin: OdinProcess;
 /** What a shell needs that follows the documentation: its directory has `.odin/env` and `examples`, as a checkout has. */
 async function prepare(url: string, kubeconfig: string): Promise<void> {
   const variables = { KUBECONFIG: kubeconfig, ODIN_URL: url, ODIN_USER: "odin", ODIN_PASSWORD: PASSWORD };
-  await mkdir(join(place.path, ".odin"));
+  await mkdir(join(place.path, ".odin"), { recursive: true });
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
   await writeFile(join(place.path, ".odin/env"), lines.join(""));
   await symlink(join(ROOT, "examples"), join(place.path, "examples"));
@@ -41,6 +41,7 @@ async function startOdin(kubeconfig: string): Promise<string> {
   odin = new OdinProcess("all", {
     KUBECONFIG: kubeconfig,
     ODIN_NAMESPACE: namespace.name,
+    ODIN_REPOSITORY: join(place.path, ".odin/jobs"),
     ODIN_LISTEN: "127.0.0.1:0",
     ODIN_LEADER_ELECT: "false",
     ODIN_INSTALL_CRDS: "false",
@@ -159,6 +160,17 @@ commands("how-to: use the Odin clients", () =>
     assert.match(printed, /created pod sentiment-\w+--sst2/);
     assert.match(printed, /"success": true/);
     assert.match(printed, /Results of this request/);
+  }),
+);
+
+commands("how-to: keep jobs in git", () =>
+  within(BLOCK_MS, async () => {
+    const document = "docs/how-to/keep-jobs-in-git.md";
+    const printed = await run(document, "environment", "jobs-login", "jobs-create", "jobs-run", "jobs-look");
+    assert.match(printed, /"location":"\/data\/pipelines\/greetings\/hello\/greeting\.txt@[0-9a-f]{40}"/);
+    assert.match(printed, /^Good morning$/m);
+    assert.match(printed, /^[0-9a-f]+ odin: via odin-http upload_job_file$/m);
+    assert.match(printed, /^greetings-hello-[0-9a-f]{8} +greetings\/hello /m);
   }),
 );
 
