@@ -62,20 +62,22 @@ export function editMainFile(source: string | undefined, update: { tasks?: reado
     }
   }
   if (problems.length > 0) return { problems: problems.slice(0, 20) };
-  let text = before;
+  let result: YamlText;
   try {
-    if (update.tasks !== undefined) text = withTasks(before, updates);
+    result = update.tasks === undefined ? new YamlText(before) : withTasks(new YamlText(before), updates);
   } catch (error) {
     if (!(error instanceof TextProblem)) throw error;
     const detail = `cannot be edited: ${error.message}; upload a right one with POST /v1/jobs/<id>/files/main.yml`;
     return { problems: [{ path: FILE_NAME, detail }] };
   }
-  const found = checkMainFile(text, { places: text === before }).problems;
+  const { source: text } = result;
+  const found = checkMainFile(result, { places: text === before }).problems;
   return found.length > 0 ? { problems: found } : { text };
 }
 
-function withTasks(source: string, updates: readonly TaskUpdate[]): string {
-  const yaml = new YamlText(source);
+/** The file with other tasks; `yaml` is used up. */
+function withTasks(yaml: YamlText, updates: readonly TaskUpdate[]): YamlText {
+  const { source } = yaml;
   const root = yaml.root;
   if (!isMap(root)) throw new TextProblem("it is not a mapping");
   const free = freeKeys(yaml);
@@ -84,7 +86,7 @@ function withTasks(source: string, updates: readonly TaskUpdate[]): string {
   const byName = new Map(old.map((task) => [task.shown.name, task]));
   const wanted = updates.map((update) => merged(update, byName.get(update.name)));
   if (old.length === updates.length && wanted.every((task, index) => isDeepStrictEqual(task, old[index]?.shown)))
-    return source;
+    return yaml;
 
   const comments = old.flatMap(({ item }) => (item === null ? [] : commentsBelow(item)));
   for (const { node } of comments) node.comment = null;
@@ -113,14 +115,15 @@ function withTasks(source: string, updates: readonly TaskUpdate[]): string {
     return { old: from?.index, unchanged: same && !(item && touched.has(item)) };
   });
   const bare = parsed(lineEndingsOf(source, render(yaml)), wanted, free);
-  if (bare === undefined) throw new TextProblem("its aliases are too entangled");
+  if (bare === undefined) throw new TextProblem("it could not be written so that the rest of it says the same");
   const spliced = spliceTasks(layout, taskLayout(bare), origins);
-  if (spliced !== undefined && parsed(spliced, wanted, free) !== undefined) return spliced;
+  const best = spliced === undefined ? undefined : parsed(spliced, wanted, free);
+  if (best !== undefined) return best;
 
   for (const { node, comment } of comments) node.comment = comment;
   const whole = parsed(lineEndingsOf(source, render(yaml)), wanted, free) ?? bare;
   const replaced = replaceTasks(layout, taskLayout(whole));
-  return replaced !== undefined && parsed(replaced, wanted, free) !== undefined ? replaced : whole.source;
+  return (replaced === undefined ? undefined : parsed(replaced, wanted, free)) ?? whole;
 }
 
 /**
@@ -184,9 +187,11 @@ function parsed(text: string, wanted: readonly Record<string, unknown>[], free: 
 
 function render(yaml: YamlText): string {
   visit(yaml.document, {
-    // A scalar that is empty would be written as an empty text; it means null.
-    Scalar: (_, scalar) => {
-      if (scalar.value === "" && scalar.type === "PLAIN" && scalar.tag === undefined) scalar.value = "~";
+    // A scalar that is empty would be written as an empty text; it means null, but for a key.
+    Scalar: (place, scalar) => {
+      if (scalar.value !== "" || scalar.type !== "PLAIN" || scalar.tag !== undefined) return;
+      if (place === "key") scalar.type = "QUOTE_DOUBLE";
+      else scalar.value = "~";
     },
   });
   try {

@@ -299,10 +299,20 @@ test("O-146, O-148: what the API server would refuse is refused here", () => {
   assert.match(refused("mount: {name: D, path: relative, claim: c}"), /mounts\[0\]\.name of a: .*"D" does not match/);
 });
 
-test("O-13: the prefix of run ids has the form of a name", () => {
+test("O-13, O-122: the prefix of run ids and the names of tasks have the form of a name", () => {
   for (const name of ["A", "-a", "a_b", "''"])
     assert.match(problemsOf(`name: ${name}\ntasks: []`), /^name: line 1/, name);
   assert.is(checkMainFile("name: 2019.x-y\ntasks: []").file.name, "2019.x-y");
+  for (const name of ["A", "-a", "a_b", "a.b", "''", "a-", "x".repeat(64)])
+    assert.match(
+      problemsOf(`tasks:\n- {name: ${name}, image: i, command: c}`),
+      /name.*line 2, column 10: .*not a task name/,
+      name,
+    );
+  assert.match(
+    problemsOf("tasks: [{image: i, command: c}]"),
+    /tasks\[0\]\.name: line 1, column 9: the task needs name/,
+  );
 });
 
 test("O-6: 2,000 tasks are taken, 2,001 are not, and no file over 1 MiB", () => {

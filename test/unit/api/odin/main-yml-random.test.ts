@@ -183,4 +183,49 @@ test("O-102: tasks in any order, some taken away: each says what it said", () =>
     assert.equal(readMainFile(text).problems, []);
   }
 });
+test("O-102, O-120: files spoiled at random are read or refused, edited or left alone, and never crashed on", () => {
+  const pieces = [
+    " ",
+    "\n",
+    "- ",
+    "#",
+    ":",
+    "&a ",
+    "*m ",
+    "'",
+    '"',
+    "{",
+    "]",
+    "|\n",
+    "? ",
+    "!!str ",
+    "~",
+    "---\n",
+    "\t",
+    "<<: *base\n",
+    "!x ",
+    "%",
+    "\0",
+  ];
+  for (let seed = 1; seed <= ROUNDS * 3; seed++) {
+    const random = randomSource(seed * 15485863);
+    let source = randomFile(random);
+    if (random.integer(0, 5) === 0) source = source.replaceAll("\n", "\r\n");
+    for (let n = random.integer(1, 4); n > 0; n--) {
+      const at = random.integer(0, source.length - 1);
+      const cut = at + random.integer(0, 6);
+      source = source.slice(0, at) + random.pick([...pieces, ""]) + source.slice(random.pick([at, cut]));
+    }
+    const { tasks, error } = taskViews(source, "j");
+    if (error !== undefined) {
+      assert.match(error, /line \d+, column \d+/, source);
+      editMainFile(source, { tasks: [{ name: "new", image: "i", command: "c" }] });
+      continue;
+    }
+    assert.is(edited(source, tasks), source);
+    const wanted = [...tasks.map((task) => (random.integer(0, 3) === 0 ? changed(task, random) : task))];
+    const result = editMainFile(source, { tasks: wanted });
+    if ("text" in result) assert.is(meaning(viewOf(result.text)), meaning(wanted), `seed ${seed}\n${source}`);
+  }
+});
 test.run();
