@@ -8,7 +8,7 @@ export type Behaviour = string | ((request: IncomingMessage, response: ServerRes
 /** An exporter of GPU readings on a real socket, whose behaviour a test changes as it goes. */
 export class Exporter {
   behaviour: Behaviour;
-  /** Requests so far, and the most that were open at the same time. */
+  /** Requests so far. */
   requests = 0;
   /** Headers of the last request. */
   headers: IncomingMessage["headers"] = {};
