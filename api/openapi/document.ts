@@ -95,7 +95,7 @@ function describe(key: string, operation: Operation & { section: string }): Json
 
 /** Error statuses of an operation: its own, and those that come from what is common to all. */
 function errorStatuses({ auth, errors }: Operation): number[] {
-  const shared = [400, ...(auth === "reads" ? [401] : []), 500, ...(auth === "never" ? [] : [503])];
+  const shared = [400, ...(auth === "reads" ? [401] : []), 500, ...(auth === "never" ? [] : [429, 503])];
   return [...new Set([...errors, ...shared])].sort((a, b) => a - b);
 }
 
