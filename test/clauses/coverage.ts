@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { citationsIn } from "./citations.ts";
+import { citationsIn, clausesIn } from "./citations.ts";
 import { FAMILIES } from "./families.ts";
 
 /** Which test files cite which clause. */
@@ -14,7 +14,10 @@ export interface Coverage {
 const ENDING = ".test.ts";
 const KINDS = ["unit", "integration", "e2e"];
 
-/** Reads the titles of all tests below `root`/test. In a range, numbers that were never given out count for nothing. */
+/** The file that runs the golden pairs, each of which names its clauses in the comment on its first line. */
+const GOLDEN_FILE = "unit/operator/golden-pairs";
+
+/** Reads the titles of all tests below `root`/test, and the first lines of the golden pairs. In a range, numbers that were never given out count for nothing. */
 export function clauseCoverage(root: string): Coverage {
   const files = new Map<string, Set<string>>();
   const unknown: string[] = [];
@@ -28,7 +31,17 @@ export function clauseCoverage(root: string): Coverage {
       for (const clause of found) files.set(clause, (files.get(clause) ?? new Set()).add(name));
     }
   }
+  for (const clause of goldenClauses(root).filter((one) => known.has(one))) {
+    files.set(clause, (files.get(clause) ?? new Set()).add(GOLDEN_FILE));
+  }
   return { files: new Map([...files].map(([clause, names]) => [clause, [...names].sort()])), unknown };
+}
+
+function goldenClauses(root: string): string[] {
+  const directory = join(root, "test/golden");
+  return readdirSync(directory)
+    .filter((name) => name.endsWith(".input.yaml"))
+    .flatMap((name) => clausesIn(/^#.*$/m.exec(readFileSync(join(directory, name), "utf8"))?.[0] ?? ""));
 }
 
 function testFiles(root: string): string[] {

@@ -50,7 +50,7 @@ test("O-241: no reply to a launch has a `status` of its own; every error has one
   }
 });
 
-test("O-241: the flags of a cleanup are texts on every row", async () => {
+test("O-66, O-241: the flags of a cleanup are texts on every row", async () => {
   const run = await stage.launch("sst2");
   await stage.createPod(run, "sst2");
   const { cleanups } = (await stage.call("DELETE", `/v1/pipelines/${run}?db=True&fs=True`)).json as {

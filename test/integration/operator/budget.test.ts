@@ -71,7 +71,7 @@ budget("P-3: a run of one task costs four requests at most", async () => {
   assert.ok(total(counts) <= 4, JSON.stringify([...counts]));
 });
 
-budget("what ends together is written together", async () => {
+budget("O-188: what ends together is written together", async () => {
   const tasks = Array.from({ length: 30 }, (_, i) => task(`t${i}`));
   const counts = await requestsOf(async () => {
     await stage.create("fan", { tasks });
