@@ -110,6 +110,6 @@ test("O-294, O-240: the clients of 0.7.6 train a model on real pods, with netrc 
 test("O-240: so do those of 0.5.8, whose odin-logs reads the pods itself", () =>
   within(WAIT_MS * 1.5, () => train("odin-ml-0.5.8", false)));
 
-test("O-240: so do those of 0.6.4", () => within(WAIT_MS * 1.5, () => train("odin-ml-0.6.4", true)));
+test("O-240, O-242: so do those of 0.6.4", () => within(WAIT_MS * 1.5, () => train("odin-ml-0.6.4", true)));
 
 test.run();

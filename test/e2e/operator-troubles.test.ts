@@ -72,7 +72,7 @@ troubles("F-22: a task that no node can take says Unschedulable, with the schedu
   await untilEnded("many-gpus");
 });
 
-troubles("F-23: out of memory, an exit code and a signal are told apart", async () => {
+troubles("O-167, F-23: out of memory, an exit code and a signal are told apart", async () => {
   await create("ends", {
     tasks: [
       task("memory", 'exec python3 -c "x = bytearray(300 * 1024 * 1024); print(len(x))"', {

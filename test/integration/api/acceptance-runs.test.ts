@@ -99,7 +99,7 @@ test("O-284: a launch needs a token and a job, and gives exactly id, job and nam
   assert.is((await launch("nope", `Bearer ${stage.token}`)).status, 404);
 });
 
-test("O-285: the pod of the first task is as main.yml has it, with its variables filled in; the second has none", async () => {
+test("O-122, O-285: the pod of the first task is as main.yml has it, with its variables filled in; the second has none", async () => {
   const { spec, container } = await podOf(id, "sst2");
   assert.equal([container.image, container.command], ["meadml/mead2-gpu:latest", ["mead-train"]]);
   assert.equal(container.args, sst2Args(id));
