@@ -1,3 +1,4 @@
+import { JOB_TASK } from "./job-task.ts";
 import { inPath, json, listOf, oneOf, SEARCH, type Section } from "./operation.ts";
 import { TEXT } from "./schema-parts.ts";
 
@@ -82,7 +83,7 @@ export const JOBS: Section = {
         error: { ...TEXT, description: "Why the job cannot be run; then it shows no tasks." },
       },
     },
-    JobTask: { type: "object", required: ["id", "name"], properties: { id: TEXT, name: TEXT } },
+    JobTask: JOB_TASK,
     Config: {
       type: "object",
       required: ["id", "name", "content"],

@@ -156,7 +156,10 @@ export const PIPELINES: Section = {
           required: ["job"],
           properties: { job: JOB_ID },
         },
-        context: { type: ["object", "null"], description: "Values for the job's templates." },
+        context: {
+          type: ["object", "null"],
+          description: "Values that the job's templates are rendered with (files *.jinja2).",
+        },
       },
     },
     Launched: {
