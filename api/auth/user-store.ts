@@ -41,13 +41,14 @@ export class UserStore {
     const { password, ...names } = user;
     if ((await this.#read(user.username)) !== undefined) throw exists(user.username);
     const passwordHash = await this.#hash(() => hashPassword(password));
-    const fields = { ...names, passwordHash, validFrom: validFromAfter(Date.now()) };
+    const secret = userSecret(namespace, { ...names, passwordHash, validFrom: validFromAfter(Date.now()) });
     try {
-      return this.#noted(
-        await client.create<KubeObject>(collectionPath(SECRET, namespace), userSecret(namespace, fields)),
-      );
+      return this.#noted(await client.create<KubeObject>(collectionPath(SECRET, namespace), secret));
     } catch (error) {
       if (isKubeError(error, "alreadyExists")) throw exists(user.username);
+      // Where the answer was lost the user may be stored; its hash, which nobody else can have, tells.
+      const stored = isKubeError(error, "transient") ? await this.#read(user.username) : undefined;
+      if (stored?.passwordHash === passwordHash) return stored;
       throw error;
     }
   }
@@ -85,25 +86,39 @@ export class UserStore {
     if (username === root) {
       throw new ApiError("UserProtected", "the root user belongs to the settings of the server and cannot be deleted");
     }
-    return await this.#settle(username, async (stored) => {
-      const { uid, resourceVersion } = stored.metadata;
-      await client.delete(this.#path(username), { uid, resourceVersion });
-      cache.noteDeleted(uid);
-      return stored;
-    });
+    return await this.#settle(
+      username,
+      async (stored) => {
+        const { uid, resourceVersion } = stored.metadata;
+        await client.delete(this.#path(username), { uid, resourceVersion });
+        cache.noteDeleted(uid);
+        return stored;
+      },
+      true,
+    );
   }
 
-  /** Decides on the user as stored now, again where the write met another one. */
-  async #settle(username: string, write: (stored: StoredUser) => Promise<StoredUser>): Promise<StoredUser> {
+  /**
+   * Decides on the user as stored now, and again where the write met another one, or, once, where its answer was lost. A user
+   * who is gone after the loss of a removal's answer was removed by it.
+   */
+  async #settle(
+    username: string,
+    write: (stored: StoredUser) => Promise<StoredUser>,
+    removes = false,
+  ): Promise<StoredUser> {
+    let before: StoredUser | undefined;
     for (let attempt = 1; ; attempt++) {
       const stored = await this.#read(username);
+      if (stored === undefined && before !== undefined && removes) return before;
       if (stored === undefined) throw userUnknown(username);
       try {
         return await write(stored);
       } catch (error) {
         if (isKubeError(error, "notFound")) throw userUnknown(username);
-        if (!isKubeError(error, "conflict")) throw error;
-        if (attempt === ATTEMPTS) {
+        if (isKubeError(error, "transient") && before === undefined) before = stored;
+        else if (!isKubeError(error, "conflict")) throw error;
+        else if (attempt >= ATTEMPTS) {
           throw new ApiError(
             "UserChanged",
             "others are changing this user at the same time; look at it and try again",

@@ -80,4 +80,15 @@ for (const reads of ["none", "status", "all"] as const) {
   });
 }
 
+test("O-16: the origins of the settings reach the server", async () => {
+  const origin = "https://ui.example.org";
+  assert.is((await send(stage.port, "GET", "/v1/ping", { headers: { origin } })).headers.vary, undefined);
+  await stage.start({ ODIN_CORS_ORIGINS: `http://localhost:3000, ${origin}` });
+  const { headers } = await send(stage.port, "OPTIONS", "/v1/users/ann", {
+    headers: { origin, "access-control-request-method": "PUT" },
+  });
+  assert.is(headers["access-control-allow-origin"], origin);
+  assert.is(headers["access-control-allow-methods"], "DELETE,GET,POST,PUT");
+});
+
 test.run();

@@ -54,6 +54,45 @@ test("O-65: a launch whose answer is lost stores one run and names it", async ()
   assert.is((await stage.run(id)).metadata.name, id);
 });
 
+test("O-32: users can be read during an outage, not written; what was lost on the way back was still done once", async () => {
+  const user = (username: string) => ({ user: { username, password: `${username}'s password` } });
+  proxy.decide = () => ({ kind: "refuse" });
+  const refused = [
+    await stage.call("POST", "/v1/users", user("ann")),
+    await stage.call("PUT", "/v1/users/dpressel", { firstname: "D" }),
+    await stage.call("DELETE", "/v1/users/ann"),
+  ];
+  for (const answer of refused) {
+    assert.is(answer.status, 503);
+    assert.ok(Number(answer.headers["retry-after"]) > 0);
+    assert.ok(isProblem(answer));
+  }
+  assert.equal((await stage.get("/v1/users")).json, { users: [{ username: "dpressel" }] });
+  const losing = (verb: string): (() => number) => {
+    let lost = 0;
+    proxy.decide = ({ method, url }) =>
+      method === verb && url.includes("/secrets") && lost++ === 0 ? { kind: "dropAnswer" } : { kind: "forward" };
+    return () => lost;
+  };
+  for (const [verb, method, path, body, expected] of [
+    ["POST", "POST", "/v1/users", user("ann"), { username: "ann" }],
+    [
+      "PATCH",
+      "PUT",
+      "/v1/users/ann",
+      { firstname: "Ann", password: "another one" },
+      { username: "ann", firstname: "Ann" },
+    ],
+    ["DELETE", "DELETE", "/v1/users/ann", undefined, { username: "ann", firstname: "Ann" }],
+  ] as const) {
+    const lost = losing(verb);
+    const answer = await stage.call(method, path, body);
+    assert.ok(lost() > 0);
+    assert.equal([answer.status, answer.json], [200, { user: expected }], `${method}: ${answer.text}`);
+  }
+  assert.is((await stage.get("/v1/users/ann")).status, 404);
+});
+
 test("throttling is passed on as 503 with the time that the server asks for", async () => {
   proxy.decide = ({ method }) =>
     method === "GET"
