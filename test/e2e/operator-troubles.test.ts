@@ -164,4 +164,19 @@ troubles("kubectl delete of a running Pipeline takes its pods along", async () =
     { describe: "its pods go", accept: (names) => names.trim() === "" },
   );
 });
+troubles("O-144: a task that fails once is tried again in a pod of its own, and the run is done", async () => {
+  await create("flaky", { tasks: [task("a", 'test "$(hostname)" != flaky--a', { retries: 2 })] });
+  const run = await untilEnded("flaky");
+  assert.is(run.status?.phase, "DONE", JSON.stringify(run.status));
+  assert.is(run.status?.tasks?.a?.pod, "flaky--a-r1");
+});
+
+troubles("O-143: a task that takes too long is stopped, whatever it does with the signal", async () => {
+  const script = "trap '' TERM; echo started; while true; do sleep 1; done";
+  await create("slow", { tasks: [task("a", script, { timeout: 8 })] });
+  const run = await untilEnded("slow");
+  assert.is(run.status?.phase, "TERMINATED");
+  assert.is(run.status?.tasks?.a?.reason, "Timeout", JSON.stringify(run.status));
+  assert.match(run.status?.message ?? "", "timed out after 8s");
+});
 troubles.run();
