@@ -152,7 +152,11 @@ export const TASK: Schema = object(
       { minimum: 0, maximum: 10 },
     ),
     numWorkers: integer("Replicas of a distributed kind. Left out: 1.", { minimum: 1, maximum: 10000 }),
-    inputs: list("Paths that the task reads, for other tasks to refer to.", text("One path.", 4096), 256),
+    inputs: list(
+      "Paths that the task reads. On a shared volume a task with `outputs` is skipped while the content of both is that of an earlier run.",
+      text("One path.", 4096),
+      256,
+    ),
     outputs: map(
       "Paths that the task writes, by name, for other tasks to refer to as `^task.outputs.<name>`.",
       text("One path.", 4096),

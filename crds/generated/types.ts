@@ -135,7 +135,7 @@ export interface Task {
   retries?: number;
   /** Replicas of a distributed kind. Left out: 1. */
   numWorkers?: number;
-  /** Paths that the task reads, for other tasks to refer to. */
+  /** Paths that the task reads. On a shared volume a task with `outputs` is skipped while the content of both is that of an earlier run. */
   inputs?: string[];
   /** Paths that the task writes, by name, for other tasks to refer to as `^task.outputs.<name>`. */
   outputs?: Record<string, string>;

@@ -1,9 +1,6 @@
 import type { Pipeline, Task, TaskStatus } from "../../crds/generated/types.ts";
 import { TextProblem } from "../../crds/problem.ts";
-import { recordValue, taskRecord } from "../../crds/record.ts";
-import { resolveReferences } from "../../crds/references.ts";
-import { type Paths, variablesOf } from "../../crds/run-paths.ts";
-import { substituteVariables } from "../../crds/variables.ts";
+import type { Paths } from "../../crds/run-paths.ts";
 import { type CacheAnswer, isCacheable } from "./caching.ts";
 import { type Ending, endingOf } from "./finish.ts";
 import { bounded } from "./message.ts";
@@ -11,6 +8,7 @@ import { waitingForDependencies } from "./ready.ts";
 import { carried, givenUp, isBetweenAttempts, retryRecord } from "./retry.ts";
 import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
 import { deletedReason, isTerminal, kindWord, recordOfObject } from "./task-state.ts";
+import { textFiller } from "./texts.ts";
 import { deadlineOf } from "./timeout.ts";
 
 /** What a skipped task has in place of an object's name (O-200). */
@@ -193,6 +191,7 @@ function start(view: View, tasks: TaskView[]): Decision {
   const isExecuted = (name: string): boolean => byName.get(name)?.state === "executed";
   // References are read from the run as it will be recorded, so that a result that came a moment ago counts.
   const recorded: Pipeline = { ...view.run, status: { ...view.run.status, tasks: Object.fromEntries(byName) } };
+  const fill = textFiller(view, recorded);
   const actions = stopActions(view, tasks, undefined);
   const records = tasks.map((current): TaskView => {
     if (current.record.state !== "waiting") return current;
@@ -214,7 +213,7 @@ function start(view: View, tasks: TaskView[]): Decision {
     const held = view.heldBack.get(task.name);
     if (held !== undefined) return { task, record: { ...ready, ...held } };
     try {
-      const { inputs, ...filled } = texts(view, recorded, task);
+      const { inputs, ...filled } = fill(task);
       const answer = record.attempt === undefined ? cached(view, task) : undefined;
       if (answer === "unknown") {
         actions.push({ kind: "lookUp", task, ...filled, inputs });
@@ -256,31 +255,4 @@ function skipped(ready: TaskStatus, { result }: { result?: string }, now: string
     completionTime: now,
     ...(result === undefined ? {} : { result }),
   };
-}
-
-/** Arguments and environment of a task with everything filled in: variables first, then references (O-150, O-151). */
-function texts(
-  view: View,
-  recorded: Pipeline,
-  task: Task,
-): { args: string[]; env: Record<string, string>; inputs: string[] } {
-  const names = view.plan.tasks.map((other) => other.name);
-  const paths = pathsOf(view);
-  const value = variablesOf(paths, view.run.metadata.name, view.plan.job, task.name, names);
-  const byName = new Map(view.plan.tasks.map((other) => [other.name, other]));
-  const refer = (text: string): string =>
-    resolveReferences(text, (reference) => {
-      const other = byName.get(reference.task);
-      return other && recordValue(taskRecord(recorded, other, names, paths), reference.path);
-    });
-  const env = Object.entries(task.env ?? {}).map(([name, text]) => [name, substituteVariables(text, value)] as const);
-  return {
-    args: (task.args ?? []).map((text) => refer(substituteVariables(text, value))),
-    env: Object.fromEntries(env),
-    inputs: (task.inputs ?? []).map(refer),
-  };
-}
-
-function pathsOf({ paths, plan }: View): Paths {
-  return plan.workPath === undefined ? paths : { ...paths, work: plan.workPath };
 }

@@ -240,4 +240,26 @@ modes("O-150, O-13: TASK_PATH exists in every task, with and without a claim", (
     }
   }),
 );
+modes("O-200: on the shared volume a second run of the same task is skipped, and what follows reads its outputs", () =>
+  within(2 * RUN_MS, async () => {
+    const { namespace, directory } = sharedMode;
+    const output = join(directory, "models/model");
+    await mkdir(join(directory, "models"), { recursive: true });
+    const train = task("train", `mkdir -p ${directory}/models; date +%N > ${output}`, {
+      inputs: [join(directory, "pipelines")],
+      outputs: { model: output },
+    });
+    const use = task("use", `cat ${output}`, { depends: ["train"] });
+    const spec = { tasks: [train, use] };
+    for (const name of ["first", "second"]) {
+      await kubectlApply(namespace.name, { apiVersion: "odin.io/v1", kind: "Pipeline", metadata: { name }, spec });
+      const { status } = await ended(sharedMode, name);
+      assert.is(status?.phase, "DONE", JSON.stringify(status));
+      assert.is(status?.tasks?.train?.pod, name === "first" ? "first--train" : "Cached", JSON.stringify(status));
+      const entries = (): Promise<string[]> => readdir(join(directory, "odin/.cache")).catch(() => []);
+      await until(entries, RUN_MS, { describe: "it is remembered", accept: (files) => files.length === 1 });
+    }
+    assert.is(await logOf(sharedMode, "second--use"), await logOf(sharedMode, "first--use"));
+  }),
+);
 modes.run();
