@@ -159,7 +159,7 @@ test("O-148: a job that cannot be run is refused with place, task and key, and l
   assert.is((await refused(repository, "nope")).code, "JobUnknown");
 });
 
-test("O-107: files directly in the root that are too large are named, on a shared volume they do not matter", async () => {
+test("O-107: files directly in the root that are too large are named; on a shared volume only rendered files are frozen", async () => {
   const repository = new SampleRepository({
     "": { "huge.txt": "x".repeat(950 * 1024) },
     job: { "main.yml": `tasks: [${TASK}]`, "big.txt": "x".repeat(950 * 1024) },
@@ -167,6 +167,11 @@ test("O-107: files directly in the root that are too large are named, on a share
   assert.match((await refused(repository, "job")).errors.map(({ detail }) => detail).join(), /huge\.txt/);
   const { server, spec } = await run(repository, "job", undefined, new FakeServer(), true);
   assert.equal(frozen(server, spec.snapshot).definition.files, []);
+  const template = new SampleRepository({ job: { "main.yml": `tasks: [${TASK}]`, "x.txt.jinja2": "{{ v }}" } });
+  const rendered = await run(template, "job", { v: 1 }, new FakeServer(), true);
+  const { definition, files } = frozen(rendered.server, rendered.spec.snapshot);
+  assert.is(files["x.txt"], "1");
+  assert.match(definition.workPath ?? "", /^\/data\/pipelines\/rendered\/job[0-9a-z]{4}$/);
 });
 
 test("O-153: templates are rendered with the context into a directory of the run, other files are copied", async () => {
