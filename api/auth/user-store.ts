@@ -47,8 +47,8 @@ export class UserStore {
     } catch (error) {
       if (isKubeError(error, "alreadyExists")) throw exists(user.username);
       // Where the answer was lost the user may be stored; its hash, which nobody else can have, tells.
-      const stored = isKubeError(error, "transient") ? await this.#read(user.username) : undefined;
-      if (stored?.passwordHash === passwordHash) return stored;
+      const stored = isKubeError(error, "transient") ? await this.#readSecret(user.username) : undefined;
+      if (stored !== undefined && readUserSecret(stored).passwordHash === passwordHash) return this.#noted(stored);
       throw error;
     }
   }
@@ -86,16 +86,17 @@ export class UserStore {
     if (username === root) {
       throw new ApiError("UserProtected", "the root user belongs to the settings of the server and cannot be deleted");
     }
-    return await this.#settle(
+    const removed = await this.#settle(
       username,
       async (stored) => {
         const { uid, resourceVersion } = stored.metadata;
         await client.delete(this.#path(username), { uid, resourceVersion });
-        cache.noteDeleted(uid);
         return stored;
       },
       true,
     );
+    cache.noteDeleted(removed.metadata.uid);
+    return removed;
   }
 
   /**
@@ -133,9 +134,14 @@ export class UserStore {
 
   /** The user as the API server has it now; a Secret that only has the place of one counts as none. */
   async #read(username: string): Promise<StoredUser | undefined> {
+    const secret = await this.#readSecret(username);
+    const user = secret === undefined ? undefined : readUserSecret(secret);
+    return user?.username === username ? user : undefined;
+  }
+
+  async #readSecret(username: string): Promise<KubeObject | undefined> {
     try {
-      const user = readUserSecret(await this.#options.client.get<KubeObject>(this.#path(username)));
-      return user.username === username ? user : undefined;
+      return await this.#options.client.get<KubeObject>(this.#path(username));
     } catch (error) {
       if (isKubeError(error, "notFound")) return undefined;
       throw error;
