@@ -71,7 +71,8 @@ function parsed(setting: Setting<unknown>, text: string): unknown {
     return setting.parse(text);
   } catch (error) {
     if (!(error instanceof SettingProblem)) throw error;
-    const shown = setting.secret ? "" : ` ${JSON.stringify(text)}`;
+    // An address may hold a password all the same.
+    const shown = setting.secret ? "" : ` ${JSON.stringify(text.replace(/\/\/[^/@\s]*@/g, "//…@"))}`;
     throw new SettingProblem(`${nameOf(setting)}${shown}: ${error.message}`);
   }
 }

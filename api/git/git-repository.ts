@@ -102,11 +102,17 @@ export class GitRepository implements JobsRepository {
   /** Opens the work tree, or makes it, and finishes what a killed process has left. Does not ask the remote. */
   static async open(options: GitRepositoryOptions): Promise<GitRepository> {
     const repository = new GitRepository(options, await openRepository(options));
-    await repository.#exclusively(async () => {
-      if (!repository.#hasRemote) await repository.#firstCommit();
-      await repository.#integrate();
-      await repository.#lookForEdits();
-    });
+    try {
+      await repository.#exclusively(async () => {
+        if (!repository.#hasRemote) await repository.#firstCommit();
+        await repository.#integrate();
+        await repository.#lookForEdits();
+      });
+    } catch (error) {
+      if (!(error instanceof RebaseConflict) && !(error instanceof ApiError)) throw error;
+      // Another server is at work, or somebody has to solve a conflict: the first sync comes back to it.
+      options.logger.warn({ reason: error.message }, "the jobs repository is opened as it is");
+    }
     return repository;
   }
 

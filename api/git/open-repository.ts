@@ -1,5 +1,5 @@
-import { mkdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { SettingProblem } from "../../settings/settings.ts";
 import { isAbsence, systemCode } from "./contained.ts";
 import { Git, type GitOptions } from "./git.ts";
@@ -45,12 +45,29 @@ export async function openRepository(options: OpenOptions): Promise<OpenedReposi
 
 async function usableDirectory(path: string): Promise<string> {
   try {
-    await mkdir(path, { recursive: true });
-    return await realpath(path);
+    await makeDirectory(path);
+    const directory = await realpath(path);
+    // A file of that name counts as there to `mkdir`.
+    await readdir(directory);
+    return directory;
   } catch (error) {
     throw new SettingProblem(
       `${SETTING} ${JSON.stringify(path)}: cannot be made (${systemCode(error)}); name a directory that this process may write`,
     );
+  }
+}
+
+/** Makes a directory with its parents, one by one: Node's own way does not come back where a file system refuses with ENOENT. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return;
+    if (systemCode(error) !== "ENOENT") throw error;
+    await makeDirectory(dirname(path));
+    await mkdir(path).catch((second: unknown) => {
+      if (systemCode(second) !== "EEXIST") throw second;
+    });
   }
 }
 

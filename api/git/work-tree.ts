@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { ApiError, retryAfter } from "../errors.ts";
 import { isJobId, MAX_SEGMENTS } from "../odin/ids.ts";
 import {
   type ContainedFile,
@@ -106,13 +107,25 @@ export class WorkTree {
   /** One directory: the job in it, if it is one, and the directories below that may be jobs or hold some. */
   async #visit(id: string): Promise<{ id: string; job: KnownJob | undefined; below: string[] }> {
     const directory = join(this.#options.directory, id);
-    const entries = await entriesOf(directory);
+    const entries = id === "" ? await this.#rootEntries() : await entriesOf(directory);
     const below = entries
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => (id === "" ? name : `${id}/${name}`))
       .filter((inner) => this.isOpenId(inner));
     const job = id === "" ? undefined : await this.#readJob(id, directory, entries);
     return { id, job, below };
+  }
+
+  /** A root that cannot be read, such as a volume that is gone, is no root without jobs. */
+  async #rootEntries(): Promise<Dirent[]> {
+    try {
+      return await readdir(this.#options.directory, { withFileTypes: true });
+    } catch (error) {
+      throw new ApiError("RepositoryUnavailable", `the jobs' directory cannot be read (${systemCode(error)})`, {
+        headers: retryAfter(15),
+        cause: error,
+      });
+    }
   }
 
   async #readJob(id: string, directory: string, entries: readonly Dirent[]): Promise<KnownJob | undefined> {

@@ -1,7 +1,7 @@
 import type { ClusterView } from "../cache/cluster-view.ts";
 import type { CachedJob } from "../cache/job.ts";
 import type { JobsRepository, RepositoryJob } from "../git/jobs-repository.ts";
-import { jobView, repositoryJobView } from "./job-view.ts";
+import { jobView, repositoryJobView, unreadableJobView } from "./job-view.ts";
 
 /** A job, and the place that is the truth about it (O-14). */
 export type CatalogJob =
@@ -61,7 +61,15 @@ export class JobCatalog {
   }
 
   async #made(job: RepositoryJob): Promise<string> {
-    const text = JSON.stringify(await repositoryJobView(job));
+    let text: string;
+    try {
+      text = JSON.stringify(await repositoryJobView(job));
+    } catch (error) {
+      // One job breaks no list (O-60); the next request tries it again.
+      this.#shown.delete(job);
+      const reason = error instanceof Error ? error.message : String(error);
+      return JSON.stringify(unreadableJobView(job, `it cannot be shown: ${reason}`));
+    }
     this.#keptBytes += text.length;
     if (this.#keptBytes > MAX_KEPT_BYTES) {
       this.#shown = new WeakMap();

@@ -60,6 +60,11 @@ export async function repositoryJobView(job: RepositoryJob): Promise<JobView> {
   };
 }
 
+/** A job of the repository of which nothing can be said but why. */
+export function unreadableJobView(job: RepositoryJob, error: string): JobView {
+  return { id: job.id, name: job.id, location: `${job.path}/${MAIN_FILE}`, tasks: [], configs: [], error };
+}
+
 async function configView(file: RepositoryFile, directory: string): Promise<ConfigView> {
   const { name } = file;
   const view = { id: `${directory}/${name}`, name };

@@ -78,6 +78,8 @@ test("O-28, O-270: a wrong setting ends it with 2 and one line that names it", a
     [{ ODIN_SECRET: "short" }, "ODIN_SECRET"],
     [{ ODIN_LISTEN: "nowhere" }, "ODIN_LISTEN"],
     [{ ODIN_TLS_CERT: "/no/such/file", ODIN_TLS_KEY: "/no/such/file" }, "ODIN_TLS_CERT"],
+    [{ ODIN_REPOSITORY: "/proc/no/such/directory" }, "ODIN_REPOSITORY"],
+    [{ ODIN_GIT_REMOTE: "https://user:secret@localhost/jobs.git" }, "ODIN_GIT_REMOTE"],
   ] as const) {
     const api = new OdinProcess("api", { ...ENV, ODIN_NAMESPACE: namespace.name, ...env });
     assert.is(await exitOf(api), 2, name);

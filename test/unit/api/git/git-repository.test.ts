@@ -1,8 +1,10 @@
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ApiError } from "../../../../api/errors.ts";
 import type { FileWrite } from "../../../../api/git/jobs-repository.ts";
+import { SettingProblem } from "../../../../settings/settings.ts";
 import { git } from "../../../support/git-remote.ts";
 import { codeOf, put, RepositoryStage } from "./repository-stage.ts";
 
@@ -116,6 +118,96 @@ test("O-106: what is read at one moment is of one commit, also while others writ
   }
   await writes;
   assert.ok(heads.size > 1);
+});
+
+test("O-105: what a killed process left is finished or swept away at the next start", async () => {
+  const repository = await stage.repository();
+  const { head: from } = await put(repository, "a/main.yml", "tasks: []\n");
+  const { head: to } = await put(repository, "a/x.txt", "new\n");
+  await repository.stop();
+  // As a kill between the journal and the branch leaves it, with locks that git itself had taken.
+  await git(stage.directory, "update-ref", "refs/heads/master", from);
+  await git(stage.directory, "read-tree", from);
+  await rm(stage.inTree("a/x.txt"));
+  await writeFile(
+    stage.inTree(".git/odin-move.json"),
+    JSON.stringify({ from, to, force: ["a/x.txt"], isPushed: false }),
+  );
+  await mkdir(stage.inTree(".git/odin-scratch-left"));
+  const old = new Date(Date.now() - 60_000);
+  for (const lock of ["index.lock", "refs/heads/master.lock", "refs/odin/next.lock"]) {
+    await mkdir(dirname(stage.inTree(`.git/${lock}`)), { recursive: true });
+    await writeFile(stage.inTree(`.git/${lock}`), "");
+    await utimes(stage.inTree(`.git/${lock}`), old, old);
+  }
+  const next = await stage.repository();
+  assert.is(next.head(), to);
+  assert.is(await stage.text("a/x.txt"), "new\n");
+  assert.is(await git(stage.directory, "rev-parse", "HEAD"), to);
+  await put(next, "a/y.txt", "y");
+  await rm(stage.inTree(".git/index.lock"));
+  assert.is(await stage.status(), "");
+  const left = (await readdir(stage.inTree(".git"))).filter((name) => name.startsWith("odin"));
+  assert.equal(left, []);
+});
+
+test("a branch that somebody moved since is left where it is", async () => {
+  const repository = await stage.repository();
+  const { head: from } = await put(repository, "a/main.yml", "tasks: []\n");
+  const { head: to } = await put(repository, "a/x.txt", "x\n");
+  const { head } = await put(repository, "a/y.txt", "y\n");
+  await repository.stop();
+  await writeFile(stage.inTree(".git/odin-move.json"), JSON.stringify({ from, to, force: [], isPushed: false }));
+  const next = await stage.repository();
+  assert.is(next.head(), head);
+  assert.is(await stage.status(), "");
+});
+
+test("O-105: a change that cannot be brought to the work tree is taken back", async () => {
+  const repository = await stage.repository();
+  const { head } = await put(repository, "a/main.yml", "tasks: []\n");
+  // Git cannot move the branch: the lock is held by somebody who lives.
+  await mkdir(stage.inTree(".git/refs/heads/master.lock"));
+  const keep = setInterval(() => {
+    const now = new Date();
+    utimes(stage.inTree(".git/refs/heads/master.lock"), now, now).catch(() => undefined);
+  }, 500);
+  try {
+    assert.is(await codeOf(put(repository, "a/main.yml", "tasks: [] # new\n")), "RepositoryUnavailable");
+  } finally {
+    clearInterval(keep);
+  }
+  assert.is(await stage.text("a/main.yml"), "tasks: []\n");
+  assert.is(repository.head(), head);
+  await rm(stage.inTree(".git/refs/heads/master.lock"), { recursive: true });
+  assert.is(await stage.status(), "");
+  assert.ok((await put(repository, "a/main.yml", "tasks: [] # new\n")).changed);
+});
+
+test("a directory that is gone is no repository without jobs", async () => {
+  const repository = await stage.repository();
+  await put(repository, "a/main.yml", "tasks: []\n");
+  await rename(stage.directory, stage.path("elsewhere"));
+  assert.is(await codeOf(repository.jobs()), "RepositoryUnavailable");
+  await rename(stage.path("elsewhere"), stage.directory);
+  assert.is((await repository.jobs()).length, 1);
+});
+
+test("O-270: a directory that cannot be made, or that is on another branch, is a problem of the setting", async () => {
+  const problem = async (more: object): Promise<string> => {
+    try {
+      await stage.repository(more);
+    } catch (error) {
+      if (error instanceof SettingProblem) return error.message;
+      throw error;
+    }
+    return "none";
+  };
+  assert.match(await problem({ directory: "/proc/nothing/here" }), /ODIN_REPOSITORY/);
+  await writeFile(stage.path("file"), "");
+  assert.match(await problem({ directory: stage.path("file/below") }), /ODIN_REPOSITORY/);
+  await stage.repository();
+  assert.match(await problem({ branch: "main" }), /ODIN_PIPELINES_MAIN.*on branch master/);
 });
 
 test("an error of the change itself ends the write with nothing changed", async () => {

@@ -91,6 +91,10 @@ test("O-270: the settings of the repository, and what goes together", () => {
     assert.match(said, name);
     assert.not.match(said, TOKEN);
   }
+  const address = `https://user:${TOKEN}@git.example.org/jobs.git`;
+  const told = problem(() => read({ ODIN_GIT_REMOTE: address }));
+  assert.match(told, /ODIN_GIT_TOKEN/);
+  assert.not.match(told, TOKEN);
   const plain = problem(() => read({ ODIN_GIT_TOKEN: TOKEN, ODIN_GIT_REMOTE: "http://git.example.org/jobs.git" }));
   assert.match(plain, /https/);
 });
