@@ -1,14 +1,18 @@
 // timeout: 1800
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { until } from "../support/deadline.ts";
+import { ROOT } from "../support/documents.ts";
 import { whyNoDefinitions } from "../support/kind-definitions.ts";
 import { kubectl, kubectlApply } from "../support/kubectl.ts";
-import { type OdinProcess, operatorProcess } from "../support/odin-process.ts";
+import { OdinProcess, operatorProcess } from "../support/odin-process.ts";
 import { skip } from "../support/skip.ts";
+import { type TemporaryDirectory, temporaryDirectory } from "../support/temporary-directory.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 import { installTrainingOperator, removeTrainingOperator, trainingOperatorLog } from "../support/training-operator.ts";
+import { send } from "../unit/api/served.ts";
 
 const WAIT_MS = 180_000;
 const IMAGE = "python:3.11-slim";
@@ -37,7 +41,12 @@ else:
 
 const training = suite("distributed training on a real node, with the real training operator");
 let namespace: TemporaryNamespace;
+let place: TemporaryDirectory;
 let operator: OdinProcess | undefined;
+let api: OdinProcess | undefined;
+
+const store = (): Record<string, string> => ({ ODIN_STORE: join(place.path, "store.db") });
+const startOperator = (): OdinProcess => operatorProcess(namespace.name, store());
 
 const python = (name: string, script: string, more: Partial<Task> = {}): Task => ({
   name,
@@ -70,7 +79,8 @@ else {
   training.before(async () => {
     try {
       namespace = await temporaryNamespace("training");
-      operator = operatorProcess(namespace.name);
+      place = await temporaryDirectory();
+      operator = startOperator();
       await operator.untilSaid("operator running");
       await installTrainingOperator();
     } catch (error) {
@@ -79,8 +89,9 @@ else {
     }
   });
   training.after(async () => {
-    await operator?.end("SIGTERM");
+    await Promise.all([operator?.end("SIGTERM"), api?.end("SIGTERM")]);
     await namespace?.remove();
+    await place?.remove();
     await removeTrainingOperator();
   });
 
@@ -96,8 +107,46 @@ else {
     assert.is(run.status?.tasks?.train?.pod, "pytorch--train");
     const log = (pod: string): Promise<string> => kubectl("logs", pod, "-n", namespace.name);
     assert.match(await log("pytorch--train-master-0"), /rank 0 of 2/);
-    assert.match(await log("pytorch--train-worker-0"), /rank 1 of 2/);
     assert.match(await log("pytorch--next"), /\['\/model', '\[0,1\]'\]/);
+  });
+
+  training(
+    "O-223, O-225: the logs of all replicas are one task's, and are still there when the object is gone",
+    async () => {
+      api = new OdinProcess("api", {
+        ODIN_NAMESPACE: namespace.name,
+        ODIN_LISTEN: "127.0.0.1:0",
+        ODIN_SECRET: "the secret of the end-to-end tests, long enough",
+        ODIN_ROOT_USER: "root",
+        ODIN_ROOT_PASS: "the root's password",
+        ...store(),
+      });
+      await api.untilSaid('"msg":"ready"');
+      const port = Number(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(api.output)?.[1]);
+      const logs = async (): Promise<string> =>
+        JSON.parse((await send(port, "GET", "/v1/resources/pytorch--train/logs")).text) as string;
+      const isWhole = (text: string): boolean =>
+        /master-0\n-+\nrank 0 of 2/.test(text) && /worker-0\n-+\nrank 1 of 2/.test(text);
+      await until(logs, WAIT_MS, { describe: "the logs of both replicas", accept: isWhole, everyMs: 300 });
+      await kubectl("delete", "pytorchjob", "pytorch--train", "-n", namespace.name);
+      const pods = (): Promise<string> => kubectl("get", "pods", "-n", namespace.name, "-o", "name");
+      await until(pods, WAIT_MS, {
+        describe: "the pods are gone",
+        accept: (names) => !names.includes("pytorch--train"),
+        everyMs: 300,
+      });
+      await until(logs, WAIT_MS, { describe: "the kept logs of both replicas", accept: isWhole, everyMs: 300 });
+    },
+  );
+
+  training("the example of data-parallel training learns on two replicas", async () => {
+    const directory = join(ROOT, "examples/data-parallel");
+    for (const file of ["job.yaml", "pipeline.yaml"])
+      await kubectl("apply", "-n", namespace.name, "-f", join(directory, file));
+    const run = await untilEnded("data-parallel-first");
+    assert.is(run.status?.phase, "DONE", JSON.stringify(run.status));
+    const report = await kubectl("logs", "data-parallel-first--report", "-n", namespace.name);
+    assert.is(report.trim(), "replicas 2 learned y = 3.0x + 2.0");
   });
 
   training("O-169, O-183: a worker that fails ends the run with its exit code and its name", async () => {
@@ -170,7 +219,7 @@ else {
       "jsonpath={.metadata.uid}",
     );
     await operator?.end("SIGKILL");
-    operator = operatorProcess(namespace.name);
+    operator = startOperator();
     const run = await untilEnded("killed");
     assert.is(run.status?.phase, "DONE", JSON.stringify(run.status));
     assert.is(
