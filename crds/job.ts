@@ -53,7 +53,7 @@ export const JOB_KIND: Kind = {
         200,
         { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,7}$" },
       ),
-      name: text("Prefix of the ids of its runs. Left out: made from the last segment of the id.", 40, {
+      name: text("Prefix of the ids of its runs. Left out: made from the last segment of the id.", 47, {
         pattern: "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
       }),
       version: text("Version of the definition, normally the git commit it came from.", 64, {

@@ -21,15 +21,7 @@ export interface MainFileResult {
 
 const FILE_NAME = "main.yml";
 /**
- * Reads a `main.yml` (O-120, O-121). What it cannot make sense of is told in `problems`, with line and column; whether the tasks can be run
- * is for `checkMainFile`. Unknown keys are passed over here; they stay in the file.
- */
-export function readMainFile(source: string): MainFileResult {
-  return attempt((problems) => new MainFileReader(new YamlText(source), problems).file());
-}
-
-/**
- * Reads a `main.yml` and judges it by all that does not depend on the cluster (O-146, O-148): the one check of everything that takes such a
+ * Reads a `main.yml` (O-120, O-121) and judges it by all that does not depend on the cluster (O-146, O-148): the one check of everything that takes such a
  * file. Problems name task and key, and line and column unless `places` is false: for a text that the user does not see.
  */
 export function checkMainFile(source: string | YamlText, { places = true } = {}): MainFileResult {

@@ -27,7 +27,7 @@ export interface YamlEntry {
 }
 
 /** Largest text that is parsed, in bytes. */
-export const MAX_YAML_BYTES = 1024 * 1024;
+const MAX_YAML_BYTES = 1024 * 1024;
 /**
  * Most that a text may be with everything that its aliases repeat, in characters of text plus nodes. A text without aliases never comes near
  * it; for one whose aliases multiply (a "bomb") the sum is found without following any.
@@ -276,6 +276,6 @@ export function isMergeKey(pair: Pair): boolean {
 }
 
 /** Whether a scalar stands without quotes and is not a block of text. */
-export function isPlain(scalar: Scalar): boolean {
+function isPlain(scalar: Scalar): boolean {
   return scalar.type === undefined || scalar.type === "PLAIN";
 }

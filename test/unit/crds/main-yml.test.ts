@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkMainFile, readMainFile } from "../../../crds/main-yml.ts";
+import { checkMainFile } from "../../../crds/main-yml.ts";
 
 const test = suite("main.yml");
 const problemsOf = (source: string): string =>
@@ -303,6 +303,12 @@ test("O-13, O-122: the prefix of run ids and the names of tasks have the form of
   for (const name of ["A", "-a", "a_b", "''"])
     assert.match(problemsOf(`name: ${name}\ntasks: []`), /^name: line 1/, name);
   assert.is(checkMainFile("name: 2019.x-y\ntasks: []").file.name, "2019.x-y");
+  // With the random part and a task of one letter this makes an id of 60 characters.
+  assert.is(problemsOf(`name: ${"x".repeat(47)}\ntasks: []`), "");
+  assert.match(
+    problemsOf(`name: ${"x".repeat(48)}\ntasks: []`),
+    /^name: line 1, column 7: has 48 characters; the most is 47/,
+  );
   for (const name of ["A", "-a", "a_b", "a.b", "''", "a-", "x".repeat(64)])
     assert.match(
       problemsOf(`tasks:\n- {name: ${name}, image: i, command: c}`),
@@ -366,7 +372,7 @@ test("O-120: alias bombs, loops and depth cost little and are refused with line 
 });
 
 test("keys that JavaScript objects have are keys like others", () => {
-  const { file, problems } = readMainFile(
+  const { file, problems } = checkMainFile(
     "tasks: [{name: a, image: i, command: c, env: {__proto__: x, constructor: y}, __proto__: {admin: yes}, toString: z}]",
   );
   assert.equal(problems, []);

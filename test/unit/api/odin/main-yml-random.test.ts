@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { editMainFile } from "../../../../api/odin/main-yml-edit.ts";
 import { taskViews } from "../../../../api/odin/main-yml-view.ts";
-import { readMainFile } from "../../../../crds/main-yml.ts";
+import { checkMainFile } from "../../../../crds/main-yml.ts";
 import { type RandomSource, randomSource } from "../../../support/random.ts";
 
 const test = suite("random main.yml files");
@@ -180,7 +180,7 @@ test("O-102: tasks in any order, some taken away: each says what it said", () =>
       .sort(() => random.integer(-1, 1));
     const text = edited(source, kept);
     assert.is(meaning(viewOf(text)), meaning(kept), `seed ${seed}\n${source}\n=====\n${text}`);
-    assert.equal(readMainFile(text).problems, []);
+    assert.equal(checkMainFile(text).problems, []);
   }
 });
 test("O-102, O-120: files spoiled at random are read or refused, edited or left alone, and never crashed on", () => {
