@@ -1,23 +1,26 @@
 import type { KubeClient } from "../../kube/client.ts";
 import type { Logger } from "../../kube/logger.ts";
 import type { LogArchive, LogOwner } from "../../store/log-archive.ts";
-import { StoreProblem } from "../../store/store-problem.ts";
 import type { Caches } from "../caches.ts";
 import type { ObservedObject } from "../decide/run.ts";
 import type { CachedPod } from "../kinds/pod-state.ts";
 import type { Metrics } from "../metrics.ts";
 import type { CoreEvents } from "./core-events.ts";
 import { FollowedLog } from "./log-follow.ts";
-import { POD_GONE, type ReadResult, readEndedLog } from "./log-read.ts";
+import { logOwner } from "./log-owner.ts";
+import { NEVER_STARTED, POD_GONE, type ReadResult, readEndedLog } from "./log-read.ts";
 import { LostLogs } from "./lost-logs.ts";
+import { StorePatience } from "./store-patience.ts";
 
 /** Longest that the engine waits for the log of a pod that it is about to stop. */
 const GRACE_MS = 2_000;
 /** Logs of ended pods read at once, and logs of stopping pods followed at once; each may hold 5 MiB. */
-const CONCURRENT_READS = 4;
+const CONCURRENT_READS = 8;
 const CONCURRENT_FOLLOWS = 16;
+const STOPPED = "read just before the container was stopped; the rest is missing";
+const STORE_DOWN = "the store could not take it";
 const FIRST_PAUSE_MS = 1_000;
-/** While a node does not answer, or the store does not work, each is tried again this often at last. */
+/** While a node does not answer it is tried again this often at last. */
 const LONGEST_PAUSE_MS = 60_000;
 
 export interface LogKeeperOptions {
@@ -29,7 +32,7 @@ export interface LogKeeperOptions {
   logger: Logger;
 }
 
-/** A pod that has ended and whose log is still to be read. */
+/** A pod whose log is to be read: it has ended, or it is being stopped while too many others are for it to be followed. */
 interface Pending {
   pod: CachedPod;
   tries: number;
@@ -39,6 +42,8 @@ interface Pending {
   gone: boolean;
   /** Why the last try came to nothing. */
   reason?: string;
+  /** Called when it has been tried once. */
+  onTried: (() => void)[];
 }
 
 /**
@@ -49,8 +54,13 @@ interface Pending {
 export class LogKeeper {
   readonly #options: LogKeeperOptions;
   readonly #lost: LostLogs;
+  readonly #store: StorePatience;
   readonly #pending = new Map<string, Pending>();
   readonly #following = new Map<string, FollowedLog>();
+  /** Pods that are being stopped and of which what they had written by then is kept. */
+  readonly #begun = new Set<string>();
+  /** Pods of which a part is kept, with what is missing of it. */
+  readonly #partial = new Set<string>();
   /** Pods that are still there and for which there is nothing more to do. */
   readonly #settled = new Set<string>();
   readonly #stopping = new AbortController();
@@ -58,11 +68,11 @@ export class LogKeeper {
   #running = false;
   #reads = 0;
   #timer: NodeJS.Timeout | undefined;
-  #store = { failures: 0, restUntilMs: Number.NEGATIVE_INFINITY };
 
   constructor(options: LogKeeperOptions) {
     this.#options = options;
     this.#lost = new LostLogs(options);
+    this.#store = new StorePatience(options.logger);
   }
 
   /** Starts to read, with the pods that ended while nobody looked. Returns at once. */
@@ -93,15 +103,32 @@ export class LogKeeper {
     if (!pod.log.started || this.#settled.has(uid) || hasEnded(pod)) return;
     const followed = this.#follow(pod);
     // What cannot be saved now is not waited for.
-    if (followed === undefined || this.#storeRests()) return;
-    const grace = AbortSignal.timeout(GRACE_MS);
-    const signal = AbortSignal.any([grace, this.#stopping.signal]);
-    const saved = followed.untilNow(signal).then(async (text) => {
-      if (text === undefined) return;
-      const reason = "read just before the container was stopped; the rest is missing";
-      await this.#save(pod, text, "partial", reason);
-    });
-    await Promise.race([saved, aborted(signal)]).catch((error: unknown) => this.#storeFailed(error));
+    if (this.#store.rests) return;
+    const signal = AbortSignal.any([AbortSignal.timeout(GRACE_MS), this.#stopping.signal]);
+    const saved = followed === undefined ? this.#snapshot(pod) : this.#saveBegun(pod, followed, signal);
+    await Promise.race([saved, aborted(signal)]);
+  }
+
+  async #saveBegun(pod: CachedPod, followed: FollowedLog, signal: AbortSignal): Promise<void> {
+    const text = await followed.untilNow(signal);
+    if (text === undefined) return;
+    try {
+      await this.#save(pod, text, "partial", STOPPED);
+    } catch (error) {
+      this.#store.failed(error);
+    }
+  }
+
+  /** Has what a pod has written by now read, in its turn; resolves when that was tried. */
+  #snapshot(pod: CachedPod): Promise<void> {
+    const { uid } = pod.metadata;
+    if (this.#begun.has(uid)) return Promise.resolve();
+    this.#begun.add(uid);
+    const pending = this.#pending.get(uid) ?? newPending(pod);
+    this.#pending.set(uid, pending);
+    const tried = new Promise<void>((resolve) => pending.onTried.push(resolve));
+    this.#pump();
+    return tried;
   }
 
   /** Records that a pod which nobody saw end is gone, log and all; it is known by its name only. */
@@ -119,21 +146,21 @@ export class LogKeeper {
         this.#settled.add(uid);
     } catch (error) {
       // Reading a log a second time does no harm.
-      this.#storeFailed(error);
+      this.#store.failed(error);
     }
     for (const pod of this.#options.caches.pods.list()) this.#consider(pod);
   }
 
   #consider(pod: CachedPod): void {
     const { uid } = pod.metadata;
-    if (this.#settled.has(uid) || !this.#hasRun(pod)) return;
+    if (this.#settled.has(uid) || this.#following.has(uid) || !this.#hasRun(pod)) return;
     if (hasEnded(pod)) {
       const known = this.#pending.get(uid);
       if (known === undefined) this.#pending.set(uid, newPending(pod));
       else known.pod = pod;
       this.#pump();
     } else if (pod.state.deleting && pod.log.started) {
-      this.#follow(pod);
+      if (this.#follow(pod) === undefined) void this.#snapshot(pod);
     }
   }
 
@@ -145,6 +172,7 @@ export class LogKeeper {
 
   #podGone(pod: CachedPod): void {
     const { uid } = pod.metadata;
+    this.#begun.delete(uid);
     if (this.#settled.delete(uid)) return;
     const pending = this.#pending.get(uid);
     if (pending?.reading || this.#following.has(uid)) {
@@ -153,13 +181,15 @@ export class LogKeeper {
       return;
     }
     this.#pending.delete(uid);
-    if (this.#hasRun(pod)) this.#lose(pod, pending?.reason);
+    this.#lose(pod, pending?.reason);
   }
 
   #lose(pod: CachedPod, cause: string | undefined): void {
+    // What is kept of it says that the rest is missing.
+    if (this.#partial.delete(pod.metadata.uid) || !this.#hasRun(pod)) return;
     const never = !pod.log.started && !hasEnded(pod);
-    if (never) this.#lost.note(ownerOf(pod), "the container never started");
-    else this.#lost.add(ownerOf(pod), cause === undefined || cause === POD_GONE ? POD_GONE : `${POD_GONE}: ${cause}`);
+    if (never) this.#lost.note(logOwner(pod), NEVER_STARTED);
+    else this.#lost.add(logOwner(pod), cause === undefined || cause === POD_GONE ? POD_GONE : `${POD_GONE}: ${cause}`);
     this.#pump();
   }
 
@@ -171,12 +201,12 @@ export class LogKeeper {
     this.#following.set(uid, followed);
     this.#spawn(
       followed.result.then(async (result) => {
-        const settled = await this.#record(pod, result);
+        const settled = await this.#record(pod, result, false);
         this.#following.delete(uid);
         if (settled || this.#stopping.signal.aborted) return;
         const now = this.#options.caches.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
         if (now?.metadata.uid === uid) this.#consider(now);
-        else if (this.#hasRun(pod)) this.#lose(pod, result.kind === "whole" ? undefined : result.reason);
+        else this.#lose(pod, result.kind === "whole" ? STORE_DOWN : result.reason);
       }),
     );
     return followed;
@@ -188,10 +218,10 @@ export class LogKeeper {
     clearTimeout(this.#timer);
     const now = performance.now();
     let wakeMs = Number.POSITIVE_INFINITY;
-    if (this.#storeRests()) {
+    if (this.#store.rests) {
       if (this.#pending.size > 0 || this.#lost.waiting > 0) wakeMs = this.#store.restUntilMs;
     } else {
-      this.#spawn(this.#lost.flush().catch((error: unknown) => this.#storeFailed(error)));
+      if (this.#lost.waiting > 0) this.#spawn(this.#flushLost());
       for (const [uid, pending] of this.#pending) {
         if (this.#reads >= CONCURRENT_READS) break;
         if (pending.reading) continue;
@@ -211,49 +241,58 @@ export class LogKeeper {
     // A pod that never had a node has no kubelet that could be asked.
     const result: ReadResult = pod.log.scheduled
       ? await readEndedLog(this.#options.client, pod, this.#stopping.signal)
-      : { kind: "none", reason: "the container never started" };
-    const settled = await this.#record(pod, result);
+      : { kind: "none", reason: NEVER_STARTED };
+    const settled = await this.#record(pod, result, !hasEnded(pod));
     this.#reads -= 1;
     pending.reading = false;
-    if (settled || (pending.gone && !this.#storeRests())) {
+    for (const tell of pending.onTried.splice(0)) tell();
+    if (this.#stopping.signal.aborted) return;
+    if ("reason" in result) pending.reason = result.reason;
+    if (settled || (!hasEnded(pending.pod) && !pending.gone)) {
+      // Of a pod that goes on the rest is read when it has ended.
       this.#pending.delete(uid);
-      if (!settled && this.#hasRun(pod)) this.#lose(pod, "reason" in result ? result.reason : undefined);
-    } else if (!this.#stopping.signal.aborted) {
-      if ("reason" in result) pending.reason = result.reason;
+    } else if (pending.gone) {
+      this.#pending.delete(uid);
+      this.#lose(pod, pending.reason ?? STORE_DOWN);
+    } else {
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** pending.tries, LONGEST_PAUSE_MS);
       pending.tries += 1;
       pending.notBeforeMs = performance.now() + ((result.kind === "later" && result.retryAfterMs) || pause);
-      if (pending.gone) this.#pending.delete(uid);
     }
     this.#pump();
   }
 
-  /** Writes down what a read gave; true if there is nothing more to be done for the pod. */
-  async #record(pod: CachedPod, result: ReadResult): Promise<boolean> {
-    const { uid } = pod.metadata;
-    if (!this.#hasRun(pod)) return true;
-    if (result.kind === "later" || (this.#stopping.signal.aborted && result.kind !== "whole")) return false;
-    try {
-      if (result.kind === "none") {
-        if (pod.log.started || hasEnded(pod)) this.#lost.add(ownerOf(pod), result.reason);
-        else this.#lost.note(ownerOf(pod), result.reason);
-        await this.#lost.flush();
-      } else {
-        await this.#save(
-          pod,
-          result,
-          result.kind === "whole" ? "whole" : "partial",
-          "reason" in result ? result.reason : undefined,
-        );
-      }
-    } catch (error) {
-      this.#storeFailed(error);
-      return result.kind === "none";
+  /** Writes down what a read gave; true if there is nothing more to be done for the pod. `isCut`: its container had not ended when it was read. */
+  async #record(pod: CachedPod, result: ReadResult, isCut: boolean): Promise<boolean> {
+    if (!this.#hasRun(pod)) {
+      this.#partial.delete(pod.metadata.uid);
+      return true;
     }
-    if (result.kind === "broken") return false;
-    if (this.#options.caches.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`)?.metadata.uid === uid)
-      this.#settled.add(uid);
+    if (result.kind === "later" || (this.#stopping.signal.aborted && result.kind !== "whole")) return false;
+    if (result.kind === "none") {
+      if (pod.log.started) this.#lost.add(logOwner(pod), result.reason);
+      else this.#lost.note(logOwner(pod), result.reason);
+      this.#settle(pod);
+      this.#pump();
+      return true;
+    }
+    try {
+      const isWhole = result.kind === "whole" && !isCut;
+      const reason = "reason" in result ? result.reason : STOPPED;
+      await this.#save(pod, result, isWhole ? "whole" : "partial", isWhole ? undefined : reason);
+    } catch (error) {
+      this.#store.failed(error);
+      return false;
+    }
+    if (result.kind === "broken" || isCut) return false;
+    this.#settle(pod);
     return true;
+  }
+
+  /** Remembers that a pod needs nothing more, for as long as it is there. */
+  #settle({ metadata: { namespace, name, uid } }: CachedPod): void {
+    this.#partial.delete(uid);
+    if (this.#options.caches.pods.get(`${namespace}/${name}`)?.metadata.uid === uid) this.#settled.add(uid);
   }
 
   async #save(
@@ -262,28 +301,21 @@ export class LogKeeper {
     state: "whole" | "partial",
     reason?: string,
   ): Promise<void> {
-    const { archive, metrics, logger } = this.#options;
-    await archive.save(ownerOf(pod), { text: bytes, dropped, ...(reason === undefined ? {} : { reason }) }, state);
+    const { archive, metrics } = this.#options;
+    await archive.save(logOwner(pod), { text: bytes, dropped, ...(reason === undefined ? {} : { reason }) }, state);
     metrics.archivedLogs.inc({ outcome: state });
-    if (this.#store.failures > 0) logger.info({}, "the store works again");
-    this.#store = { failures: 0, restUntilMs: Number.NEGATIVE_INFINITY };
+    if (state === "partial") this.#partial.add(pod.metadata.uid);
+    this.#store.worked();
   }
 
-  #storeRests(): boolean {
-    return performance.now() < this.#store.restUntilMs;
-  }
-
-  #storeFailed(error: unknown): void {
-    if (!(error instanceof StoreProblem)) throw error;
-    if (error.kind === "closed") return;
-    const { failures } = this.#store;
-    const details = { kind: error.kind, err: error.message };
-    if (failures === 0)
-      this.#options.logger.error(details, "logs cannot be stored; runs go on, and this is tried again");
-    else this.#options.logger.debug(details, "logs still cannot be stored");
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
-    this.#store = { failures: failures + 1, restUntilMs: performance.now() + pause };
-    this.#pump();
+  /** Writes down the losses that wait for it. */
+  async #flushLost(): Promise<void> {
+    try {
+      await this.#lost.flush();
+      this.#store.worked();
+    } catch (error) {
+      this.#store.failed(error);
+    }
   }
 
   #spawn(work: Promise<void>): void {
@@ -295,27 +327,11 @@ export class LogKeeper {
 }
 
 function newPending(pod: CachedPod): Pending {
-  return { pod, tries: 0, notBeforeMs: 0, reading: false, gone: false };
+  return { pod, tries: 0, notBeforeMs: 0, reading: false, gone: false, onTried: [] };
 }
 
 function hasEnded({ state }: CachedPod): boolean {
   return state.phase === "Succeeded" || state.phase === "Failed";
-}
-
-function ownerOf({ metadata, run, state, log }: CachedPod): LogOwner {
-  const { uid, name, namespace = "", creationTimestamp = "" } = metadata;
-  const { task, attempt } = state;
-  return {
-    podUid: uid,
-    namespace,
-    pod: name,
-    runUid: run?.uid ?? "",
-    run: run?.name ?? "",
-    task,
-    attempt,
-    container: log.container,
-    createdAt: creationTimestamp,
-  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -18,6 +18,8 @@ export type ReadResult =
 
 /** The reason of a log that went with its pod. */
 export const POD_GONE = "the pod was deleted before its log could be read";
+/** Why there is no log where none was to be expected. */
+export const NEVER_STARTED = "the container never started";
 const READ_TIMEOUT_MS = 60_000;
 
 /** Reads the log of a pod whose container has ended, at most its newest 5 MiB. Never throws. */

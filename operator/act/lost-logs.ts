@@ -19,6 +19,8 @@ export interface LostLogsOptions {
 export class LostLogs {
   readonly #options: LostLogsOptions;
   #waiting: { owner: LogOwner; reason: string; state: "lost" | "none" }[] = [];
+  /** Those that were told lately. */
+  readonly #known = new Set<string>();
   #flushing: Promise<void> | undefined;
 
   constructor(options: LostLogsOptions) {
@@ -34,6 +36,8 @@ export class LostLogs {
   add(owner: LogOwner, reason: string): void {
     const { caches, events, logger, metrics } = this.#options;
     const { namespace, run, runUid, task, pod } = owner;
+    // A loss that the run's status does not show yet is seen again at each look.
+    if (this.#isKnown(owner.podUid)) return;
     metrics.archivedLogs.inc({ outcome: "lost" });
     logger.warn({ namespace, run, task, pod, cause: reason }, "log lost");
     const known = caches.runs.get(`${namespace}/${run}`);
@@ -48,6 +52,14 @@ export class LostLogs {
   /** Takes in why there is no log where none was to be expected, such as of a container that never ran. */
   note(owner: LogOwner, reason: string): void {
     this.#push(owner, reason, "none");
+  }
+
+  #isKnown(podUid: string): boolean {
+    if (this.#known.has(podUid)) return true;
+    this.#known.add(podUid);
+    const [oldest] = this.#known;
+    if (this.#known.size > MAX_WAITING && oldest !== undefined) this.#known.delete(oldest);
+    return false;
   }
 
   #push(owner: LogOwner, reason: string, state: "lost" | "none"): void {

@@ -1,0 +1,46 @@
+import type { Logger } from "../../kube/logger.ts";
+import { StoreProblem } from "../../store/store-problem.ts";
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Leaves a store that does not work alone for a while, longer each time, and says so once. */
+export class StorePatience {
+  readonly #logger: Logger;
+  #failures = 0;
+  #restUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Monotonic time until which the store is to be left alone; in the past if it is not. */
+  get restUntilMs(): number {
+    return this.#restUntilMs;
+  }
+
+  get rests(): boolean {
+    return performance.now() < this.#restUntilMs;
+  }
+
+  /** The store did something. */
+  worked(): void {
+    if (this.#failures > 0) this.#logger.info({}, "the store works again");
+    this.#failures = 0;
+    this.#restUntilMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The store refused something. Anything but a `StoreProblem` is a fault of ours and only logged. */
+  failed(error: unknown): void {
+    if (!(error instanceof StoreProblem)) {
+      this.#logger.error({ err: error }, "keeping a log failed");
+      return;
+    }
+    if (error.kind === "closed") return;
+    const details = { kind: error.kind, err: error.message };
+    if (this.#failures === 0) this.#logger.error(details, "logs cannot be stored; runs go on, and this is tried again");
+    else this.#logger.debug(details, "logs still cannot be stored");
+    this.#restUntilMs = performance.now() + Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
+    this.#failures += 1;
+  }
+}

@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { silentLogger } from "../../../kube/logger.ts";
+import { ArchiveSweep } from "../../../operator/act/archive-sweep.ts";
+import type { CachedRun } from "../../../operator/cached-run.ts";
+import type { Caches } from "../../../operator/caches.ts";
+import { EmbeddedSql } from "../../../store/embedded.ts";
+import { LogArchive } from "../../../store/log-archive.ts";
+import type { Store } from "../../../store/store.ts";
+import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const test = suite("archive sweep");
+const HOUR_MS = 3_600_000;
+let place: TemporaryDirectory;
+let sql: EmbeddedSql;
+let now = 0;
+let logs: LogArchive;
+
+test.before(async () => {
+  place = await temporaryDirectory();
+  sql = new EmbeddedSql(join(place.path, "store.db"));
+  logs = new LogArchive(sql, () => now);
+});
+test.after(async () => {
+  await sql.close();
+  await place.remove();
+});
+
+/** Keeps a log of a run, stored so many hours ago. */
+async function keep(runUid: string, hoursAgo: number, namespace = "ns"): Promise<void> {
+  now = Date.now() - hoursAgo * HOUR_MS;
+  const owner = { podUid: `pod-of-${runUid}`, namespace, pod: "p", runUid, run: "r", task: "t", attempt: 1 };
+  await logs.save({ ...owner, container: "main", createdAt: "" }, { text: Buffer.from("x"), dropped: 0 }, "whole");
+}
+
+function sweeper(runs: string[], retentionDays: number): ArchiveSweep {
+  const list = (): CachedRun[] => runs.map((uid) => ({ metadata: { name: uid, uid, resourceVersion: "1" } }));
+  const store: Store = { name: "", logs, check: async () => {}, tidy: () => sql.tidy(), close: () => sql.close() };
+  const caches = { runs: { list } } as unknown as Caches;
+  return new ArchiveSweep({ store, caches, namespace: "ns", retentionDays, logger: silentLogger });
+}
+
+test("O-211: logs of runs that are gone are removed, unless they are new or another operator's", async () => {
+  await keep("there", 5);
+  await keep("gone", 5);
+  await keep("new", 0);
+  await keep("elsewhere", 5, "other");
+  await sweeper(["there"], 0).sweep();
+  assert.equal((await logs.runs()).map(({ runUid }) => runUid).sort(), ["elsewhere", "new", "there"]);
+  assert.is((await logs.ofRun("there"))[0]?.state, "whole");
+});
+
+test("logs older than the retention are dropped, and what was done is told in their place", async () => {
+  await keep("old", 49);
+  await keep("young", 47);
+  await sweeper(["old", "young", "there", "new"], 2).sweep();
+  const [old] = await logs.ofRun("old");
+  assert.equal([old?.state, old?.reason], ["none", "removed after 2 days, as ODIN_LOG_RETENTION says"]);
+  assert.is(await logs.text("pod-of-old"), undefined);
+  assert.is((await logs.ofRun("young"))[0]?.state, "whole");
+});
+
+test("O-211: a run that goes takes its logs along at once, while the sweep is on", async () => {
+  const sweep = sweeper([], 0);
+  sweep.runGone("young");
+  assert.is((await logs.ofRun("young")).length, 1);
+  sweep.start();
+  sweep.runGone("young");
+  // The store does one thing after the other: this one comes after the removal.
+  assert.equal(await logs.ofRun("young"), []);
+  await sweep.stop();
+});
+
+test.run();
