@@ -97,18 +97,18 @@ test("kill -9 in the middle of writes: what was acknowledged is there, the file 
   within(WAIT_MS * 2, async () => {
     const { sql, path } = at("killed.db");
     const acknowledged: string[] = [];
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 4; round++) {
       const child = writer(path, `k${round}`);
       const before = acknowledged.length;
       child.stdout?.on("data", (chunk) => acknowledged.push(...String(chunk).trim().split("\n")));
-      await until(() => acknowledged.length > before + round * 3, WAIT_MS, { describe: "it writes", everyMs: 5 });
+      await until(() => acknowledged.length > before + 5 + round * 3, WAIT_MS, { describe: "it writes", everyMs: 5 });
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill("SIGKILL");
       await ended;
     }
     const there = new Set((await sql.read({ text: "SELECT pod_uid FROM pod_log" })).map(({ pod_uid }) => pod_uid));
     const told = acknowledged.filter((uid) => uid.endsWith(".")).map((uid) => uid.slice(0, -1));
-    assert.ok(told.length > 50, String(told.length));
+    assert.ok(told.length > 20, String(told.length));
     assert.equal(
       told.filter((uid) => !there.has(uid)),
       [],
