@@ -104,6 +104,7 @@ export class GitRepository implements JobsRepository {
     const repository = new GitRepository(options, await openRepository(options));
     try {
       await repository.#exclusively(async () => {
+        await removeScratch(repository.#gitDirectory);
         if (!repository.#hasRemote) await repository.#firstCommit();
         await repository.#integrate();
         await repository.#lookForEdits();
@@ -234,6 +235,15 @@ export class GitRepository implements JobsRepository {
   }
 
   async #write(change: Change): Promise<{ head: string; changed: boolean }> {
+    try {
+      return await this.#commit(change);
+    } catch (error) {
+      if (error instanceof GitError) await removeScratch(this.#gitDirectory);
+      throw error;
+    }
+  }
+
+  async #commit(change: Change): Promise<{ head: string; changed: boolean }> {
     for (let attempt = 1; ; attempt++) {
       const files = await change.files();
       for (const [path] of files) await this.#checkPlace(path);

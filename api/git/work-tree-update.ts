@@ -42,6 +42,8 @@ interface Parts {
 
 const JOURNAL = "odin-move.json";
 const SCRATCH = "odin-scratch-";
+/** Reports that git writes when it cannot make a commit. */
+const CRASH = "fast_import_crash_";
 const OTHER_REPOSITORY = "160000";
 
 /**
@@ -105,10 +107,11 @@ export async function unfinishedMove(gitDirectory: string): Promise<Move | undef
   }
 }
 
-/** Removes what killed processes have left in the git directory; to be called with the lock held. */
+/** Removes what processes that were killed, or had no room, have left in the git directory; to be called with the lock held. */
 export async function removeScratch(gitDirectory: string): Promise<void> {
   for (const name of await readdir(gitDirectory)) {
-    if (name.startsWith(SCRATCH)) await rm(join(gitDirectory, name), { recursive: true, force: true });
+    if (name.startsWith(SCRATCH) || name.startsWith(CRASH))
+      await rm(join(gitDirectory, name), { recursive: true, force: true });
   }
 }
 

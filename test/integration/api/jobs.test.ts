@@ -1,4 +1,4 @@
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -345,7 +345,33 @@ test("O-14, O-104: what is pushed elsewhere shows up within a period, objects in
   assert.is((await stage.get("/v1/jobs/pushed")).status, 404);
 });
 
-test("O-14: what somebody does to a mirrored object is put right; files in the root reach every job's snapshot", async () => {
+test("O-52: a file larger than an upload may be comes piece by piece, text or not", async () => {
+  const large = "é".repeat(1_500_000);
+  const binary = Buffer.concat([Buffer.from(large), Buffer.from([0xff])]);
+  await writeFile(inTree("sst2/large.txt"), large);
+  await writeFile(inTree("sst2/large.bin"), binary);
+  const answer = await stage.get("/v1/jobs/sst2/files/large.txt");
+  assert.is(answer.headers["content-type"], "text/plain; charset=utf-8");
+  assert.ok(answer.text === large);
+  const other = await stage.get("/v1/jobs/sst2/files/large.bin");
+  assert.is(other.headers["content-type"], "application/octet-stream");
+  assert.is(Number(other.headers["content-length"]), binary.length);
+  const head = await send(stage.port, "HEAD", "/v1/jobs/sst2/files/large.bin");
+  assert.equal([head.status, head.text, Number(head.headers["content-length"])], [200, "", binary.length]);
+  for (const name of ["large.txt", "large.bin"]) await rm(inTree(`sst2/${name}`));
+});
+
+test("O-106: the version of a run is HEAD at its launch", async () => {
+  const { pipeline } = (await stage.call("POST", "/v1/pipelines", { pipeline: { job: "sst2" } })).json as {
+    pipeline: { id: string };
+  };
+  const version = await head();
+  await upload("/v1/jobs/sst2/files/later.txt", "later");
+  assert.is((await stage.run(pipeline.id)).spec.version, version);
+  assert.is.not(await head(), version);
+});
+
+test("O-14, O-107: what somebody does to a mirrored object is put right; files in the root reach every job's snapshot", async () => {
   const before = await object("sst2");
   await stage.client.patch(objectPath(JOB, stage.namespace, "sst2"), "merge", { spec: { tasks: [] } });
   await until(async () => (await object("sst2"))?.spec.tasks?.length === 2, WAIT_MS, {

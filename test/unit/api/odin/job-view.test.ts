@@ -1,9 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { projectJob } from "../../../../api/cache/job.ts";
-import { jobView } from "../../../../api/odin/job-view.ts";
+import type { RepositoryJob } from "../../../../api/git/jobs-repository.ts";
+import { jobView, repositoryJobView } from "../../../../api/odin/job-view.ts";
 import type { JobSpec } from "../../../../crds/generated/types.ts";
 import { SST2_TASKS } from "./sample.ts";
+import { SampleRepository } from "./sample-repository.ts";
 
 const test = suite("api job view");
 const metadata = { name: "sst2", namespace: "ns", uid: "u", resourceVersion: "1" };
@@ -57,6 +59,39 @@ test("O-60: a job that cannot be run is shown with its error and without tasks",
   assert.match(job.error ?? "", /task a.*stray \$/);
   assert.equal(job.tasks, []);
   assert.match(view({ path: "a__b" }).error ?? "", /__/);
+});
+
+test("O-60, O-61: a job of the repository: files that are too large or no text are named and cut", async () => {
+  const repository = new SampleRepository({
+    "team/job": {
+      "main.yml": "tasks: [{name: a, image: i, command: c}]\n",
+      "large.json": "x".repeat(1024 * 1024 + 1),
+      "limit.json": "x".repeat(1024 * 1024),
+      "latin.txt": Buffer.from([0xe9]),
+      "model.bin": "x",
+      "x.yml.jinja2": "{{ x }}",
+    },
+    broken: { "main.yml": "tasks:\n  - name: [\n" },
+    template: { "main.yml.jinja2": "tasks: []" },
+  });
+  const viewOf = async (id: string) => repositoryJobView((await repository.job(id)) as RepositoryJob);
+  const shown = await viewOf("team/job");
+  assert.equal(
+    shown.configs.map(({ name, content, truncated }) => [name, content.length, truncated]),
+    [
+      ["large.json", 0, true],
+      ["latin.txt", 0, true],
+      ["limit.json", 1024 * 1024, undefined],
+      ["x.yml.jinja2", 7, undefined],
+    ],
+  );
+  assert.is(shown.configs[0]?.id, "/data/pipelines/team/job/large.json");
+  assert.equal(shown.tasks, [{ id: "team/job--a", name: "a", image: "i", command: "c" }]);
+  const broken = await viewOf("broken");
+  assert.match(broken.error ?? "", /line \d+, column \d+/);
+  assert.equal([broken.tasks, broken.location], [[], "/data/pipelines/broken/main.yml"]);
+  const template = await viewOf("template");
+  assert.equal([template.tasks, template.error], [[], undefined]);
 });
 
 test.run();
