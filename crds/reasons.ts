@@ -86,7 +86,10 @@ export const REASONS = {
     meaning: "An object of the pod's name exists that is not ours; rename it or the task.",
   },
   AdmissionDenied: { class: "failed", meaning: "An admission policy refused the pod; the message is the policy's." },
-  PodInvalid: { class: "failed", meaning: "The API server refused the pod as invalid; the message names the field." },
+  PodInvalid: {
+    class: "failed",
+    meaning: "The API server refused the task's pod, or other object, as invalid; the message names the field.",
+  },
   ReferenceNotFound: { class: "failed", meaning: "The task refers to a value that the other task did not hand back." },
   SnapshotLost: { class: "failed", meaning: "The ConfigMap with the run's definition was deleted." },
   StatusTooLarge: { class: "failed", meaning: "The run's status would not fit an object of the API server." },

@@ -11,17 +11,36 @@ interface RunObjects {
   snapshot?: string;
 }
 
+/** What tells a run from every other: a run of the same name that was deleted has another UID (F-31). */
+export interface RunIdentity {
+  namespace?: string | undefined;
+  uid: string;
+}
+
+/**
+ * An owner is only what an object says; whoever may create objects in one namespace must not speak for runs of another, so the namespace is
+ * part of the key.
+ */
+function keyOf({ namespace, uid }: RunIdentity): string {
+  return `${namespace}/${uid}`;
+}
+
+function runOf(object: CachedObject): RunIdentity | undefined {
+  return object.run && { namespace: object.metadata.namespace, uid: object.run.uid };
+}
+
 /** The objects of each run and the pods made for them, those included that are gone but whose end is not recorded yet. */
 export class ObjectIndex {
   readonly #byRun = new Map<string, RunObjects>();
 
   /** Takes in what an object, or a pod made for one, looks like now. */
   set(object: CachedObject & Pick<CachedPod, "member">): void {
-    if (object.run === undefined) return;
-    let known = this.#byRun.get(object.run.uid);
+    const run = runOf(object);
+    if (run === undefined) return;
+    let known = this.#byRun.get(keyOf(run));
     if (known === undefined) {
       known = { objects: new Map(), members: new Map() };
-      this.#byRun.set(object.run.uid, known);
+      this.#byRun.set(keyOf(run), known);
     }
     groupOf(known, object.member, true)?.set(object.state.name, object.state);
     if (object.snapshot !== undefined) known.snapshot = object.snapshot;
@@ -29,36 +48,37 @@ export class ObjectIndex {
 
   /** An object is gone; what was last seen of it is kept until the run forgets it. */
   remove(object: CachedObject & Pick<CachedPod, "member">): void {
-    const known = object.run && this.#byRun.get(object.run.uid);
+    const run = runOf(object);
+    const known = run && this.#byRun.get(keyOf(run));
     const group = known && groupOf(known, object.member, false);
     const { name, uid } = object.state;
     if (group?.get(name)?.uid === uid) group.set(name, { ...object.state, gone: true });
   }
 
-  /** Objects of a run, by the run's UID: a run of the same name that was deleted has another one (F-31). */
-  of(runUid: string): ObservedObject[] {
-    return [...(this.#byRun.get(runUid)?.objects.values() ?? [])];
+  /** Objects of a run. */
+  of(run: RunIdentity): ObservedObject[] {
+    return [...(this.#byRun.get(keyOf(run))?.objects.values() ?? [])];
   }
 
   /** Pods that a controller made for an object of a run. */
-  membersOf(runUid: string, object: string): ObservedObject[] {
-    return [...(this.#byRun.get(runUid)?.members.get(object)?.values() ?? [])];
+  membersOf(run: RunIdentity, object: string): ObservedObject[] {
+    return [...(this.#byRun.get(keyOf(run))?.members.get(object)?.values() ?? [])];
   }
 
-  has(runUid: string, name: string): boolean {
-    return this.#byRun.get(runUid)?.objects.has(name) ?? false;
+  has(run: RunIdentity, name: string): boolean {
+    return this.#byRun.get(keyOf(run))?.objects.has(name) ?? false;
   }
 
   /** The snapshot that the run's first objects were made from, where its status does not say so yet. */
-  snapshotOf(runUid: string): string | undefined {
-    return this.#byRun.get(runUid)?.snapshot;
+  snapshotOf(run: RunIdentity): string | undefined {
+    return this.#byRun.get(keyOf(run))?.snapshot;
   }
 
   /** Drops everything about a run that has ended or is gone; returns the UIDs of what it had. */
-  forget(runUid: string): string[] {
-    const known = this.#byRun.get(runUid);
+  forget(run: RunIdentity): string[] {
+    const known = this.#byRun.get(keyOf(run));
     if (known === undefined) return [];
-    this.#byRun.delete(runUid);
+    this.#byRun.delete(keyOf(run));
     return [known.objects, ...known.members.values()].flatMap((group) => [...group.values()].map(({ uid }) => uid));
   }
 }

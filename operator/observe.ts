@@ -34,16 +34,16 @@ export interface Observation {
  * have is looked up first: two watches need not be equally far, and a task must not be called lost because one lags (F-9).
  */
 export async function observe(client: KubeClient, caches: Caches, run: Pipeline, plan: Plan): Promise<Observation> {
-  const { uid } = run.metadata;
   const byName = new Map(plan.tasks.map((task) => [task.name, task]));
   for (const [name, record] of Object.entries(run.status?.tasks ?? {})) {
-    if (record.state !== "executing" || record.pod === undefined || caches.objectsByRun.has(uid, record.pod)) continue;
+    if (record.state !== "executing" || record.pod === undefined || caches.objectsByRun.has(run.metadata, record.pod))
+      continue;
     await lookUp(client, caches, run, byName.get(name), record.pod);
   }
   const warnings: ObservedWarning[] = [];
   const objects: ObservedObject[] = [];
   let againInMs: number | undefined;
-  for (const object of caches.objectsByRun.of(uid)) {
+  for (const object of caches.objectsByRun.of(run.metadata)) {
     const own = caches.warningsByObject.of(object.uid, object.task);
     warnings.push(...own);
     if (object.resource === POD) {
@@ -54,8 +54,8 @@ export async function observe(client: KubeClient, caches: Caches, run: Pipeline,
     const speaker = FORMS[task?.resourceType ?? "Pod"].find(({ resource }) => resource === object.resource)?.speaker;
     const record = run.status?.tasks?.[object.task];
     const isNews = record === undefined || !isTerminal(record);
-    if (isNews && isMissingItsEnd(caches, uid, object, speaker)) await readMembers(client, caches, run, object);
-    const members = caches.objectsByRun.membersOf(uid, object.name).map((pod) => {
+    if (isNews && isMissingItsEnd(caches, run, object, speaker)) await readMembers(client, caches, run, object);
+    const members = caches.objectsByRun.membersOf(run.metadata, object.name).map((pod) => {
       const said = caches.warningsByObject.of(pod.uid, pod.task);
       warnings.push(...said);
       return explained(pod, said);
@@ -72,8 +72,8 @@ export function noteOwnObject(caches: Caches, form: ObjectForm, raw: KubeObject)
   if (form.resource === POD) caches.pods.noteWritten(raw);
   else caches.kinds.noteWritten(form.resource, raw);
   const object = projectObject(form, raw);
-  if (object.run !== undefined && !caches.objectsByRun.has(object.run.uid, object.state.name))
-    caches.objectsByRun.set(object);
+  const run = object.run && { namespace: object.metadata.namespace, uid: object.run.uid };
+  if (run !== undefined && !caches.objectsByRun.has(run, object.state.name)) caches.objectsByRun.set(object);
   return object.state;
 }
 
@@ -95,8 +95,8 @@ async function lookUp(
 }
 
 /** Whether an object has ended and the pod that says how is not known to have: pods come on another watch. */
-function isMissingItsEnd(caches: Caches, runUid: string, object: ObservedObject, speaker: RegExp | undefined): boolean {
-  const members = caches.objectsByRun.membersOf(runUid, object.name);
+function isMissingItsEnd(caches: Caches, run: Pipeline, object: ObservedObject, speaker: RegExp | undefined): boolean {
+  const members = caches.objectsByRun.membersOf(run.metadata, object.name);
   if (object.phase === "Succeeded") return speakerOf(object, members, speaker) === undefined;
   return object.phase === "Failed" && !members.some(({ phase }) => phase === "Failed");
 }

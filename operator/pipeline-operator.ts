@@ -185,7 +185,7 @@ export class PipelineOperator extends DurableOperator {
     const run = this.#caches.runs.get(key);
     if (run?.active === undefined || run.metadata.uid !== object.run.uid) {
       // The run has ended or is gone: nothing will ask for its objects again.
-      if (this.#caches.runs.hasSynced) this.#caches.objectsByRun.forget(object.run.uid);
+      if (this.#caches.runs.hasSynced) this.#caches.objectsByRun.forget({ namespace, uid: object.run.uid });
     } else if (type !== "modified" || matters(previous, object)) {
       this.#runs?.touch(key);
     }

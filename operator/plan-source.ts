@@ -100,7 +100,7 @@ export class PlanSource {
     const { namespace, uid } = run.metadata;
     const id = run.spec.job ?? "";
     const job = findJob(this.#caches, namespace, id);
-    const begun = run.status?.snapshot ?? this.#caches.objectsByRun.snapshotOf(uid);
+    const begun = run.status?.snapshot ?? this.#caches.objectsByRun.snapshotOf(run.metadata);
     const chosen = begun ?? run.spec.snapshot;
     if (chosen !== undefined) {
       // A run whose first status was never written is of its Job's version if it has its Job's snapshot.

@@ -95,7 +95,7 @@ export class Reconciler {
     this.#memory.delete(uid);
     this.#waitingForJob.delete(key);
     const { objectsByRun, warningsByObject } = this.#options.caches;
-    for (const object of objectsByRun.forget(uid)) warningsByObject.forget(object);
+    for (const object of objectsByRun.forget({ namespace: key.split("/")[0], uid })) warningsByObject.forget(object);
     this.#options.plans.release(uid);
     this.#options.cache?.forget(uid);
   }
@@ -245,8 +245,8 @@ export class Reconciler {
       }),
       ...decision.actions.map(async (action) => {
         if (action.kind !== "delete") return;
-        const { namespace, uid } = view.run.metadata;
-        const members = this.#options.caches.objectsByRun.membersOf(uid, action.object.name);
+        const { namespace } = view.run.metadata;
+        const members = this.#options.caches.objectsByRun.membersOf(view.run.metadata, action.object.name);
         await Promise.all([action.object, ...members].map((pod) => this.#options.logs?.beforeStop(namespace, pod)));
         await deleteObject(client, namespace, action.object);
       }),
