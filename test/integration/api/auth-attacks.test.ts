@@ -223,6 +223,7 @@ test("O-22: a thousand logins over HTTP at once end in 401 and 429; the right us
   const calm = await sendJson(stage.port, "POST", "/v1/auth", { username: "calm", password: "calm's password" });
   assert.is(calm.status, 200, calm.text);
   // Too many failures for this name from this address: even the right password waits.
+  await Promise.all(Array.from({ length: 12 }, () => attacker(0)));
   const root = await sendJson(stage.port, "POST", "/v1/auth", { username: ROOT_USER, password: ROOT_PASSWORD });
   assert.is(root.status, 429);
   assert.is((await unused({ authorization: `Bearer ${stage.token}` })).status, 404, "tokens go on working");
@@ -238,6 +239,14 @@ test("O-260: a request for a websocket is 400 on every path, before anything els
     assert.match(answer, /^HTTP\/1\.1 400 /, path);
     assert.match(answer, /application\/problem\+json/);
     assert.match(answer, /plain HTTP/);
+  }
+});
+
+test("O-260: jobs and files are deleted with git, not over REST", async () => {
+  for (const path of ["/v1/jobs", "/v1/jobs/sst2", "/v1/jobs/sst2/files/main.yml"]) {
+    const answer = await stage.call("DELETE", path);
+    assert.is(answer.status, 405, path);
+    assert.not.match(String(answer.headers.allow), /DELETE/);
   }
 });
 

@@ -250,6 +250,16 @@ function clientSuite({ name, knowsScheme, sendsContext, asksForLogs }: Generatio
     assert.match(output, /a-gpu +\| 52 .*\| YES +\|/);
   });
 
+  if (knowsScheme) {
+    test(`O-260: what ${name} asks over a websocket is refused at once, in words`, async () => {
+      for (const command of ["status", "show"]) {
+        const refused = await shell.run(command, id, "--scheme", "ws");
+        assert.is.not(refused.code, 0, refused.output);
+        assert.match(refused.output, /HTTP 400/);
+      }
+    });
+  }
+
   test(`O-241: an answer of 404 or 403 does not make ${name} forget its token`, async () => {
     const plainUser = await shellOf({ kind: "netrc", username: "ann", secret: "anns-password" });
     worked(await plainUser.run("auth", "-u", "ann", "-p", "anns-password"));
