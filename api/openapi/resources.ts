@@ -118,7 +118,8 @@ export const RESOURCES: Section = {
       ],
     },
     "get /v1/resources/{id}/logs": {
-      summary: "Show the logs of a run or a task as one JSON string, or follow them as text.",
+      summary:
+        "Show the logs of a run or a task as one JSON string, or follow them as text; those of pods that are gone come from the store.",
       auth: "reads",
       parameters: [
         ID,
