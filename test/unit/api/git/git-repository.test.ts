@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { suite } from "uvu";
@@ -69,6 +70,40 @@ test("O-105: only the files of the request are committed", async () => {
   assert.is(await git(stage.directory, "show", "--format=", "--name-only", "HEAD"), "sst2/other.yml");
   await repository.refresh(10_000);
   assert.ok(repository.state().dirty);
+});
+
+test("O-105: no hook and no program that the repository names is run", async () => {
+  const repository = await stage.repository();
+  const told = stage.path("told");
+  const program = `#!/bin/sh\necho "$0" >> ${told}\n`;
+  for (const hook of [
+    "reference-transaction",
+    "pre-commit",
+    "post-commit",
+    "post-index-change",
+    "pre-push",
+    "fsmonitor",
+  ]) {
+    await mkdir(stage.inTree(".git/hooks"), { recursive: true });
+    await writeFile(stage.inTree(`.git/hooks/${hook}`), program, { mode: 0o755 });
+  }
+  const set = (key: string): Promise<string> =>
+    git(stage.directory, "config", key, stage.inTree(".git/hooks/fsmonitor"));
+  for (const key of [
+    "core.fsmonitor",
+    "core.pager",
+    "core.editor",
+    "filter.x.clean",
+    "filter.x.smudge",
+    "core.sshCommand",
+  ]) {
+    await set(key);
+  }
+  await mkdir(stage.inTree("a"));
+  await writeFile(stage.inTree("a/.gitattributes"), "* filter=x\n");
+  await put(repository, "a/main.yml", "tasks: []\n");
+  await repository.refresh(20_000);
+  assert.not.ok(existsSync(told), existsSync(told) ? await readFile(told, "utf8") : "");
 });
 
 test("O-12, O-105: no link and no directory is written through", async () => {

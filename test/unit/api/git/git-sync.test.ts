@@ -1,7 +1,9 @@
 import { writeFile } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { until, within } from "../../../support/deadline.ts";
 import { GitRemote, git } from "../../../support/git-remote.ts";
 import { codeOf, put, RepositoryStage } from "./repository-stage.ts";
 
@@ -92,6 +94,32 @@ test("O-104: with a dead remote reading goes on, writes are 503 and the tree sta
   await remote.start();
   assert.ok((await put(repository, "sst2/x.txt", "x")).changed);
   assert.is(repository.state().error, undefined);
+});
+
+test("O-104: a remote that takes the call and says nothing holds up no reading, and writes not for long", async () => {
+  await stage.synced(remote.url);
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+  });
+  await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
+  const address = silent.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  try {
+    const repository = await stage.repository({ remote: `git://127.0.0.1:${port}/jobs.git` });
+    const first = repository.start();
+    await until(() => sockets.size > 0, 20_000, { describe: "the remote is asked" });
+    await within(10_000, () => repository.jobs());
+    await within(10_000, () => repository.refresh(100));
+    assert.is(await within(30_000, () => codeOf(put(repository, "a/x.txt", "x"))), "RepositoryUnavailable");
+    // A stop does not wait for the remote either.
+    await within(20_000, () => repository.stop());
+    await first;
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((done) => silent.close(done));
+  }
 });
 
 test("O-104: local edits of tracked files survive a sync", async () => {
