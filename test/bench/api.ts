@@ -129,16 +129,23 @@ async function measure(client: KubeClient, port: number, scenario: (typeof SCENA
   process.stdout.write(`${scenario.name}: ${bytes} bytes\n`);
   await load(port, path, CLIENTS, WARM_UP_SECONDS);
   // Reading the metrics begins a new measurement of the event loop's delay.
-  await loopDelayMs(port);
+  const before = await ownMetrics(port);
   const stopChanges = keepChanging(client, scenario.changes);
   const facade = await load(port, path, CLIENTS, SECONDS);
-  const delay = await loopDelayMs(port);
+  const after = await ownMetrics(port);
   await stopChanges();
   const bare = await withBareServer(bytes, async (barePort) => {
     await load(barePort, "/", CLIENTS, WARM_UP_SECONDS);
     return await load(barePort, "/", CLIENTS, SECONDS);
   });
-  return { name: scenario.name, bytes, facade: checked(facade), bare: checked(bare), loopDelayMs: delay };
+  return {
+    name: scenario.name,
+    bytes,
+    facade: checked(facade),
+    bare: checked(bare),
+    loopDelayMs: after.loopDelayMs,
+    cpuMs: (1000 * (after.cpuSeconds - before.cpuSeconds)) / facade.requests,
+  };
 }
 
 function checked(result: LoadResult): LoadResult {
@@ -146,12 +153,18 @@ function checked(result: LoadResult): LoadResult {
   return result;
 }
 
-/** The 99th percentile of the facade's event loop delay since the last call, from its own metrics. */
-async function loopDelayMs(port: number): Promise<number> {
+/** What the facade tells of itself: processor time so far, and the 99th percentile of its event loop's delay since the last call. */
+async function ownMetrics(port: number): Promise<{ loopDelayMs: number; cpuSeconds: number }> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const seconds = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1];
-  if (seconds === undefined) throw new Error("the facade tells no delay of its event loop");
-  return Number(seconds) * 1000;
+  const valueOf = (name: string): number => {
+    const value = new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1];
+    if (value === undefined) throw new Error(`the facade's metrics have no ${name}`);
+    return Number(value);
+  };
+  return {
+    loopDelayMs: 1000 * valueOf("nodejs_eventloop_lag_p99_seconds"),
+    cpuSeconds: valueOf("process_cpu_seconds_total"),
+  };
 }
 
 /** Writes statuses at a steady rate until the returned function is called. */

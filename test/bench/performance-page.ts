@@ -12,6 +12,8 @@ export interface Measured {
   bare: LoadResult;
   /** 99th percentile of the facade's event loop delay during the load. */
   loopDelayMs: number;
+  /** Processor time of the facade for one reply. */
+  cpuMs: number;
   /** Lists and gets that the facade sent to the API server during all loads. */
   readsOfApiServer?: number;
 }
@@ -25,7 +27,7 @@ export function writeTable(
   measured: readonly Measured[],
   setup: { runs: number; clients: number; processors: number },
 ): void {
-  const rows = measured.map(({ name, bytes, facade, bare, loopDelayMs }) =>
+  const rows = measured.map(({ name, bytes, facade, bare, loopDelayMs, cpuMs }) =>
     [
       name,
       kilobytes(bytes),
@@ -34,6 +36,7 @@ export function writeTable(
       `${((100 * facade.perSecond) / bare.perSecond).toFixed(0)} %`,
       `${facade.p50Ms.toFixed(0)} / ${facade.p99Ms.toFixed(0)}`,
       `${bare.p50Ms.toFixed(0)} / ${bare.p99Ms.toFixed(0)}`,
+      cpuMs.toFixed(2),
       loopDelayMs.toFixed(1),
     ].join(" | "),
   );
@@ -41,8 +44,8 @@ export function writeTable(
   const table = `${BEGIN}
 ${setup.runs} runs, ${setup.clients} clients, ${setup.processors} processors, Node ${process.versions.node}.
 
-| reply | KB | requests/s | bare Koa | share | p50 / p99 ms | bare Koa | event loop delay p99 ms |
-|---|---|---|---|---|---|---|---|
+| reply | KB | requests/s | bare Koa | share | p50 / p99 ms | bare Koa | processor ms a reply | event loop delay p99 ms |
+|---|---|---|---|---|---|---|---|---|
 ${rows.map((row) => `| ${row} |`).join("\n")}
 
 Lists and gets that reached the API server during all of this: ${reads}.

@@ -52,6 +52,9 @@ export class DocumentedReplies {
       return this.#mismatch(shown, "#/components/schemas/Problem", type, PROBLEM, reply.text);
     }
     const content = route.operation.responses[reply.status]?.content;
+    if (type.endsWith("json") && reply.headers["content-type"] !== `${type}; charset=utf-8`) {
+      return `${shown}: ${type} comes without its character set`;
+    }
     if (content === undefined) return `${shown}: ${route.path} has no such status in the document: ${reply.text}`;
     if (!(type in content)) return `${shown}: ${type} is none of ${Object.keys(content)}`;
     if (!type.endsWith("json")) return undefined;
