@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ApiError, ERRORS, type ErrorCode } from "./errors.ts";
 import { PROBLEM_TYPE, problemDetails } from "./problem-details.ts";
@@ -30,6 +30,8 @@ const KEEP_ALIVE_MS = 65_000;
 const STALLED_MS = 60_000;
 /** How long a caller that still sends gets to read our answer before its connection is cut. */
 const UNREAD_BODY_GRACE_MS = 1_000;
+/** Requests of one connection that may wait for their answers. Hardly any client sends a second one before it has the first answer. */
+const MOST_UNANSWERED = 100;
 /** What is still read, and dropped, of a body after its answer. */
 const UNREAD_BODY_BYTES = 256 * 1024;
 
@@ -39,7 +41,9 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const unanswered = new WeakMap<Socket, number>();
   const guarded: RequestListener = (request, response) => {
+    if (isFlooded(unanswered, response)) return;
     cutUnreadBody(response);
     cutStalledAnswer(response, options.stalledMs ?? STALLED_MS);
     handler(request, response);
@@ -83,6 +87,22 @@ function cutUnreadBody(response: ServerResponse): void {
     request.once("close", () => clearTimeout(timer));
     request.socket.once("close", () => clearTimeout(timer));
   });
+}
+
+/**
+ * Counts the requests of a connection that wait for an answer, and cuts a connection with too many of them: a few bytes each
+ * cost us some kilobytes, and all that have come in are taken up at once.
+ */
+function isFlooded(unanswered: WeakMap<Socket, number>, response: ServerResponse): boolean {
+  const { socket } = response.req;
+  const count = (unanswered.get(socket) ?? 0) + 1;
+  unanswered.set(socket, count);
+  if (count > MOST_UNANSWERED) {
+    socket.destroy();
+    return true;
+  }
+  response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+  return false;
 }
 
 /**

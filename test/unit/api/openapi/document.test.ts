@@ -99,7 +99,7 @@ test("every example's request and reply are of their schemas, and name only para
       const type = example.replyType ?? (status === 200 ? firstReply : "application/problem+json");
       const [method = "", path = ""] = key.split(" ");
       const text = type.endsWith("json") ? JSON.stringify(example.reply) : String(example.reply);
-      const answer = { status, headers: { "content-type": type }, text };
+      const answer = { status, headers: { "content-type": `${type}; charset=utf-8` }, text };
       assert.is(replies.difference(method.toUpperCase(), path, answer), undefined, shown);
       if (example.body === undefined || status !== 200) continue;
       const media = body[example.bodyType ?? firstBody] as { schema: object } | undefined;
@@ -149,6 +149,7 @@ test("a reply that has drifted from the document is told", () => {
   assert.match(replies.difference("GET", list, json(200, { pipelines: [], more: 1 })) ?? "", /additional/);
   assert.match(replies.difference("GET", list, json(418, {})) ?? "", /no such status/);
   assert.match(replies.difference("GET", list, json(200, {}, "text/html")) ?? "", /text\/html/);
+  assert.match(replies.difference("GET", list, json(200, { pipelines: [] }, "application/json")) ?? "", /character/);
   assert.match(replies.difference("GET", "/v1/nope", json(200, {})) ?? "", /no operation/);
   const problem = { type: "urn:odin:error:Internal", title: "t", status: 500, detail: "d" };
   const problemType = "application/problem+json; charset=utf-8";
