@@ -156,14 +156,14 @@ function checked(result: LoadResult): LoadResult {
 /** What the facade tells of itself: processor time so far, and the 99th percentile of its event loop's delay since the last call. */
 async function ownMetrics(port: number): Promise<{ loopDelayMs: number; cpuSeconds: number }> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const valueOf = (name: string): number => {
+  const metric = (name: string): number => {
     const value = new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1];
     if (value === undefined) throw new Error(`the facade's metrics have no ${name}`);
     return Number(value);
   };
   return {
-    loopDelayMs: 1000 * valueOf("nodejs_eventloop_lag_p99_seconds"),
-    cpuSeconds: valueOf("process_cpu_seconds_total"),
+    loopDelayMs: 1000 * metric("nodejs_eventloop_lag_p99_seconds"),
+    cpuSeconds: metric("process_cpu_seconds_total"),
   };
 }
 
