@@ -1,3 +1,4 @@
+// timeout: 300
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { connect } from "node:net";
 import jwt from "jsonwebtoken";
