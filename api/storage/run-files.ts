@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
-import { LABELS, labelValue, podName } from "../../crds/names.ts";
+import { ANNOTATIONS, LABELS, labelValue, podName } from "../../crds/names.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { POD } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
@@ -71,7 +71,9 @@ export class RunFiles {
       const { items } = await client.listAll<Pod>(path, { labelSelector: `${LABELS.run}=${labelValue(name)}` });
       const running = items.find(
         ({ metadata, status }) =>
-          (metadata.ownerReferences ?? []).some((owner) => owner.uid === uid) &&
+          // Pods of a Job or PyTorchJob are owned by that, and say themselves which run they are of.
+          (metadata.annotations?.[ANNOTATIONS.runUid] === uid ||
+            metadata.ownerReferences?.some((owner) => owner.uid === uid)) &&
           status?.phase !== "Succeeded" &&
           status?.phase !== "Failed",
       );

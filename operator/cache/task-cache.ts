@@ -40,7 +40,8 @@ export class TaskCache {
   readonly #hasher: Hasher;
   /** By run, then task: the answer, or undefined while it is sought. */
   readonly #answers = new Map<string, Map<string, CacheAnswer | undefined>>();
-  readonly #stored = new Set<string>();
+  /** By run: tasks whose outputs are remembered, or are being so. */
+  readonly #stored = new Map<string, Set<string>>();
 
   constructor(options: TaskCacheOptions) {
     this.#options = options;
@@ -78,9 +79,9 @@ export class TaskCache {
 
   /** Remembers what a task left that has just succeeded; `key` is the one that it was started with. */
   store({ uid, run, task }: { uid: string; run: string; task: Task }, key: string, result: string | undefined): void {
-    const id = `${uid}/${task.name}`;
-    if (this.#stored.has(id)) return;
-    this.#stored.add(id);
+    const stored = this.#stored.get(uid) ?? new Set();
+    if (stored.has(task.name)) return;
+    this.#stored.set(uid, stored.add(task.name));
     const write = async (): Promise<void> => {
       const outputs = await this.#outputsOf(task);
       const entry = { outputs, run, task: task.name, ...(result === undefined ? {} : { result }) };
@@ -93,8 +94,7 @@ export class TaskCache {
 
   /** Drops what is known about a run that has ended or is gone. */
   forget(uid: string): void {
-    const tasks = this.#answers.get(uid)?.keys() ?? [];
-    for (const task of tasks) this.#stored.delete(`${uid}/${task}`);
+    this.#stored.delete(uid);
     this.#answers.delete(uid);
   }
 

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Task } from "../../../crds/generated/types.ts";
+import { ANNOTATIONS, LABELS, MANAGED_BY } from "../../../crds/names.ts";
 import { POD } from "../../../kube/core-resources.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
+import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import type { Answer } from "../../unit/api/served.ts";
@@ -119,5 +121,40 @@ files("O-211, O-107: on the shared volume the directory goes at once, and anothe
   assert.equal(flags(await sharedMode.call("DELETE", "/v1/pipelines/gone?fs=True")), ["Yes", "Yes"]);
   assert.not.ok(existsSync(join(volume.path, "odin/gone")));
   assert.ok(existsSync(join(volume.path, "odin/stays/a/model")));
+});
+files("O-211: nothing is removed while a pod of the run can still write, whoever owns it", async () => {
+  await mkdir(join(volume.path, "odin/busy/a"), { recursive: true });
+  await ended(sharedMode, "busy", [task("a", { resourceType: "Job" })]);
+  const { uid } = (await sharedMode.run("busy")).metadata;
+  await sharedMode.client.create(collectionPath(POD, sharedMode.namespace), {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: "busy--a-x7k2p",
+      // It takes its time to stop, as one does that handles the signal.
+      finalizers: ["odin.io/test"],
+      labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.run]: "busy", [LABELS.task]: "a" },
+      annotations: { [ANNOTATIONS.run]: "busy", [ANNOTATIONS.runUid]: uid, [ANNOTATIONS.object]: "busy--a" },
+      ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name: "busy--a", uid: "0-0", controller: true }],
+    },
+    spec: { containers: [{ name: "main", image: "i" }] },
+  });
+  let isAnswered = false;
+  const answer = sharedMode.call("DELETE", "/v1/pipelines/busy?fs=True").finally(() => {
+    isAnswered = true;
+  });
+  const lists = async (): Promise<number> =>
+    (await auditedRequests(sharedMode.namespace)).filter(
+      ({ verb, resource, userAgent }) => verb === "list" && resource === "pods" && userAgent === "odin-api-test",
+    ).length;
+  const before = await lists();
+  await until(lists, WAIT_MS, { describe: "it has looked several times", accept: (count) => count >= before + 3 });
+  assert.not.ok(isAnswered);
+  assert.ok(existsSync(join(volume.path, "odin/busy/a")));
+  const path = objectPath(POD, sharedMode.namespace, "busy--a-x7k2p");
+  await sharedMode.client.patch(path, "merge", { metadata: { finalizers: null } });
+  await sharedMode.client.delete(path).catch(() => undefined);
+  assert.equal(flags(await answer), ["Yes", "Yes"]);
+  assert.not.ok(existsSync(join(volume.path, "odin/busy")));
 });
 files.run();
