@@ -1,9 +1,10 @@
 /**
- * Writes, or with `--check` compares, the reference pages that come from the code: settings and reasons. Exit status 1
+ * Writes, or with `--check` compares, the reference pages that come from the code: settings, reasons and errors. Exit status 1
  * names each page that is not what the code says.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { ERRORS } from "../api/errors.ts";
 import { API_SETTINGS } from "../api/settings.ts";
 import { REASONS } from "../crds/reasons.ts";
 import { OPERATOR_SETTINGS } from "../operator/settings.ts";
@@ -72,7 +73,26 @@ that cannot start (\`ImagePullBackOff\`, \`CreateContainerConfigError\`, \`Inval
 ${(["waiting", "failed", "ended"] as const).map(reasonTable).join("\n\n")}
 `;
 
+const ERROR_ROWS = Object.entries(ERRORS)
+  .sort(([a, one], [b, other]) => one.status - other.status || (a < b ? -1 : 1))
+  .map(([code, { status, title, retryable }]) => `| ${status} | \`${code}\` | ${title} | ${retryable ? "yes" : ""} |`);
+
+const ERRORS_PAGE = `${HEADER}
+
+# Errors of the REST API
+
+Every error is \`application/problem+json\` (RFC 9457): \`type\` is \`urn:odin:error:\` and a code of this table, \`title\` says the
+same in words, \`detail\` says what was wrong with this request and what to do, \`instance\` is the id of the request in the
+server's log, and \`errors\`, where there is one, lists each wrong place. Where trying again may help, the header
+\`Retry-After\` says when.
+
+| status | code | meaning | try again |
+|---|---|---|---|
+${ERROR_ROWS.join("\n")}
+`;
+
 const PAGES: Record<string, string> = {
+  "docs/reference/errors.md": ERRORS_PAGE,
   "docs/reference/settings.md": SETTINGS_PAGE,
   "docs/reference/reasons.md": REASONS_PAGE,
 };
