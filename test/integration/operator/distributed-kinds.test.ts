@@ -5,6 +5,7 @@ import type { Task } from "../../../crds/generated/types.ts";
 import { objectName } from "../../../crds/names.ts";
 import { TASK_KIND_FACTS, type TaskKind } from "../../../crds/task-kinds.ts";
 import type { Resource } from "../../../kube/resource.ts";
+import { FORMS } from "../../../operator/kinds/forms.ts";
 import { until } from "../../support/deadline.ts";
 import {
   elasticDefinition,
@@ -46,6 +47,25 @@ kinds.after(async () => {
 function distributed(name: string, resourceType: TaskKind, more: Partial<Task> = {}): Task {
   return task(name, { resourceType, numGpus: 0, ...more });
 }
+
+/** A task that asks for everything. */
+const FULL: Task = {
+  ...task("full"),
+  numWorkers: 2,
+  numGpus: 2,
+  cpu: { limits: "1", requests: "500m" },
+  memory: { limits: "1Gi" },
+  mounts: [
+    { name: "data", path: "/data", claim: "data" },
+    { name: "scratch", path: "/scratch" },
+  ],
+  ephemVolumes: [{ name: "scratch", type: "emptyDir", medium: "Memory", sizeLimit: "1Gi" }],
+  secrets: [{ name: "secret", path: "/secret", subPath: "key", mode: 0o400 }],
+  configMaps: [{ name: "config", path: "/config" }],
+  nodeSelector: { zone: "a" },
+  tolerations: [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }],
+  securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000 },
+};
 
 /** The pods that an operator would make of an object: what each is made from, and the end of its name; the one that speaks first. */
 type Roles = (spec: TaskObject["spec"]) => [role: Replicas | undefined, suffix: string][];
@@ -93,6 +113,11 @@ else {
     const run = await stage.untilRun("later", "a executes", (run) => run.status?.tasks?.a?.state === "executing");
     // No pods and no conditions yet is no error.
     assert.is(run.status?.tasks?.a?.reason, undefined);
+  });
+
+  kinds("O-166, O-169, O-170: what is sent has no field that the released schemas do not know", async () => {
+    for (const form of [FORMS.Pod[0], FORMS.Job[0], FORMS.PyTorchJob[0], FORMS.TFJob[0], FORMS.ElasticJob[1]])
+      await others.checkStrictly(form, FULL);
   });
 
   kinds("O-174: the same launch is taken once the kind is served", async () => {
@@ -281,6 +306,7 @@ else {
 
   kinds("O-171: an MPIJob v2beta1 has a launcher without GPU, and slots for the workers' GPUs", async () => {
     await others.install(await mpiDefinition());
+    await others.checkStrictly(FORMS.MPIJob[0], FULL);
     await stage.create("mpi", { tasks: [distributed("a", "MPIJob", { numWorkers: 2, numGpus: 4 })] });
     const resource = resourceOf("MPIJob");
     assert.is(resource.version, "v2beta1");
@@ -304,6 +330,7 @@ else {
   kinds("O-171: where only kubeflow.org/v1 serves MPIJob, that version is used in its shape", async () => {
     await others.uninstall("mpijobs.kubeflow.org");
     await others.install(...(await trainingDefinitions("mpijobs")));
+    await others.checkStrictly(FORMS.MPIJob[1], FULL);
     const v1: Resource = TASK_KIND_FACTS.MPIJob.resources[1];
     // The old version is in use until the operator has looked again.
     await until(
@@ -346,6 +373,7 @@ else {
 
   kinds("O-172: an ElasticJob has as many workers at least and at most, and meets at the etcd", async () => {
     await others.install(elasticDefinition());
+    await others.checkStrictly(FORMS.ElasticJob[0], FULL);
     const resource = resourceOf("ElasticJob");
     await until(
       async () => {
@@ -367,6 +395,15 @@ else {
         [roles?.Worker, "worker-1"],
       ];
     });
+  });
+
+  kinds("O-185: an object for which nobody makes pods says so, and what should be running", async () => {
+    // It was made at the beginning; half a minute is over by now, or soon.
+    const run = await stage.untilRun("later", "it says why", ({ status }) => status?.tasks?.a?.reason === "NoPodsYet");
+    assert.is(
+      run.status?.tasks?.a?.message,
+      "NoPodsYet: nobody has made pods for this PyTorchJob; is the Kubeflow training operator (v1) running?",
+    );
   });
 
   kinds(

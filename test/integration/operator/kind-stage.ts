@@ -1,4 +1,6 @@
-import type { Pipeline } from "../../../crds/generated/types.ts";
+import { randomUUID } from "node:crypto";
+import type { Pipeline, Task } from "../../../crds/generated/types.ts";
+import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
 import type { TaskKind } from "../../../crds/task-kinds.ts";
 import { TASK_KIND_FACTS } from "../../../crds/task-kinds.ts";
 import { POD } from "../../../kube/core-resources.ts";
@@ -7,8 +9,11 @@ import { resourceKey, servedResources } from "../../../kube/discovery.ts";
 import { isKubeError } from "../../../kube/errors.ts";
 import { silentLogger } from "../../../kube/logger.ts";
 import { collectionPath, type KubeObject, objectPath, type Resource } from "../../../kube/resource.ts";
+import { planOf } from "../../../operator/decide/plan.ts";
+import type { ObjectForm } from "../../../operator/kinds/object-form.ts";
 import { until } from "../../support/deadline.ts";
 import type { Definition } from "../../support/kind-definitions.ts";
+import { kubectlDryRun } from "../../support/kubectl.ts";
 import type { Stage } from "./stage.ts";
 
 const WAIT_MS = 60_000;
@@ -122,6 +127,20 @@ export class KindStage {
     const subresource = resource.kind === "ElasticJob" ? undefined : "status";
     const path = objectPath(resource, this.#stage.namespace, name, subresource);
     await this.#stage.client.patch(path, "merge", { status });
+  }
+
+  /** Asks the API server whether it would take the object of a task as it is built, and knows every field of it. */
+  async checkStrictly(form: ObjectForm, task: Task): Promise<void> {
+    const run = {
+      apiVersion: "odin.io/v1",
+      kind: "Pipeline",
+      metadata: { name: "strict", namespace: this.#stage.namespace, uid: randomUUID(), resourceVersion: "1" },
+      spec: {},
+    };
+    const definition = { tasks: [task], files: [], failFast: false, job: "a/job" };
+    const attempt = { run, plan: planOf(definition, undefined), task, number: 1, args: ["x"], env: { A: "b" } };
+    const settings = { paths: DEFAULT_PATHS, pullSecrets: ["registry"], elasticEtcd: "etcd:2379" };
+    await kubectlDryRun(this.#stage.namespace, form.build(attempt, settings));
   }
 
   /** Makes a pod of an object as its operator would: the template, the object as owner. */

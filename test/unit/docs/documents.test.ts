@@ -4,6 +4,7 @@ import * as yaml from "js-yaml";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { REASONS } from "../../../crds/reasons.ts";
+import { kindFactsOf, TASK_KINDS } from "../../../crds/task-kinds.ts";
 import { VARIABLES } from "../../../crds/variables.ts";
 import { blocksOf, documents, ROOT, textOf } from "../../support/documents.ts";
 
@@ -79,4 +80,14 @@ documentation("every npm script that it names is there", () => {
   );
 });
 
+documentation("every kind of task is explained, with its container and what to install", () => {
+  const page = textOf("docs/how-to/run-distributed-training.md");
+  for (const kind of TASK_KINDS) {
+    const row = page.split("\n").find((line) => line.startsWith(`| \`${kind}\``)) ?? "";
+    const { container, resources } = kindFactsOf({ resourceType: kind });
+    assert.ok(row.includes(`\`${container}\``), `${kind}: container ${container}`);
+    for (const { group, version } of resources.slice(0, 1))
+      if (group !== "") assert.ok(row.includes(`${group}/${version}`), `${kind}: ${group}/${version}`);
+  }
+});
 documentation.run();
