@@ -233,6 +233,51 @@ archive("O-225: what ended while the operator was down is read when it is back, 
   assert.is(kubelet.asked.length, before + 1);
 });
 
+archive("O-225, O-144: every attempt has its log", async () => {
+  await stage.create("again", { tasks: [task("a", { retries: 1 })] });
+  kubelet.end(await startOnNode("again", "a", "first\n"));
+  await stage.fail("again", "a", 1);
+  await stage.pod("again", "a", 2);
+  const second = podName("again", "a", 2);
+  await kubelet.bind(stage.namespace, second);
+  kubelet.write(second, "second\n");
+  kubelet.end(second);
+  await stage.succeed("again", "a", undefined, 2);
+  const all = await until(() => entries("again"), WAIT_MS, {
+    describe: "both are stored",
+    accept: (list) => list.length === 2,
+  });
+  const texts = await Promise.all(all.map(textOf));
+  assert.equal(
+    all.map(({ pod, attempt, state }, n) => [pod, attempt, state, texts[n]]),
+    [
+      ["again--a", 1, "whole", "first\n"],
+      ["again--a-r1", 2, "whole", "second\n"],
+    ],
+  );
+});
+
+archive("O-225, O-168: the pods that a controller makes for a task have theirs", async () => {
+  await stage.create("batch", { tasks: [task("a", { resourceType: "Job" })] });
+  const made = await until(() => stage.pods("batch"), WAIT_MS, {
+    describe: "the Job's controller makes a pod",
+    accept: (pods) => pods.length === 1,
+  });
+  const pod = made[0]?.metadata.name ?? "";
+  await kubelet.bind(stage.namespace, pod);
+  kubelet.write(pod, "of a Job\n");
+  kubelet.end(pod);
+  const now = new Date().toISOString();
+  const terminated = { exitCode: 0, reason: "Completed", startedAt: now, finishedAt: now };
+  const container = { name: "main", image: "i", imageID: "", ready: false, restartCount: 0, state: { terminated } };
+  await stage.client.patch(objectPath(POD, stage.namespace, pod, "status"), "strategic", {
+    status: { phase: "Succeeded", containerStatuses: [container] },
+  });
+  const entry = await untilEntry("batch", "is whole", whole);
+  assert.equal([entry.pod, entry.task, await textOf(entry)], [pod, "a", "of a Job\n"]);
+  await stage.untilPhase("batch", "DONE");
+});
+
 archive("O-211: the logs of a run that is deleted go with it, and do not come back", async () => {
   await stage.create("gone", { tasks: [task("a"), task("b")] });
   const a = await startOnNode("gone", "a", "x\n");
