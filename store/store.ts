@@ -25,12 +25,19 @@ export function announceStore(
   );
 }
 
+/** The files that this process has open, and how many of its parts use each: `odin all` needs one database process, not two. */
+const open = new Map<string, { sql: EmbeddedSql; users: number }>();
+
 /**
- * The store in the file at `path`, which several processes may share. Never throws and opens nothing: what is wrong with the file is said by each
- * call that needs it, and the first one after it was mended works.
+ * The store in the file at `path`, which several processes, and several parts of one, may share. Never throws and opens nothing: what is wrong with
+ * the file is said by each call that needs it, and the first one after it was mended works.
  */
 export function openStore(path: string): Store {
-  const sql = new EmbeddedSql(path);
+  const shared = open.get(path) ?? { sql: new EmbeddedSql(path), users: 0 };
+  open.set(path, shared);
+  shared.users += 1;
+  const { sql } = shared;
+  let closed: Promise<void> | undefined;
   return {
     name: path,
     logs: new LogArchive(sql),
@@ -38,6 +45,16 @@ export function openStore(path: string): Store {
       await sql.read({ text: "SELECT MAX(version) AS version FROM schema_version" });
     },
     tidy: () => sql.tidy(),
-    close: () => sql.close(),
+    close() {
+      closed ??= release(path, shared);
+      return closed;
+    },
   };
+}
+
+async function release(path: string, shared: { sql: EmbeddedSql; users: number }): Promise<void> {
+  shared.users -= 1;
+  if (shared.users > 0) return;
+  open.delete(path);
+  await shared.sql.close();
 }
