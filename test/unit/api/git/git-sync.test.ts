@@ -3,7 +3,9 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { remoteCredential } from "../../../../api/git/remote.ts";
 import { until, within } from "../../../support/deadline.ts";
+import { GitHttp } from "../../../support/git-http.ts";
 import { GitRemote, git } from "../../../support/git-remote.ts";
 import { codeOf, put, RepositoryStage } from "./repository-stage.ts";
 
@@ -119,6 +121,26 @@ test("O-104: a remote that takes the call and says nothing holds up no reading, 
   } finally {
     for (const socket of sockets) socket.destroy();
     await new Promise((done) => silent.close(done));
+  }
+});
+
+test("O-105: a remote over HTTP takes the changes of who has the token, and of nobody else", async () => {
+  const http = await GitHttp.open(remote.path, "robot:a token");
+  try {
+    const repository = await stage.synced(http.url, { credential: remoteCredential(http.url, "robot:a token") });
+    assert.is(repository.state().error, undefined);
+    const { head } = await put(repository, "a/main.yml", "tasks: []\n");
+    assert.is(await remote.head(), head);
+    const pushed = await remote.push({ "b/main.yml": "tasks: []\n" });
+    await repository.refresh(20_000);
+    assert.is(repository.head(), pushed);
+    assert.not.match(await stage.text(".git/config"), "token");
+    const other = await stage.synced(http.url, { directory: stage.path("other") });
+    assert.is(await codeOf(put(other, "a/x.txt", "x")), "RepositoryUnavailable");
+    assert.is(other.isKnown, false);
+    assert.equal(await other.jobs(), []);
+  } finally {
+    await http.close();
   }
 });
 
