@@ -209,6 +209,16 @@ export class GitRepository implements JobsRepository {
     return { version, dirty: this.#dirty, ...(this.#error === undefined ? {} : { error: this.#error }) };
   }
 
+  async knows(commit: string): Promise<boolean> {
+    if (!/^[0-9a-f]{40}$/.test(commit)) return false;
+    try {
+      return (await this.#git.runOrNo(["cat-file", "-e", `${commit}^{commit}`])) !== undefined;
+    } catch (error) {
+      if (error instanceof GitError && error.exitCode === 128) return false;
+      throw error;
+    }
+  }
+
   async refresh(deadlineMs: number): Promise<void> {
     const enough = new AbortController();
     const waited = delay(deadlineMs, undefined, { signal: enough.signal }).catch(() => undefined);

@@ -38,6 +38,8 @@ interface Wanted {
 /** How long a reply waits for the mirror; git is the truth, so that it does not fail with it. */
 const REPLY_WAITS_MS = 5_000;
 const AGAIN_MS = 5_000;
+/** Several periods of the sync. */
+const UNKNOWN_MS = 60_000;
 
 /**
  * Keeps one Job object for each job of the repository that can be run, so that the cluster shows the jobs and `kubectl` can run them (O-14). The
@@ -52,6 +54,8 @@ export class JobMirror {
   readonly #hashes = new WeakMap<CachedJob, string>();
   /** What the API server made of what it was given, where the two differ. */
   readonly #asStored = new Map<string, { wanted: string; stored: string }>();
+  /** Versions of objects that are not known here, and since when. */
+  readonly #unknown = new Map<string, { version: string; at: number }>();
   readonly #told = new Map<string, string>();
   #again: NodeJS.Timeout | undefined;
   #running = false;
@@ -215,6 +219,9 @@ export class JobMirror {
     if (isRight && missing.length === 0) return;
     for (const snapshot of isRight ? missing : wanted.snapshots) await storeSnapshot(client, snapshot);
     if (isRight) return;
+    if (present !== undefined && (await this.#isNewer(present))) {
+      throw new Error("another server has written it from a commit that is not known here yet");
+    }
     const spec = { ...wanted.spec, version: repository.head() };
     const raw =
       present === undefined
@@ -227,6 +234,22 @@ export class JobMirror {
     const stored = caches.jobs.get(`${namespace}/${name}`);
     if (stored !== undefined) this.#asStored.set(name, { wanted: wanted.hash, stored: this.#hashOf(stored) });
     logger.info({ job: spec.path, version: spec.version }, "the Job object follows the jobs repository");
+  }
+
+  /**
+   * Whether an object may be of a commit that this server has yet to fetch. For a while it is left alone then: undoing it would take back a
+   * change that its user has been told of. A commit that stays unknown was lost with a history that somebody has rewritten.
+   */
+  async #isNewer({ metadata, spec }: CachedJob): Promise<boolean> {
+    const { name } = metadata;
+    const { version } = spec;
+    if (version === undefined || (await this.#options.repository.knows(version))) {
+      this.#unknown.delete(name);
+      return false;
+    }
+    const since = this.#unknown.get(name);
+    if (since?.version !== version) this.#unknown.set(name, { version, at: performance.now() });
+    return since?.version !== version || performance.now() - since.at < UNKNOWN_MS;
   }
 
   #object(name: string, spec: Job["spec"]): object {
@@ -246,6 +269,7 @@ export class JobMirror {
     }
     caches.jobs.noteDeleted(metadata.uid);
     this.#asStored.delete(metadata.name);
+    this.#unknown.delete(metadata.name);
   }
 
   #isAsWanted(present: CachedJob, { hash }: Wanted): boolean {

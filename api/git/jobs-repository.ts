@@ -82,4 +82,6 @@ export interface JobsRepository {
    */
   write(change: Change): Promise<{ head: string; changed: boolean }>;
   state(): RepositoryState;
+  /** Whether a commit is known here; another server may know more of the remote (O-104). */
+  knows(commit: string): Promise<boolean>;
 }

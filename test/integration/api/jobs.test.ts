@@ -385,6 +385,19 @@ test("O-14, O-107: what somebody does to a mirrored object is put right; files i
   });
 });
 
+test("O-14: an object of a commit that another server knows is not undone at once", async () => {
+  const path = objectPath(JOB, stage.namespace, "sst2");
+  const known = (await object("sst2"))?.spec.version;
+  await stage.client.patch(path, "merge", { spec: { tasks: [], version: "f".repeat(40) } });
+  const told = (): boolean => stage.logLines.some(({ reason }) => /not known here yet/.test(String(reason)));
+  await until(told, WAIT_MS, { describe: "the server says that it leaves the object alone" });
+  assert.equal((await object("sst2"))?.spec.tasks, []);
+  await stage.client.patch(path, "merge", { spec: { version: known } });
+  await until(async () => (await object("sst2"))?.spec.tasks?.length === 2, WAIT_MS, {
+    describe: "the tasks are back",
+  });
+});
+
 test("O-14: a Job that was applied is listed, read, and not changed over REST", async () => {
   await stage.applyJob("applied", { tasks: [{ name: "a", image: "i", command: ["c"] }], files: { "x.yml": "a: 1\n" } });
   await until(async () => (await ids()).includes("applied"), WAIT_MS, { describe: "the job is listed" });

@@ -40,6 +40,9 @@ export class SampleRepository implements JobsRepository {
     }
     throw new ApiError("Busy", "it keeps changing");
   }
+  async knows(commit: string): Promise<boolean> {
+    return commit === this.version;
+  }
   async refresh(deadlineMs: number): Promise<void> {
     this.refreshed.push(deadlineMs);
   }
