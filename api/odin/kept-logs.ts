@@ -9,12 +9,17 @@ import { type LogOptions, type LogTarget, MissingLog, type OpenLog } from "./log
 /** What is said where the store does not answer; the details are for the one who runs it, in our own log. */
 const STORE_DOWN = "the store of logs does not work now; try again later";
 
+/** How long a reply waits for the store, and how long a store that does not work is left alone then. */
+const PATIENCE_MS = 3_000;
+const REST_MS = 5_000;
+
 /** The logs of ended pods, as the routes read them (O-225). A store that does not work takes nothing else along. */
 export class KeptLogs {
   readonly #archive: LogArchive | undefined;
   readonly #namespace: string;
   readonly #logger: Logger;
   #isDown = false;
+  #restUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(archive: LogArchive | undefined, namespace: string, logger: Logger) {
     this.#archive = archive;
@@ -75,17 +80,32 @@ export class KeptLogs {
   }
 
   async #tried<T>(read: (archive: LogArchive) => Promise<T>, otherwise: T): Promise<T> {
-    if (this.#archive === undefined) return otherwise;
+    if (this.#archive === undefined || performance.now() < this.#restUntilMs) return otherwise;
     try {
-      const answer = await read(this.#archive);
+      const answer = await inTime(read(this.#archive));
       this.#isDown = false;
       return answer;
     } catch (error) {
       if (!(error instanceof StoreProblem)) throw error;
       this.#isDown = true;
+      this.#restUntilMs = performance.now() + REST_MS;
       this.#logger.error({ err: error.message }, "the store of logs does not work");
       return otherwise;
     }
+  }
+}
+
+/** The answer of the store, or a problem if it takes too long: a disk that hangs must not hold up what can be answered without it. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const problem = new StoreProblem("busy", `the store has not answered within ${PATIENCE_MS / 1000} s`);
+    timer = setTimeout(() => reject(problem), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
