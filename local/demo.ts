@@ -137,6 +137,7 @@ async function report(
 ${lines.join("\n")}
 
   API      ${service.url}/v1      user ${service.user}, password in ${here}/env
+  Try it   ${service.url}/docs     in a browser
   Metrics  ${service.url}/metrics and ${service.metricsUrl}
 
 Next:
