@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ApiError, ERRORS, type ErrorCode } from "./errors.ts";
 import { PROBLEM_TYPE, problemDetails } from "./problem-details.ts";
+import { Turns } from "./turns.ts";
 
 /** Where to listen, and with which certificate, if any (PEM texts). */
 export interface ListenOptions {
@@ -32,6 +33,8 @@ const STALLED_MS = 60_000;
 const UNREAD_BODY_GRACE_MS = 1_000;
 /** Requests of one connection that may wait for their answers. Hardly any client sends a second one before it has the first answer. */
 const MOST_UNANSWERED = 100;
+/** Requests that are taken up in one round of the event loop: when hundreds come in at once, timers and watches go on in between. */
+const MOST_PER_ROUND = 32;
 /** What is still read, and dropped, of a body after its answer. */
 const UNREAD_BODY_BYTES = 256 * 1024;
 
@@ -41,12 +44,13 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const turns = new Turns(MOST_PER_ROUND);
   const unanswered = new WeakMap<Socket, number>();
   const guarded: RequestListener = (request, response) => {
     if (isFlooded(unanswered, response)) return;
     cutUnreadBody(response);
     cutStalledAnswer(response, options.stalledMs ?? STALLED_MS);
-    handler(request, response);
+    turns.take(() => handler(request, response));
   };
   server.on("request", guarded);
   // The caller waits with its body until it is asked for, which `readBody` does after the credential check.

@@ -37,4 +37,27 @@ test("between two turns the event loop goes round", async () => {
   assert.is(new Set(seen).size, 10, `rounds at each turn: ${seen}`);
 });
 
+test("a round takes as many as it may, the first of them at once, and the others wait for the next rounds", async () => {
+  const turns = new Turns(3);
+  const taken: number[] = [];
+  for (let number = 0; number < 8; number++) turns.take(() => void taken.push(number));
+  const atOnce = [...taken];
+  await new Promise((done) => setImmediate(done));
+  const afterOne = taken.length;
+  await within(5_000, () => turns.next());
+  assert.equal([atOnce, afterOne, taken], [[0, 1, 2], 6, [0, 1, 2, 3, 4, 5, 6, 7]]);
+});
+
+test("work that throws takes nobody's turn away", async () => {
+  const turns = new Turns(1);
+  assert.throws(
+    () =>
+      turns.take(() => {
+        throw new Error("mine");
+      }),
+    "mine",
+  );
+  await within(5_000, () => turns.next());
+});
+
 test.run();
