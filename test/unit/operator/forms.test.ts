@@ -1,0 +1,142 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Task } from "../../../crds/generated/types.ts";
+import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
+import { kindFactsOf, TASK_KINDS, type TaskKind } from "../../../crds/task-kinds.ts";
+import { planOf } from "../../../operator/decide/plan.ts";
+import { FORMS } from "../../../operator/kinds/forms.ts";
+import type { ObjectForm } from "../../../operator/kinds/object-form.ts";
+
+const forms = suite("objects of every kind");
+const RUN = {
+  apiVersion: "odin.io/v1",
+  kind: "Pipeline",
+  metadata: { name: "run", namespace: "ns", uid: "uid-run", resourceVersion: "1" },
+  spec: {},
+};
+
+interface Built {
+  apiVersion: string;
+  kind: string;
+  metadata: Template["metadata"] & {
+    name: string;
+    namespace: string;
+    ownerReferences: { uid: string; controller: boolean }[];
+  };
+  spec: Record<string, unknown>;
+}
+
+interface Template {
+  metadata: { labels: Record<string, string>; annotations: Record<string, string> };
+  spec: {
+    restartPolicy?: string;
+    automountServiceAccountToken?: boolean;
+    enableServiceLinks: boolean;
+    imagePullSecrets: { name: string }[];
+    securityContext: { seccompProfile: { type: string } };
+    containers: { name: string; env: { name: string; value: string }[] }[];
+  };
+}
+
+function built(form: ObjectForm, kind: TaskKind, more: Partial<Task> = {}): Built {
+  const task: Task = { name: "a", image: "i", command: ["c"], resourceType: kind, ...more };
+  const plan = planOf({ tasks: [task], files: [], failFast: false, job: "team/job" }, undefined);
+  const settings = { paths: DEFAULT_PATHS, pullSecrets: ["registry"], elasticEtcd: "etcd:1234" };
+  return form.build({ run: RUN, plan, task, number: 1, args: [], env: {} }, settings) as unknown as Built;
+}
+
+/** The pod templates inside an object; a Pod is one itself. */
+function templatesOf(object: Built): Template[] {
+  if (object.kind === "Pod") return [object as unknown as Template];
+  const found: Template[] = [];
+  const search = (value: unknown): void => {
+    if (value === null || typeof value !== "object") return;
+    for (const [key, inner] of Object.entries(value)) {
+      if (key === "template") found.push(inner as Template);
+      else search(inner);
+    }
+  };
+  search(object.spec);
+  return found;
+}
+
+const all = TASK_KINDS.flatMap((kind) => FORMS[kind].map((form) => ({ kind, form })));
+
+forms("the table has a form for every resource of every kind, in the same order", () => {
+  for (const kind of TASK_KINDS) {
+    assert.equal(
+      FORMS[kind].map((form) => form.resource),
+      kindFactsOf({ resourceType: kind }).resources,
+      kind,
+    );
+  }
+});
+
+forms("O-165: every object has the task's id as its name, belongs to the run, and is labelled like its pods", () => {
+  const labels = {
+    "app.kubernetes.io/managed-by": "odin",
+    "app.kubernetes.io/name": "odin-task",
+    "odin.io/pipeline": "run",
+    "odin.io/task": "a",
+    "odin.io/job": "team-job-",
+  };
+  for (const { kind, form } of all) {
+    const object = built(form, kind);
+    const { group, version } = form.resource;
+    assert.is(object.apiVersion, group === "" ? version : `${group}/${version}`);
+    assert.is(object.kind, form.resource.kind);
+    assert.equal([object.metadata.name, object.metadata.namespace], ["run--a", "ns"]);
+    assert.equal(
+      object.metadata.ownerReferences.map(({ uid, controller }) => [uid, controller]),
+      [["uid-run", true]],
+    );
+    for (const { metadata } of [object, ...templatesOf(object)]) {
+      const { "odin.io/job": job = "", ...rest } = metadata.labels;
+      assert.equal({ ...rest, "odin.io/job": job.slice(0, 9) }, labels, kind);
+      assert.is(metadata.annotations["odin.io/job"], "team/job");
+    }
+  }
+});
+
+forms("O-166: the pods of every kind are alike", () => {
+  for (const { kind, form } of all) {
+    const object = built(form, kind);
+    const templates = templatesOf(object);
+    assert.ok(templates.length > 0, kind);
+    for (const { metadata, spec } of templates) {
+      assert.equal(spec.imagePullSecrets, [{ name: "registry" }], kind);
+      assert.is(spec.securityContext.seccompProfile.type, "RuntimeDefault");
+      assert.is(spec.enableServiceLinks, false);
+      assert.is(spec.containers[0]?.env.find(({ name }) => name === "ODIN_TASK_ID")?.value, "run--a");
+      // Where there is a field for it beside the template, one inside is a mistake.
+      assert.is(spec.restartPolicy, kind === "Pod" || kind === "Job" ? "Never" : undefined, kind);
+      if (object.kind !== "Pod") {
+        const { annotations } = metadata;
+        assert.equal(
+          [annotations["odin.io/pipeline"], annotations["odin.io/pipeline-uid"], annotations["odin.io/object"]],
+          ["run", "uid-run", "run--a"],
+        );
+      }
+    }
+  }
+});
+
+forms("O-166: no pod has a token, but the launcher to which the training operator gives one of its own", () => {
+  const withToken = all.flatMap(({ kind, form }) =>
+    templatesOf(built(form, kind))
+      .filter(({ spec }) => spec.automountServiceAccountToken !== false)
+      .map(() => `${kind} ${form.resource.version}`),
+  );
+  assert.equal(withToken, ["MPIJob v1"]);
+});
+
+forms("O-168: a Job's backoffLimit is `retries` if given, else left to Kubernetes", () => {
+  assert.is(built(FORMS.Job[0], "Job", { retries: 0 }).spec.backoffLimit, 0);
+  assert.is(built(FORMS.Job[0], "Job", { retries: 4 }).spec.backoffLimit, 4);
+  assert.not("backoffLimit" in built(FORMS.Job[0], "Job").spec);
+});
+
+forms("O-172: the etcd may be named with its port or without", () => {
+  assert.is(built(FORMS.ElasticJob[0], "ElasticJob").spec.rdzvEndpoint, "etcd:1234");
+});
+forms.run();
