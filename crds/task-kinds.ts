@@ -67,7 +67,7 @@ export const TASK_KIND_FACTS = {
     ],
     container: "mpi",
     isDistributed: true,
-    install: `the Kubeflow MPI operator (v2beta1) or ${TRAINING_OPERATOR}`,
+    install: `the Kubeflow MPI operator (0.5 or newer, v2beta1) or ${TRAINING_OPERATOR}`,
   },
   ElasticJob: {
     resources: [resource("elastic.pytorch.org", "v1alpha1", "elasticjobs", "ElasticJob"), PYTORCH_JOB],
