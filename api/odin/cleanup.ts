@@ -13,6 +13,7 @@ import { projectRun } from "../cache/run.ts";
 import { Gate } from "../gate.ts";
 import type { RunFiles } from "../storage/run-files.ts";
 import { pipelineUnknown } from "./ids.ts";
+import { inTime } from "./in-time.ts";
 import { saveLogs } from "./log-saver.ts";
 import { inOrder, stateOf } from "./pipeline-view.ts";
 import { isPod } from "./resource.ts";
@@ -48,6 +49,8 @@ export interface Extent {
 }
 
 const CONCURRENT_DELETES = 8;
+/** How long the removal of logs is waited for. */
+const STORE_MS = 3_000;
 
 /**
  * Stops a run for good, then deletes the objects of its started tasks, then what it wrote and its record, if those are asked for (O-210 to O-212).
@@ -183,8 +186,10 @@ async function purge({ client, view, archive, logger }: Cleaner, path: string, r
   }
   view.noteRunDeleted(uid);
   // Nobody can ask for its logs any more; what cannot be removed now the operator finds later.
-  await archive?.removeRun(uid).catch((error: unknown) => {
+  try {
+    if (archive !== undefined) await inTime(archive.removeRun(uid), STORE_MS);
+  } catch (error) {
     logger.warn({ run: name, err: String(error) }, "logs of a removed run not removed yet");
-  });
+  }
   return true;
 }

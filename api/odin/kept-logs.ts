@@ -3,6 +3,7 @@ import { isKubeError } from "../../kube/errors.ts";
 import type { Logger } from "../../kube/logger.ts";
 import type { LogArchive, LogEntry } from "../../store/log-archive.ts";
 import { StoreProblem } from "../../store/store-problem.ts";
+import { inTime } from "./in-time.ts";
 import { lastLines } from "./last-lines.ts";
 import { type LogOptions, type LogTarget, MissingLog, type OpenLog } from "./log-source.ts";
 
@@ -82,7 +83,7 @@ export class KeptLogs {
   async #tried<T>(read: (archive: LogArchive) => Promise<T>, otherwise: T): Promise<T> {
     if (this.#archive === undefined || performance.now() < this.#restUntilMs) return otherwise;
     try {
-      const answer = await inTime(read(this.#archive));
+      const answer = await inTime(read(this.#archive), PATIENCE_MS);
       this.#isDown = false;
       return answer;
     } catch (error) {
@@ -92,20 +93,6 @@ export class KeptLogs {
       this.#logger.error({ err: error.message }, "the store of logs does not work");
       return otherwise;
     }
-  }
-}
-
-/** The answer of the store, or a problem if it takes too long: a disk that hangs must not hold up what can be answered without it. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const problem = new StoreProblem("busy", `the store has not answered within ${PATIENCE_MS / 1000} s`);
-    timer = setTimeout(() => reject(problem), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

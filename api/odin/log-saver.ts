@@ -6,6 +6,7 @@ import { isRemovedLog, openPodLog } from "../../kube/pod-log.ts";
 import { type LogArchive, type LogOwner, MAX_LOG_BYTES } from "../../store/log-archive.ts";
 import type { CachedPod } from "../cache/pod.ts";
 import { Gate } from "../gate.ts";
+import { inTime } from "./in-time.ts";
 import { serverWords } from "./log-source.ts";
 
 /** What saving logs needs; without an archive nothing is saved. */
@@ -20,10 +21,12 @@ const CONCURRENT_READS = 4;
 /** A clean-up must not wait for ever for nodes that do not answer. */
 const ALL_MS = 20_000;
 const ONE_MS = 10_000;
+/** Nor for a store that does not. */
+const ANSWER_MS = 3_000;
 
 /**
  * Saves the logs of pods that are about to be deleted, where the operator has not done so (O-211, O-225); of one that cannot be read the reason is
- * saved. Takes 20 s at most and never throws: a store that does not work does not keep anybody from cleaning up.
+ * saved. Takes half a minute at most and never throws: a store that does not work does not keep anybody from cleaning up.
  */
 export async function saveLogs(saver: LogSaver, pods: readonly CachedPod[]): Promise<void> {
   const { archive, logger } = saver;
@@ -31,9 +34,13 @@ export async function saveLogs(saver: LogSaver, pods: readonly CachedPod[]): Pro
   const deadline = AbortSignal.timeout(ALL_MS);
   const gate = new Gate(CONCURRENT_READS, Number.POSITIVE_INFINITY);
   try {
-    const settled = await archive.settled(pods.map(({ metadata }) => metadata.uid));
+    const uids = pods.map(({ metadata }) => metadata.uid);
+    const settled = await inTime(archive.settled(uids), ANSWER_MS);
     const open = pods.filter(({ metadata }) => !settled.has(metadata.uid));
-    await Promise.all(open.map((pod) => gate.run(() => saveLog(saver, archive, pod, deadline), never)));
+    const saves = open.map((pod) => gate.run(() => saveLog(saver, archive, pod, deadline), never));
+    const results = await inTime(Promise.allSettled(saves), ALL_MS + ANSWER_MS);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   } catch (error) {
     logger.error({ err: String(error), pods: pods.length }, "logs of a run that is cleaned up are lost with its pods");
   }
