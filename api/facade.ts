@@ -14,6 +14,7 @@ import { UserStore } from "./auth/user-store.ts";
 import { cachedUsers } from "./auth/users.ts";
 import { makeCaches, unsynced } from "./cache/caches.ts";
 import { clusterView } from "./cache/cluster-view.ts";
+import type { Certificate } from "./certificate.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import { GitRepository } from "./git/git-repository.ts";
 import { JobMirror } from "./git/job-mirror.ts";
@@ -42,7 +43,7 @@ export interface FacadeOptions {
   logger: Logger;
   registry: Registry;
   /** PEM texts, if HTTPS is to be served. */
-  tls?: { cert: string; key: string };
+  tls?: Certificate;
 }
 
 /** A running facade. */
@@ -53,6 +54,8 @@ export interface Facade {
   routes: readonly Route[];
   /** Resolves when requests can be served. */
   ready: Promise<void>;
+  /** Serves another certificate to new connections, where HTTPS is served. */
+  renewCertificate(certificate: Certificate): void;
   /** Stops accepting, lets answers finish, ends the streams and the watches. */
   stop(): Promise<void>;
 }
@@ -161,6 +164,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   ready.catch(() => undefined);
   return {
     url: listener.url,
+    renewCertificate: (certificate) => listener.renewCertificate(certificate),
     routes,
     ready,
     async stop() {

@@ -1,7 +1,8 @@
 import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Certificate } from "./certificate.ts";
 import { ApiError, ERRORS, type ErrorCode } from "./errors.ts";
 import { PROBLEM_TYPE, problemDetails } from "./problem-details.ts";
 import { Turns } from "./turns.ts";
@@ -10,7 +11,7 @@ import { Turns } from "./turns.ts";
 export interface ListenOptions {
   host: string;
   port: number;
-  tls?: { cert: string; key: string };
+  tls?: Certificate;
   /** How long a caller may take nothing of an answer that is ready, before its connection is cut. */
   stalledMs?: number;
 }
@@ -19,6 +20,8 @@ export interface ListenOptions {
 export interface Listener {
   /** Base URL, with the port the system chose where 0 was asked for. */
   url: string;
+  /** Serves another certificate to new connections; without HTTPS it does nothing. */
+  renewCertificate(certificate: Certificate): void;
   /** Accepts nothing more, lets answers in progress finish for at most `graceMs`, then closes every connection. */
   close(graceMs: number): Promise<void>;
 }
@@ -67,6 +70,9 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   return {
     url: `${options.tls ? "https" : "http"}://${host}:${port}`,
+    renewCertificate: (certificate) => {
+      if (server instanceof TlsServer) server.setSecureContext(certificate);
+    },
     close: (graceMs) => closeServer(server, graceMs),
   };
 }

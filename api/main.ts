@@ -1,12 +1,12 @@
-import { readFileSync } from "node:fs";
 import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { KubeClient } from "../kube/client.ts";
 import { loadCluster } from "../settings/kube-config.ts";
-import { helpText, SettingProblem } from "../settings/settings.ts";
+import { helpText } from "../settings/settings.ts";
 import { describePublicReads } from "./auth/access.ts";
+import { CertificateRenewal, readCertificate } from "./certificate.ts";
 import { startFacade } from "./facade.ts";
-import { API_SETTINGS, type ApiSettings, readApiSettings } from "./settings.ts";
+import { API_SETTINGS, readApiSettings } from "./settings.ts";
 
 /**
  * Runs the REST facade until `signal` aborts. `argv` are the arguments after `odin api`. Rejects with a `SettingProblem` for
@@ -18,7 +18,7 @@ export async function runApi(argv: readonly string[], env: NodeJS.ProcessEnv, si
     return;
   }
   const settings = readApiSettings(argv, env);
-  const tls = readTlsFiles(settings.tls);
+  const tls = settings.tls === undefined ? undefined : await readCertificate(settings.tls);
   const { kubeConfig, namespace: own } = loadCluster(settings.cluster.kubeconfig, settings.cluster.context);
   const namespace = settings.namespace ?? own;
   const logger = pino({ name: "odin-api", level: settings.logLevel });
@@ -35,6 +35,10 @@ export async function runApi(argv: readonly string[], env: NodeJS.ProcessEnv, si
       registry,
       ...(tls === undefined ? {} : { tls }),
     });
+    const renewal =
+      settings.tls === undefined || tls === undefined
+        ? undefined
+        : new CertificateRenewal(settings.tls, tls, (renewed) => facade.renewCertificate(renewed), logger);
     logger.info({ url: facade.url, namespace, reads: describePublicReads(settings.publicReads) }, "listening");
     try {
       await untilAborted(
@@ -43,6 +47,7 @@ export async function runApi(argv: readonly string[], env: NodeJS.ProcessEnv, si
       );
     } finally {
       logger.info({}, "stopping");
+      renewal?.stop();
       await facade.stop();
     }
   } finally {
@@ -57,13 +62,4 @@ async function untilAborted(signal: AbortSignal, ready: Promise<void>): Promise<
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
   await Promise.race([aborted, ready.then(() => aborted)]);
-}
-
-function readTlsFiles(files: ApiSettings["tls"]): { cert: string; key: string } | undefined {
-  if (files === undefined) return undefined;
-  try {
-    return { cert: readFileSync(files.certFile, "utf8"), key: readFileSync(files.keyFile, "utf8") };
-  } catch (error) {
-    throw new SettingProblem(`--tls-cert (ODIN_TLS_CERT), --tls-key (ODIN_TLS_KEY): ${(error as Error).message}`);
-  }
 }

@@ -42,7 +42,7 @@ export const API_SETTINGS = {
   tlsCert: {
     flag: "tls-cert",
     env: "ODIN_TLS_CERT",
-    help: "File with the certificate chain in PEM; with a key, HTTPS is served.",
+    help: "File with the certificate chain in PEM; with a key, HTTPS is served. A renewed one is taken up without a restart.",
     parse: textValue,
   },
   tlsKey: {
