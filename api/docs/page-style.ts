@@ -6,8 +6,7 @@ code, pre, textarea { font: 0.875rem/1.4 ui-monospace, monospace; }
 pre { background: var(--soft); padding: 0.6rem; overflow: auto; max-height: 30rem; white-space: pre-wrap; }
 table { border-collapse: collapse; width: 100%; }
 td { border-top: 1px solid var(--line); padding: 0.25rem 0.5rem; vertical-align: top; }
-nav { font-size: 0.875rem; }
-nav p { margin: 0.2rem 0; }
+nav { margin: 1rem 0; }
 details.operation { border: 1px solid var(--line); border-radius: 4px; margin: 0.5rem 0; padding: 0.4rem 0.8rem; }
 details.operation > summary { cursor: pointer; }
 .method { display: inline-block; min-width: 4.2rem; }

@@ -1,7 +1,7 @@
 import { allOperations, openApiDocument, SECTIONS } from "../openapi/document.ts";
 import type { Json } from "../openapi/operation.ts";
 import { html } from "./html.ts";
-import { anchorOf, operationView } from "./operation-view.ts";
+import { operationView } from "./operation-view.ts";
 import { schemaTable } from "./schema-view.ts";
 
 /**
@@ -36,24 +36,22 @@ export function docsPage(): string {
 </form>
 </header>
 <nav>
-${sections.map(
-  ({
-    name,
-    entries,
-  }) => html`<p>${name}: ${entries.map(([key], index) => html`${index === 0 ? "" : " · "}<a href="#${anchorOf(key)}">${key}</a>`)}</p>
-`,
-)}
+${[...sections.map(({ name }) => name), "schemas"].map((name, index) => html`${index === 0 ? "" : " · "}<a href="#${idOf(name)}">${name}</a>`)}
 </nav>
 <main>
 ${sections.map(
-  ({ name, entries }) => html`<h2>${name}</h2>
+  ({ name, entries }) => html`<h2 id="${idOf(name)}">${name}</h2>
 ${entries.map(([key, operation]) => operationView(key, operation))}
 `,
 )}
-<h2>Schemas</h2>
+<h2 id="schemas">schemas</h2>
 ${Object.entries(schemas).map(([name, schema]) => schemaTable(name, schema))}
 </main>
 </body>
 </html>
 `.text;
+}
+
+function idOf(section: string): string {
+  return section.replaceAll(" ", "-");
 }

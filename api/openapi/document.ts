@@ -21,7 +21,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   auth: AUTH,
   users: USERS,
   jobs: JOBS,
-  "job writing": JOB_WRITING,
+  "jobs and files": JOB_WRITING,
   pipelines: PIPELINES,
   resources: RESOURCES,
   nodes: NODES,
