@@ -15,7 +15,15 @@ import {
 } from "../../support/kind-definitions.ts";
 import { skip } from "../../support/skip.ts";
 import { FacadeStage } from "../api/facade-stage.ts";
-import { condition, KindStage, type Replicas, resourceOf, type TaskObject, type Template } from "./kind-stage.ts";
+import {
+  accountWithoutKinds,
+  condition,
+  KindStage,
+  type Replicas,
+  resourceOf,
+  type TaskObject,
+  type Template,
+} from "./kind-stage.ts";
 import { Stage, task } from "./stage.ts";
 
 const WAIT_MS = 60_000;
@@ -251,6 +259,23 @@ else {
     await stage.untilRun("queued", "it runs", ({ status }) => status?.tasks?.a?.reason === undefined);
     await others.setStatus(PYTORCH, "queued--a", { conditions: [condition("Succeeded")] });
     assert.is((await others.ended("queued")).status?.phase, "DONE");
+  });
+
+  kinds("O-174: an operator that may not list a kind lets its tasks wait, says so, and runs all others", async () => {
+    const account = await accountWithoutKinds(stage.client);
+    const limited = await Stage.open({}, undefined, { operator: account.config });
+    try {
+      await limited.create("rights", { tasks: [task("a"), distributed("b", "PyTorchJob")] });
+      await limited.succeed("rights", "a");
+      const run = await limited.untilRun("rights", "b says why, a is executed", ({ status }) => {
+        const { a, b } = status?.tasks ?? {};
+        return a?.state === "executed" && b?.reason === "KindNotWatched";
+      });
+      assert.match(run.status?.tasks?.b?.message ?? "", /^the operator may not list pytorchjobs\.kubeflow\.org; give/);
+    } finally {
+      await limited.close();
+      await account.remove();
+    }
   });
 
   kinds(

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { KubeConfig } from "@kubernetes/client-node";
 import type { Pipeline, Task } from "../../../crds/generated/types.ts";
 import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
 import type { TaskKind } from "../../../crds/task-kinds.ts";
 import { TASK_KIND_FACTS } from "../../../crds/task-kinds.ts";
+import type { KubeClient } from "../../../kube/client.ts";
 import { POD } from "../../../kube/core-resources.ts";
 import { applyDefinition } from "../../../kube/definition.ts";
 import { resourceKey, servedResources } from "../../../kube/discovery.ts";
@@ -13,7 +15,7 @@ import { planOf } from "../../../operator/decide/plan.ts";
 import type { ObjectForm } from "../../../operator/kinds/object-form.ts";
 import { until } from "../../support/deadline.ts";
 import type { Definition } from "../../support/kind-definitions.ts";
-import { kubectlDryRun } from "../../support/kubectl.ts";
+import { kubectlDryRun, testVariable } from "../../support/kubectl.ts";
 import type { Stage } from "./stage.ts";
 
 const WAIT_MS = 60_000;
@@ -181,6 +183,40 @@ export class KindStage {
   async setPodStatus(pod: string, status: Record<string, unknown>): Promise<void> {
     await this.#stage.client.patch(objectPath(POD, this.#stage.namespace, pod, "status"), "strategic", { status });
   }
+}
+
+/** An account that may do everything to everything, but nothing to the groups of other operators; `remove` takes it away. */
+export async function accountWithoutKinds(
+  client: KubeClient,
+): Promise<{ config: KubeConfig; remove(): Promise<void> }> {
+  const name = `odin-rights-${randomUUID().slice(0, 8)}`;
+  const rbac = "/apis/rbac.authorization.k8s.io/v1";
+  const accounts = "/api/v1/namespaces/default/serviceaccounts";
+  await client.create(accounts, { metadata: { name } });
+  const rule = { apiGroups: ["", "batch", "odin.io", "events.k8s.io"], resources: ["*"], verbs: ["*"] };
+  await client.create(`${rbac}/clusterroles`, { metadata: { name }, rules: [rule] });
+  await client.create(`${rbac}/clusterrolebindings`, {
+    metadata: { name },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+    subjects: [{ kind: "ServiceAccount", name, namespace: "default" }],
+  });
+  const { status } = await client.create<{ status: { token: string } }>(`${accounts}/${name}/token`, {
+    apiVersion: "authentication.k8s.io/v1",
+    kind: "TokenRequest",
+    spec: {},
+  });
+  const config = new KubeConfig();
+  config.loadFromFile(testVariable("KUBECONFIG"));
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error("the kubeconfig of the tests names no cluster");
+  config.loadFromClusterAndUser(cluster, { name, token: status.token });
+  return {
+    config,
+    remove: async () => {
+      for (const path of [`${rbac}/clusterrolebindings/${name}`, `${rbac}/clusterroles/${name}`, `${accounts}/${name}`])
+        await client.delete(path);
+    },
+  };
 }
 
 /** The resource in which a kind is preferred. */

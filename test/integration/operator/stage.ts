@@ -31,6 +31,14 @@ export interface Pod extends KubeObject {
   status?: { phase?: string };
 }
 
+/** What else may differ between stages. */
+export interface StageOptions {
+  /** Time between two looks at which kinds the cluster serves. */
+  lookEveryMs?: number;
+  /** Whom the operator is to the API server; by default one who may do everything. */
+  operator?: KubeConfig;
+}
+
 /**
  * A namespace with an operator working in it, and the part of the kubelet that the tests play themselves: no node is there, so a pod's
  * state is whatever a test says.
@@ -43,9 +51,9 @@ export class Stage {
   #pods: Partial<PodSettings> = {};
   #store: string | undefined;
   readonly #remove: () => Promise<void>;
-  readonly #options: { lookEveryMs?: number };
+  readonly #options: StageOptions;
 
-  private constructor(namespace: string, remove: () => Promise<void>, options: { lookEveryMs?: number }) {
+  private constructor(namespace: string, remove: () => Promise<void>, options: StageOptions) {
     this.#options = options;
     this.namespace = namespace;
     this.#remove = remove;
@@ -55,11 +63,7 @@ export class Stage {
   }
 
   /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods, and a file for the logs of ended tasks. */
-  static async open(
-    pods: Partial<PodSettings> = {},
-    store?: string,
-    options: { lookEveryMs?: number } = {},
-  ): Promise<Stage> {
+  static async open(pods: Partial<PodSettings> = {}, store?: string, options: StageOptions = {}): Promise<Stage> {
     const namespace = await temporaryNamespace("operator");
     const stage = new Stage(namespace.name, namespace.remove, options);
     stage.#pods = pods;
@@ -78,8 +82,9 @@ export class Stage {
   async startOperator(canWrite?: () => boolean): Promise<void> {
     const logger = pino({ level: process.env.ODIN_LOG_LEVEL ?? "silent" });
     const registry = new Registry();
+    const { operator: kubeConfig = this.kubeConfig, ...options } = this.#options;
     const client = new KubeClient({
-      kubeConfig: this.kubeConfig,
+      kubeConfig,
       userAgent: `odin-operator-${this.namespace}`,
       logger,
       ...(canWrite === undefined ? {} : { canWrite }),
@@ -87,12 +92,12 @@ export class Stage {
     const store = this.#store === undefined ? undefined : openStore(this.#store);
     const operator = new PipelineOperator({
       ...(store === undefined ? {} : { store }),
-      kubeConfig: this.kubeConfig,
+      kubeConfig,
       client,
       logger,
       registry,
       metrics: makeMetrics(registry),
-      ...this.#options,
+      ...options,
       workers: 8,
       namespace: this.namespace,
       installDefinitions: false,
