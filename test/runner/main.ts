@@ -12,6 +12,7 @@ const STAGES: readonly Stage[] = [
   { name: "generated", args: ["dist/crds/generate.js", "--check"] },
   { name: "reference", args: ["dist/cli/reference.js", "--check"] },
   { name: "examples", args: ["dist/examples/generate.js", "--check"] },
+  { name: "clauses", args: ["dist/test/clauses/generate.js", "--check"] },
 ];
 const EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
