@@ -1,3 +1,4 @@
+// timeout: 300
 import jwt from "jsonwebtoken";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

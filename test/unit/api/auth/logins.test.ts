@@ -1,3 +1,4 @@
+// timeout: 300
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Registry } from "prom-client";
 import { suite } from "uvu";
