@@ -21,6 +21,7 @@ import { JobMirror } from "./git/job-mirror.ts";
 import { Gpus } from "./gpu/gpus.ts";
 import { healthRoutes } from "./health.ts";
 import { type Listener, listen } from "./listener.ts";
+import { MainFiles } from "./main-file/main-files.ts";
 import { cacheMetrics, httpMetrics } from "./metrics.ts";
 import { JobCatalog } from "./odin/job-catalog.ts";
 import { KeptLogs } from "./odin/kept-logs.ts";
@@ -81,7 +82,8 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const { root: shownRoot } = settings.paths;
   const repository = await GitRepository.open({ ...settings.git, shownRoot, excluded: rendered(settings), logger });
   const filesAreLive = settings.sharedVolume !== undefined;
-  const mirror = new JobMirror({ client, namespace, repository, caches, logger, filesAreLive });
+  const mainFiles = new MainFiles();
+  const mirror = new JobMirror({ client, namespace, repository, mainFiles, caches, logger, filesAreLive });
   repository.onChange(() => mirror.soon());
   const lease = new OperatorLease(client, settings.leaseNamespace ?? options.ownNamespace ?? namespace);
   let repositorySynced = false;
@@ -112,14 +114,16 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       paths: settings.paths,
       root: shownRoot,
       repository,
-      catalog: new JobCatalog(repository, view, shownRoot),
+      catalog: new JobCatalog(repository, view, shownRoot, mainFiles),
       mirror,
+      mainFiles,
       operatorSeen: () => lease.renewed(),
       launcher: {
         client,
         namespace,
         view,
         repository,
+        mainFiles,
         renderPath: settings.renderPath,
         filesAreLive,
         taskSecrets: settings.taskSecrets,
@@ -172,6 +176,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       await listener.close(DRAIN_MS);
       await repository.stop();
       await mirror.stop();
+      await mainFiles.stop();
       await Promise.all([gpus.stop(), ...informers.map((informer) => informer.stop())]);
       await archive?.close();
     },

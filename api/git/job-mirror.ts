@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Job } from "../../crds/generated/types.ts";
-import { checkMainFile } from "../../crds/main-yml.ts";
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY, REPOSITORY_SOURCE } from "../../crds/names.ts";
 import { summary } from "../../crds/problem.ts";
 import { API_VERSION, JOB } from "../../crds/resources.ts";
@@ -12,6 +11,7 @@ import type { Logger } from "../../kube/logger.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
 import type { Caches } from "../cache/caches.ts";
 import type { CachedJob } from "../cache/job.ts";
+import type { MainFiles } from "../main-file/main-files.ts";
 import { frozenJob, frozenRoot, readFiles, storeSnapshot } from "./frozen-job.ts";
 import type { JobsRepository, RepositoryFile, RepositoryJob } from "./jobs-repository.ts";
 import { mirrorNames } from "./mirror-names.ts";
@@ -22,6 +22,7 @@ export interface MirrorOptions {
   client: KubeClient;
   namespace: string;
   repository: JobsRepository;
+  mainFiles: Pick<MainFiles, "check">;
   caches: Pick<Caches, "jobs" | "snapshots">;
   /** Tasks see the work tree itself, on a shared volume: no files are frozen (O-107). */
   filesAreLive: boolean;
@@ -178,7 +179,7 @@ export class JobMirror {
 
   async #read(job: RepositoryJob, root: SnapshotObject | undefined): Promise<Wanted | undefined> {
     if (job.main === undefined || job.templates.length > 0) return undefined;
-    const { file: main, problems } = checkMainFile(job.main);
+    const { file: main, problems } = await this.#options.mainFiles.check(job.main, { patient: true });
     const { files, problems: sizes } = await readFiles(this.#options.filesAreLive ? [] : job.files);
     const { snapshot, problems: total } = frozenJob(
       { id: job.id, main, files, ...(root === undefined ? {} : { rootFiles: root.metadata.name }) },

@@ -1,7 +1,7 @@
 import type { ClusterView } from "../cache/cluster-view.ts";
 import type { CachedJob } from "../cache/job.ts";
 import type { JobsRepository, RepositoryJob } from "../git/jobs-repository.ts";
-import { jobView, repositoryJobView, unreadableJobView } from "./job-view.ts";
+import { jobView, repositoryJobView, type TaskViewer, unreadableJobView } from "./job-view.ts";
 
 /** A job, and the place that is the truth about it (O-14). */
 export type CatalogJob =
@@ -16,13 +16,15 @@ export class JobCatalog {
   readonly #repository: JobsRepository;
   readonly #view: ClusterView;
   readonly #root: string;
+  readonly #viewer: TaskViewer;
   #shown = new WeakMap<RepositoryJob, Promise<string>>();
   #keptBytes = 0;
 
-  constructor(repository: JobsRepository, view: ClusterView, root: string) {
+  constructor(repository: JobsRepository, view: ClusterView, root: string, viewer: TaskViewer) {
     this.#repository = repository;
     this.#view = view;
     this.#root = root;
+    this.#viewer = viewer;
   }
 
   /** Jobs whose ids pass the test, sorted by id. Of two with one id the repository's is shown: git is the truth. */
@@ -63,7 +65,7 @@ export class JobCatalog {
   async #made(job: RepositoryJob): Promise<string> {
     let text: string;
     try {
-      text = JSON.stringify(await repositoryJobView(job));
+      text = JSON.stringify(await repositoryJobView(job, this.#viewer));
     } catch (error) {
       // One job breaks no list (O-60); the next request tries it again.
       this.#shown.delete(job);

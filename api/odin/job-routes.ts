@@ -1,6 +1,5 @@
 import { Readable } from "node:stream";
 import type { RouterContext } from "@koa/router";
-import { checkMainFile } from "../../crds/main-yml.ts";
 import type { Problem } from "../../crds/problem.ts";
 import { objectAt, textAt } from "../body.ts";
 import { ApiError, invalid } from "../errors.ts";
@@ -8,13 +7,14 @@ import { isFileName } from "../git/file-name.ts";
 import type { JobMirror } from "../git/job-mirror.ts";
 import type { FileWrite, JobsRepository, RepositoryJob } from "../git/jobs-repository.ts";
 import { MAIN_FILE } from "../git/work-tree.ts";
+import type { MainFiles } from "../main-file/main-files.ts";
 import { queryText } from "../query.ts";
 import { param, type Route } from "../route.ts";
 import { replyWithBytes, replyWithFile } from "./file-reply.ts";
 import { fileUnknown, jobElsewhere, jobIdText, jobUnknown, parseJobId } from "./ids.ts";
 import type { CatalogJob, JobCatalog } from "./job-catalog.ts";
 import { readJobUpdate } from "./job-update.ts";
-import { EMPTY_MAIN_FILE, editMainFile } from "./main-yml-edit.ts";
+import { type EditResult, EMPTY_MAIN_FILE } from "./main-yml-edit.ts";
 import { requestUser } from "./request-user.ts";
 import { searchTest } from "./search.ts";
 
@@ -23,6 +23,7 @@ export interface JobParts {
   catalog: JobCatalog;
   repository: JobsRepository;
   mirror: JobMirror;
+  mainFiles: MainFiles;
   /** `ODIN_FS_ROOT`. */
   root: string;
 }
@@ -101,7 +102,7 @@ function createJob({ catalog, repository, mirror, root }: JobParts): Handler {
   };
 }
 
-function updateJob({ catalog, repository, mirror }: JobParts): Handler {
+function updateJob({ catalog, repository, mirror, mainFiles }: JobParts): Handler {
   return async (ctx) => {
     const text = param(ctx, "id");
     const id = parseJobId(text);
@@ -110,6 +111,10 @@ function updateJob({ catalog, repository, mirror }: JobParts): Handler {
     for (const [index, { name }] of update.configs.entries()) {
       if (!isFileName(name)) throw invalid(`configs[${index}].name`, NO_FILE_NAME);
     }
+    // Edited before it is this change's turn: others need not wait for it, unless the file changes in between.
+    const edit = lastEdit(mainFiles, update.tasks);
+    const present = await repository.job(id);
+    if (present !== undefined || catalog.applied(id) === undefined) await edit(present);
     await repository.write({
       user: requestUser(ctx),
       message: "via odin-http update_job",
@@ -117,7 +122,7 @@ function updateJob({ catalog, repository, mirror }: JobParts): Handler {
         const kept = await repository.job(id);
         if (kept === undefined && catalog.applied(id) !== undefined) throw jobElsewhere(id);
         return [
-          ...mainWrites(id, kept, update.tasks),
+          ...mainWrites(id, await edit(kept)),
           ...update.configs.map(({ name, content }): FileWrite => [`${id}/${name}`, Buffer.from(content)]),
         ];
       },
@@ -130,10 +135,22 @@ function updateJob({ catalog, repository, mirror }: JobParts): Handler {
   };
 }
 
-/** The new `main.yml`: none where the request gives no tasks to a job that is there. */
-function mainWrites(id: string, kept: RepositoryJob | undefined, tasks: readonly unknown[] | undefined): FileWrite[] {
-  if (kept !== undefined && tasks === undefined) return [];
-  const result = editMainFile(kept?.main, tasks === undefined ? {} : { tasks });
+type Edit = (kept: RepositoryJob | undefined) => Promise<EditResult | undefined>;
+
+/** The edit of `main.yml` that a request asks for; undefined where it gives no tasks to a job that is there. Repeated only for another text. */
+function lastEdit(mainFiles: MainFiles, tasks: readonly unknown[] | undefined): Edit {
+  let last: { main: string | undefined; result: Promise<EditResult> } | undefined;
+  return async (kept) => {
+    if (kept !== undefined && tasks === undefined) return undefined;
+    const main = kept?.main;
+    if (last === undefined || last.main !== main)
+      last = { main, result: mainFiles.edit(main, tasks === undefined ? {} : { tasks }) };
+    return await last.result;
+  };
+}
+
+function mainWrites(id: string, result: EditResult | undefined): FileWrite[] {
+  if (result === undefined) return [];
   if ("problems" in result) throw invalidMain(result.problems);
   return [[`${id}/${MAIN_FILE}`, Buffer.from(result.text)]];
 }
@@ -165,7 +182,7 @@ async function jobAndFile(ctx: RouterContext, catalog: JobCatalog): Promise<{ jo
   return { job, name };
 }
 
-function uploadFile({ catalog, repository, mirror, root }: JobParts): Handler {
+function uploadFile({ catalog, repository, mirror, mainFiles, root }: JobParts): Handler {
   return async (ctx) => {
     const [text, name] = [param(ctx, "id"), param(ctx, "file")];
     const id = parseJobId(text);
@@ -174,7 +191,7 @@ function uploadFile({ catalog, repository, mirror, root }: JobParts): Handler {
       throw invalid("file", NO_FILE_NAME);
     }
     const bytes = ctx.request.body as Buffer;
-    if (name === MAIN_FILE) checkMain(bytes);
+    if (name === MAIN_FILE) await checkMain(mainFiles, bytes);
     const { head } = await repository.write({
       user: requestUser(ctx),
       message: "via odin-http upload_job_file",
@@ -200,10 +217,10 @@ export async function keptJob(
   throw catalog.applied(id) === undefined ? jobUnknown(text) : jobElsewhere(id);
 }
 
-function checkMain(bytes: Buffer): void {
+async function checkMain(mainFiles: MainFiles, bytes: Buffer): Promise<void> {
   const source = bytes.toString("utf8");
   if (!Buffer.from(source).equals(bytes)) throw invalid(MAIN_FILE, "is not UTF-8 text");
-  const { problems } = checkMainFile(source);
+  const { problems } = await mainFiles.check(source);
   if (problems.length > 0) throw invalidMain(problems);
 }
 

@@ -3,7 +3,7 @@ import { taskId } from "../../crds/names.ts";
 import type { CachedJob } from "../cache/job.ts";
 import type { RepositoryFile, RepositoryJob } from "../git/jobs-repository.ts";
 import { MAIN_FILE } from "../git/work-tree.ts";
-import { taskViews } from "./main-yml-view.ts";
+import type { MainFileView } from "./main-yml-view.ts";
 
 /** A file of a job as replies show it (O-61). */
 export interface ConfigView {
@@ -22,6 +22,11 @@ export interface JobView {
   tasks: readonly object[];
   configs: ConfigView[];
   error?: string;
+}
+
+/** Who reads the tasks: `taskViews`, here or elsewhere. */
+export interface TaskViewer {
+  views(text: string, jobId: string): Promise<MainFileView>;
 }
 
 const MAX_CONTENT_BYTES = 1024 * 1024;
@@ -45,8 +50,8 @@ export function jobView(job: CachedJob, root: string): JobView {
 }
 
 /** A job of the repository (O-60 to O-62). A job that is only a template has no tasks and no error. */
-export async function repositoryJobView(job: RepositoryJob): Promise<JobView> {
-  const { tasks, error = job.problem } = job.main === undefined ? { tasks: [] } : taskViews(job.main, job.id);
+export async function repositoryJobView(job: RepositoryJob, viewer: TaskViewer): Promise<JobView> {
+  const { tasks, error = job.problem } = job.main === undefined ? { tasks: [] } : await viewer.views(job.main, job.id);
   const shown = job.files.filter(({ name }) => isShown(name));
   const configs: ConfigView[] = [];
   for (const file of shown) configs.push(await configView(file, job.path));

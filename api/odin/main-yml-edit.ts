@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { isAlias, isMap, isPair, isScalar, isSeq, type Node, Pair, visit, type YAMLMap, YAMLSeq } from "yaml";
+import { MAX_TASKS } from "../../crds/limits.ts";
 import { checkMainFile } from "../../crds/main-yml.ts";
 import { TASK_KEYS } from "../../crds/main-yml-keys.ts";
+import { MAX_PROBLEMS } from "../../crds/main-yml-reader.ts";
 import { type Problem, TextProblem } from "../../crds/problem.ts";
 import { YamlText } from "../../crds/yaml-text.ts";
 import { replaceTasks, spliceTasks, type TaskOrigin, taskLayout } from "./main-yml-splice.ts";
@@ -49,22 +51,35 @@ interface OldTask {
  * The text of a `main.yml` after PUT /jobs/{id} (O-102). Tasks are matched by name; those that say the same stay as they are written, and so do
  * comments, anchors, merges and the rest of the file. Without `tasks` they stay. The result is checked like every `main.yml` (O-148).
  */
-export function editMainFile(source: string | undefined, update: { tasks?: readonly unknown[] }): EditResult {
-  const before = source === undefined || source.trim() === "" ? EMPTY_MAIN_FILE : source;
+export function editMainFile(source: string | undefined, { tasks }: { tasks?: readonly unknown[] }): EditResult {
+  const read = tasks === undefined ? { updates: undefined } : readTaskUpdates(tasks);
+  return "problems" in read ? read : editTasks(source, read.updates);
+}
+
+/** The tasks of a request, or why they cannot be written into a file at all. Cheap, whatever they are. */
+export function readTaskUpdates(tasks: readonly unknown[]): { updates: TaskUpdate[] } | { problems: Problem[] } {
+  if (tasks.length > MAX_TASKS)
+    return { problems: [{ path: "tasks", detail: `${tasks.length} tasks; the most is ${MAX_TASKS}` }] };
   const updates: TaskUpdate[] = [];
   const problems: Problem[] = [];
-  for (const [index, task] of (update.tasks ?? []).entries()) {
+  for (const [index, task] of tasks.entries()) {
     try {
       updates.push(readTaskUpdate(task));
     } catch (error) {
       if (!(error instanceof TextProblem)) throw error;
       problems.push({ path: `tasks[${index}]`, detail: error.message });
+      if (problems.length === MAX_PROBLEMS) break;
     }
   }
-  if (problems.length > 0) return { problems: problems.slice(0, 20) };
+  return problems.length > 0 ? { problems } : { updates };
+}
+
+/** `editMainFile` with tasks that are read already. */
+export function editTasks(source: string | undefined, updates: readonly TaskUpdate[] | undefined): EditResult {
+  const before = source === undefined || source.trim() === "" ? EMPTY_MAIN_FILE : source;
   let result: YamlText;
   try {
-    result = update.tasks === undefined ? new YamlText(before) : withTasks(new YamlText(before), updates);
+    result = updates === undefined ? new YamlText(before) : withTasks(new YamlText(before), updates);
   } catch (error) {
     if (!(error instanceof TextProblem)) throw error;
     const detail = `cannot be edited: ${error.message}; upload a right one with POST /v1/jobs/<id>/files/main.yml`;

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { checkMainFile } from "../../crds/main-yml.ts";
 import type { Problem } from "../../crds/problem.ts";
 import type { SnapshotObject } from "../../crds/snapshot.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -8,8 +7,8 @@ import { ApiError, retryAfter } from "../errors.ts";
 import { type FileContents, frozenJob, frozenRoot, readFiles, storeSnapshot } from "../git/frozen-job.ts";
 import type { JobsRepository, RepositoryJob } from "../git/jobs-repository.ts";
 import { MAIN_FILE } from "../git/work-tree.ts";
+import type { MainFiles } from "../main-file/main-files.ts";
 import type { Mapping } from "../templates/value.ts";
-import { renderJob } from "./rendered-job.ts";
 import type { RunSource } from "./run-source.ts";
 
 /** What launching from the repository needs. */
@@ -18,6 +17,7 @@ export interface RepositorySourceOptions {
   namespace: string;
   view: ClusterView;
   repository: JobsRepository;
+  mainFiles: Pick<MainFiles, "check" | "render">;
   /** `ODIN_RENDER_PATH` (O-153). */
   renderPath: string;
   /** Tasks see the work tree itself, on a shared volume; nothing but rendered files is frozen (O-107). */
@@ -59,7 +59,7 @@ async function read(
   job: RepositoryJob,
   context: Mapping | undefined,
 ): Promise<(version: string) => RunSource> {
-  const { client, namespace, view, repository, renderPath, filesAreLive } = options;
+  const { client, namespace, view, repository, mainFiles, renderPath, filesAreLive } = options;
   const isTemplate = job.templates.length > 0;
   const problems: Problem[] = [];
   const contentsOf = async (files: RepositoryJob["files"]): Promise<FileContents> => {
@@ -71,13 +71,13 @@ async function read(
   const directory = isTemplate ? renderedDirectory(renderPath, job.id) : undefined;
   const name = directory?.slice(directory.lastIndexOf("/") + 1);
   const rendered =
-    isTemplate && problems.length === 0 ? await renderJob(kept, { name: name ?? "", ...context }) : undefined;
+    isTemplate && problems.length === 0 ? await mainFiles.render(kept, { name: name ?? "", ...context }) : undefined;
   problems.push(...(rendered?.problems ?? []));
   if (job.problem !== undefined && rendered?.main === undefined)
     problems.push({ path: MAIN_FILE, detail: job.problem });
   const text = rendered === undefined ? job.main : rendered.main;
   // Only a `main.yml` that its user sees as it stands has places in it.
-  const checked = text === undefined ? undefined : checkMainFile(text, { places: !isTemplate });
+  const checked = text === undefined ? undefined : await mainFiles.check(text, { places: !isTemplate });
   problems.push(...(checked?.problems ?? []));
 
   const main = checked?.file ?? { tasks: [] };

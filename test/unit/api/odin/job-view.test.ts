@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { projectJob } from "../../../../api/cache/job.ts";
 import type { RepositoryJob } from "../../../../api/git/jobs-repository.ts";
+import { MainFiles } from "../../../../api/main-file/main-files.ts";
 import { jobView, repositoryJobView } from "../../../../api/odin/job-view.ts";
 import type { JobSpec } from "../../../../crds/generated/types.ts";
 import { SST2_TASKS } from "./sample.ts";
@@ -74,7 +75,7 @@ test("O-60, O-61: a job of the repository: files that are too large or no text a
     broken: { "main.yml": "tasks:\n  - name: [\n" },
     template: { "main.yml.jinja2": "tasks: []" },
   });
-  const viewOf = async (id: string) => repositoryJobView((await repository.job(id)) as RepositoryJob);
+  const viewOf = async (id: string) => repositoryJobView((await repository.job(id)) as RepositoryJob, new MainFiles());
   const shown = await viewOf("team/job");
   assert.equal(
     shown.configs.map(({ name, content, truncated }) => [name, content.length, truncated]),

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ApiError } from "../../../../api/errors.ts";
+import { MainFiles } from "../../../../api/main-file/main-files.ts";
 import { launch } from "../../../../api/odin/launch.ts";
 import type { PipelineSpec } from "../../../../crds/generated/types.ts";
 import { type Definition, readSnapshot } from "../../../../crds/snapshot.ts";
@@ -61,6 +62,7 @@ async function run(
     namespace: "ns",
     view: new SampleView(),
     repository,
+    mainFiles: new MainFiles(),
     renderPath: "/data/pipelines/rendered",
     filesAreLive,
     taskSecrets: [],

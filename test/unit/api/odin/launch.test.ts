@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ApiError } from "../../../../api/errors.ts";
+import { MainFiles } from "../../../../api/main-file/main-files.ts";
 import { launch } from "../../../../api/odin/launch.ts";
 import type { JobSpec } from "../../../../crds/generated/types.ts";
 import type { KubeClient } from "../../../../kube/client.ts";
@@ -59,6 +60,7 @@ const run = (server: FakeServer, context?: Record<string, unknown>): Promise<str
       namespace: "ns",
       view,
       repository: new SampleRepository(),
+      mainFiles: new MainFiles(),
       renderPath: "/data/pipelines/rendered",
       filesAreLive: false,
       taskSecrets: ["odin-cred"],
