@@ -24,6 +24,8 @@ const FILE_NAME = "main.yml";
 const SMALL = 8 * 1024;
 /** Characters of the texts whose results are kept; what is made of a text is some times as large. */
 const KEPT = 8 * 1024 * 1024;
+/** The largest jobs take two or three seconds of a processor, which on a busy machine is many times as long. */
+const DEADLINE_MS = 30_000;
 /** How long a text that cannot be read in time is refused without trying it again. */
 const REFUSED_MS = 5 * 60_000;
 
@@ -36,7 +38,7 @@ export class MainFiles {
   readonly #pool: WorkerPool<MainFileWork, MainFileResults[MainFileWork["kind"]]>;
   readonly #cache = new VerdictCache(KEPT);
 
-  constructor({ threads = 2, queue = 16, deadlineMs = 10_000, memoryMb = 512 }: MainFilesOptions = {}) {
+  constructor({ threads = 2, queue = 16, deadlineMs = DEADLINE_MS, memoryMb = 512 }: MainFilesOptions = {}) {
     const limits = { maxOldGenerationSizeMb: memoryMb };
     this.#pool = new WorkerPool({
       script: new URL("./worker.js", import.meta.url),
