@@ -136,8 +136,11 @@ function withTasks(yaml: YamlText, updates: readonly TaskUpdate[]): YamlText {
   if (best !== undefined) return best;
 
   for (const { node, comment } of comments) node.comment = comment;
-  const whole = parsed(lineEndingsOf(source, render(yaml)), wanted, free) ?? bare;
+  // Without such comments it is written as it was a moment ago.
+  const again = comments.length > 0 ? parsed(lineEndingsOf(source, render(yaml)), wanted, free) : bare;
+  const whole = again ?? bare;
   const replaced = replaceTasks(layout, taskLayout(whole));
+  if (replaced === whole.source) return whole;
   return (replaced === undefined ? undefined : parsed(replaced, wanted, free)) ?? whole;
 }
 
