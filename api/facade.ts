@@ -174,9 +174,10 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     async stop() {
       stopping.abort();
       await listener.close(DRAIN_MS);
+      // First, so that nothing below waits for a text that takes long.
+      await mainFiles.stop();
       await repository.stop();
       await mirror.stop();
-      await mainFiles.stop();
       await Promise.all([gpus.stop(), ...informers.map((informer) => informer.stop())]);
       await archive?.close();
     },
