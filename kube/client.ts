@@ -5,7 +5,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import type { Registry } from "prom-client";
 import { accepted, isRefused, parseAnswer, withKinds } from "./answer.ts";
 import { answerStream } from "./answer-stream.ts";
-import { errorFromAbort, isCertificateError, isKubeError, KubeError } from "./errors.ts";
+import { errorFromAbort, isCertificateError, isKubeError, KubeError, STORAGE_NOT_READY } from "./errors.ts";
 import { type Answer, type Exchange, exchange, openAnswer } from "./exchange.ts";
 import { type Lane, Limiter } from "./limiter.ts";
 import { type Logger, silentLogger } from "./logger.ts";
@@ -267,6 +267,7 @@ export class KubeClient {
     this.#metrics.inFlight.inc({ lane });
     let code = 0;
     let retryAfterMs: number | undefined;
+    let throttled = false;
     try {
       const answer = await this.#authenticated(labels.what, options.signal, (connection) =>
         this.#exchange(connection, labels.what, options),
@@ -276,7 +277,9 @@ export class KubeClient {
     } catch (error) {
       if (isKubeError(error)) {
         code = error.code;
-        retryAfterMs = error.retryAfterMs;
+        throttled = code === 429 && error.reason !== STORAGE_NOT_READY;
+        // A 500 may name a wait too, but that one is about its object and not about the server.
+        if (throttled || code === 503) retryAfterMs = error.retryAfterMs;
       }
       throw error;
     } finally {
@@ -286,10 +289,9 @@ export class KubeClient {
       this.#count(labels, code, options.body?.length);
       this.#limiter.release(lane, {
         latencyMs,
-        throttled: code === 429,
+        throttled,
         succeeded: code >= 200 && code < 500 && code !== 429,
-        // A 500 may name a wait too, but that one is about its object and not about the server.
-        ...(retryAfterMs !== undefined && (code === 429 || code === 503) ? { retryAfterMs } : {}),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       });
     }
   }

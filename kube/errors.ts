@@ -82,6 +82,9 @@ export function isKubeError(error: unknown, ...categories: ErrorCategory[]): err
   return categories.length === 0 || categories.includes(category);
 }
 
+/** Reason of a `throttled` error that concerns one resource and not the server: everything else may be sent. */
+export const STORAGE_NOT_READY = "StorageNotReady";
+
 /** Longest server message kept in an error. */
 const MESSAGE_LIMIT = 1_000;
 /** Longest piece of an answer that is not a `Status` (a proxy's error page) kept in an error. */
@@ -96,10 +99,17 @@ export function errorFromAnswer(what: string, code: number, retryAfter: string |
   const reason = status?.reason ?? "";
   const terminating = code === 403 && isNamespaceTerminating(status, message);
   const unfit = code === 422 && isUnfitPatch(message);
+  const unready = code === 429 && isStorageUnready(message);
   const said = unfit ? "the patch does not apply to the object as it is now: read it again" : message;
   return new KubeError({
     code,
-    reason: terminating ? "NamespaceTerminating" : unfit ? "PatchDoesNotApply" : reason || `HTTP${code}`,
+    reason: terminating
+      ? "NamespaceTerminating"
+      : unfit
+        ? "PatchDoesNotApply"
+        : unready
+          ? STORAGE_NOT_READY
+          : reason || `HTTP${code}`,
     category: terminating ? "notFound" : unfit ? "conflict" : categoryOf(code, reason, message, status?.details),
     message: `${what}: ${cut(said, MESSAGE_LIMIT)} (HTTP ${code}${reason ? ` ${reason}` : ""})`,
     retryAfterMs: retryAfterMs(retryAfter, status?.details?.retryAfterSeconds),
@@ -194,6 +204,14 @@ function isNamespaceTerminating(status: ApiStatus | undefined, message: string):
  */
 function isUnfitPatch(message: string): boolean {
   return message.startsWith("the server rejected our request due to an error in our request");
+}
+
+/**
+ * The watch cache of one resource is being filled, as after its definition changed, or for ever while its conversion webhook is down. The wait that
+ * comes with it grows with that time, to half a minute, and is about this resource alone.
+ */
+function isStorageUnready(message: string): boolean {
+  return /storage is \(re\)initializing/i.test(message);
 }
 
 function parseStatus(body: string): ApiStatus | undefined {

@@ -207,6 +207,17 @@ faults("Retry-After is told, and holds back the next request to that server (F-1
   throttled.close();
 });
 
+faults("a Retry-After of one resource, whose storage is not ready, holds back nothing else", async () => {
+  const using = testClient({ kubeConfig: proxy.kubeConfig() });
+  const status = { kind: "Status", code: 429, reason: "TooManyRequests", message: "storage is (re)initializing" };
+  once({ kind: "answer", status: 429, headers: { "retry-after": "30" }, body: JSON.stringify(status) });
+  const error = await fails(using.get(path("x")), "throttled");
+  assert.is(error.reason, "StorageNotReady");
+  assert.is(error.retryAfterMs, 30_000, "whoever asked for that resource waits");
+  await within(15_000, () => fails(using.get(path("y")), "notFound"));
+  using.close();
+});
+
 faults("a proxy's error page and an answer that is no JSON are told in short", async () => {
   once({ kind: "answer", status: 502, body: `<html>${"x".repeat(10_000)}</html>` });
   const error = await fails(client.get(path("x")), "transient");
