@@ -245,6 +245,8 @@ export class Informer<P extends { metadata: ObjectMeta }> {
       idleTimeoutMs: this.#timings.idleTimeoutMs,
       onOpen: () => {
         this.#openedAt = performance.now();
+        const { resourceVersion } = this.#cache;
+        this.#logger.debug({ resource: this.#label, resourceVersion }, "the watch is open");
       },
       onData: () => {
         this.#lastDataAt = performance.now();

@@ -7,6 +7,7 @@ import { API_VERSION, PIPELINE } from "../../../crds/resources.ts";
 import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
 import { KubeClient } from "../../../kube/client.ts";
 import { POD } from "../../../kube/core-resources.ts";
+import type { Logger } from "../../../kube/logger.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import type { PodSettings } from "../../../operator/kinds/pod-template.ts";
 import { makeMetrics } from "../../../operator/metrics.ts";
@@ -18,6 +19,10 @@ import { temporaryNamespace } from "../../support/temporary-namespace.ts";
 
 /** Generous: the garbage collector of a control plane that has just started looks for new kinds every 30 s. */
 const WAIT_MS = 90_000;
+/** Lines of the operator's log that are kept for a test that gives up. */
+const LAST_LINES = 80;
+/** Metrics that tell a watch that is silent from a queue that is stuck. */
+const TELLING = /^odin_(?:informer_(?:last_event|watch_ends|relists)|\w*(?:busy|depth|longest))\w*\{/;
 
 /** A pod as far as these tests look at it. */
 export interface Pod extends KubeObject {
@@ -50,6 +55,8 @@ export class Stage {
   #operator: PipelineOperator | undefined;
   #pods: Partial<PodSettings> = {};
   #store: string | undefined;
+  readonly #said: string[] = [];
+  #registry = new Registry();
   readonly #remove: () => Promise<void>;
   readonly #options: StageOptions;
 
@@ -80,8 +87,9 @@ export class Stage {
 
   /** Starts an operator. With `canWrite`, one that is cut off from writing as soon as that says no, as if it had been killed there. */
   async startOperator(canWrite?: () => boolean): Promise<void> {
-    const logger = pino({ level: process.env.ODIN_LOG_LEVEL ?? "silent" });
+    const logger = this.#logger();
     const registry = new Registry();
+    this.#registry = registry;
     const { operator: kubeConfig = this.kubeConfig, ...options } = this.#options;
     const client = new KubeClient({
       kubeConfig,
@@ -115,6 +123,19 @@ export class Stage {
   }
 
   #closeClient: () => Promise<void> = async () => {};
+
+  /** Keeps what the operator says last, all of it, for a test that gives up; prints what ODIN_LOG_LEVEL asks for. */
+  #logger(): Logger {
+    const kept = {
+      write: (line: string): void => {
+        this.#said.push(line);
+        if (this.#said.length > LAST_LINES) this.#said.shift();
+      },
+    };
+    const level = process.env.ODIN_LOG_LEVEL ?? "silent";
+    const shown = level === "silent" ? [] : [{ level, stream: process.stdout }];
+    return pino({ level: "debug", base: null }, pino.multistream([{ level: "debug", stream: kept }, ...shown]));
+  }
 
   /** Stops the operator, as for an upgrade. */
   async stopOperator(): Promise<void> {
@@ -150,7 +171,21 @@ export class Stage {
 
   /** Waits until the run is as `accept` wants it, and returns it. */
   async untilRun(name: string, describe: string, accept: (run: Pipeline) => boolean): Promise<Pipeline> {
-    return await until(() => this.get(name), WAIT_MS, { describe: `run ${name}: ${describe}`, accept });
+    try {
+      return await until(() => this.get(name), WAIT_MS, { describe: `run ${name}: ${describe}`, accept });
+    } catch (error) {
+      const pods = await this.pods(name).catch(() => []);
+      const phases = pods.map(({ metadata, status }) => [metadata.name, metadata.resourceVersion, status?.phase]);
+      const metrics = (await this.#registry.metrics()).split("\n").filter((line) => TELLING.test(line));
+      const lines = [
+        JSON.stringify(phases),
+        ...metrics,
+        "the operator said last:",
+        ...this.#said.map((line) => line.trimEnd()),
+      ];
+      console.error(`pods of ${name}: ${lines.join("\n")}`);
+      throw error;
+    }
   }
 
   async untilPhase(name: string, phase: string): Promise<Pipeline> {
