@@ -34,7 +34,9 @@ export function toApiError(thrown: unknown): ApiError {
   const status = httpStatus(thrown);
   switch (status) {
     case 400:
-      return new ApiError("MalformedRequest", "the body is not JSON, or was cut off", { cause: thrown });
+      return new ApiError("MalformedRequest", "the body is not JSON, was cut off, or has a key named __proto__", {
+        cause: thrown,
+      });
     case 401:
       return unauthorized("the credential is malformed, expired, wrongly signed, or of a user who no longer exists");
     case 413:
