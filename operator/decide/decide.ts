@@ -169,10 +169,16 @@ function vanished(task: Task, last: TaskStatus, now: string, stop: Stop | undefi
   };
 }
 
-/** Objects that are to go: those of tasks that have timed out, and all that run where the whole run is stopped. */
+/**
+ * Objects that are to go: those of tasks that have timed out, all that run where the whole run is stopped, and pods that outlive the object they
+ * were made for.
+ */
 function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | undefined): Action[] {
   const nowMs = Date.parse(view.now);
   return tasks.flatMap(({ task, record, object }) => {
+    // They go before the end is recorded, so that a crash in between forgets none.
+    if (object?.leftovers !== undefined && !isTerminal(view.run.status?.tasks?.[task.name] ?? { state: "waiting" }))
+      return object.leftovers.map((pod) => ({ kind: "delete" as const, object: pod }));
     if (record.state !== "executing" || object === undefined || object.deleting || object.gone) return [];
     const isOverdue = (deadlineOf(task, record, object.createdAt) ?? Number.POSITIVE_INFINITY) <= nowMs;
     return isOverdue || ending?.stop !== undefined ? [{ kind: "delete" as const, object }] : [];

@@ -20,6 +20,8 @@ export interface ObservedObject {
   gone: boolean;
   /** Why it does not run, where something is in the way. */
   waiting?: { reason: string; message: string };
+  /** Pods made for it that still run although it has ended; workers that wait for ever would keep their GPUs. */
+  leftovers?: readonly ObservedObject[];
   /** How it ended. */
   ended?: {
     reason?: string;

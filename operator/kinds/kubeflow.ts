@@ -13,7 +13,7 @@ export function replicas(count: number, template: Record<string, unknown>): Reco
 }
 
 /**
- * When the job has ended, pods that still run are removed: workers that wait for ever would keep their GPUs. Those that have ended stay for
- * their logs and results.
+ * The job's own controller removes no pods when the job has ended: it would not wait until their logs are kept. Those that still run are removed by
+ * the engine (see `leftovers` of an observed object); those that have ended stay for their logs and results.
  */
-export const CLEAN_POD_POLICY = "Running";
+export const CLEAN_POD_POLICY = "None";

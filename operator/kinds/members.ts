@@ -12,13 +12,14 @@ export function withMembers(
   switch (object.phase) {
     case "Succeeded": {
       const { ended } = speakerOf(object, pods, speaker) ?? latest(pods.filter(isSucceeded)) ?? {};
-      return { ...object, ended: { ...ended, ...object.ended } };
+      return { ...object, ...leftoversOf(pods), ended: { ...ended, ...object.ended } };
     }
     case "Failed": {
       const culprit = culpritOf(object, pods);
-      if (culprit === undefined) return object;
+      if (culprit === undefined) return { ...object, ...leftoversOf(pods) };
       const at = object.ended?.at ?? culprit.ended?.at;
-      return { ...object, ended: { ...culprit.ended, pod: culprit.name, ...(at === undefined ? {} : { at }) } };
+      const ended = { ...culprit.ended, pod: culprit.name, ...(at === undefined ? {} : { at }) };
+      return { ...object, ...leftoversOf(pods), ended };
     }
     default: {
       const waiting = object.waiting ?? troubleOf(pods);
@@ -39,6 +40,15 @@ export function speakerOf(
   const succeeded = pods.filter(isSucceeded);
   if (speaker === undefined) return latest(succeeded);
   return succeeded.find(({ name }) => speaker.test(name.slice(object.name.length + 1)));
+}
+
+function isAlive({ phase, gone }: ObservedObject): boolean {
+  return !gone && (phase === "Pending" || phase === "Running");
+}
+
+function leftoversOf(pods: readonly ObservedObject[]): Pick<ObservedObject, "leftovers"> {
+  const leftovers = pods.filter((pod) => isAlive(pod) && !pod.deleting);
+  return leftovers.length === 0 ? {} : { leftovers };
 }
 
 function isSucceeded({ phase }: ObservedObject): boolean {
@@ -64,7 +74,7 @@ function latest(pods: readonly ObservedObject[]): ObservedObject | undefined {
 
 /** What the first pod in trouble waits for, or, between two tries, how the last one ended. */
 function troubleOf(pods: readonly ObservedObject[]): ObservedObject["waiting"] {
-  const alive = pods.filter(({ phase, gone }) => !gone && (phase === "Pending" || phase === "Running"));
+  const alive = pods.filter(isAlive);
   const stuck = alive.filter(({ waiting }) => waiting !== undefined).sort((a, b) => a.name.localeCompare(b.name))[0];
   if (stuck?.waiting !== undefined) {
     const { reason, message } = stuck.waiting;

@@ -68,8 +68,25 @@ members("O-183: of pods that work together the first to fail is to blame, of a J
   const job = { ...object, resource: TASK_KIND_FACTS.Job.resources[0] };
   assert.is(withMembers(job, pods, undefined).ended?.exitCode, 143);
   // Without a pod that failed the object speaks for itself.
-  assert.equal(withMembers(object, [pod("master-0")], MASTER), object);
+  assert.is(withMembers(object, [pod("master-0")], MASTER).ended, object.ended);
 });
+
+members(
+  "pods that still run when their object has ended are to be removed, those that go by themselves are not",
+  () => {
+    const waits = pod("worker-0");
+    const pods = [
+      pod("master-0", { phase: "Succeeded" }),
+      waits,
+      pod("worker-1", { deleting: true }),
+      pod("worker-2", { gone: true }),
+      pod("worker-3", { phase: "Failed" }),
+    ];
+    for (const phase of ["Succeeded", "Failed"] as const)
+      assert.equal(withMembers(train({ phase }), pods, MASTER).leftovers, [waits], phase);
+    assert.is(withMembers(train(), pods, MASTER).leftovers, undefined);
+  },
+);
 
 members("O-185: the first pod in trouble gives the reason, its name in the message", () => {
   const stuck = { phase: "Pending", waiting: { reason: "ImagePullBackOff", message: "no such image" } } as const;
