@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Task } from "../../../crds/generated/types.ts";
 import { ANNOTATIONS, LABELS, MANAGED_BY } from "../../../crds/names.ts";
-import { POD } from "../../../kube/core-resources.ts";
+import { CONFIG_MAP, POD } from "../../../kube/core-resources.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
@@ -126,6 +126,12 @@ files("O-211: nothing is removed while a pod of the run can still write, whoever
   await mkdir(join(volume.path, "odin/busy/a"), { recursive: true });
   await ended(sharedMode, "busy", [task("a", { resourceType: "Job" })]);
   const { uid } = (await sharedMode.run("busy")).metadata;
+  // Any owner but the run will do, as long as it is there: pods of an owner that is not are collected, and told to have failed.
+  const owner = await sharedMode.client.create<KubeObject>(collectionPath(CONFIG_MAP, sharedMode.namespace), {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "busy--a" },
+  });
   await sharedMode.client.create(collectionPath(POD, sharedMode.namespace), {
     apiVersion: "v1",
     kind: "Pod",
@@ -135,7 +141,9 @@ files("O-211: nothing is removed while a pod of the run can still write, whoever
       finalizers: ["odin.io/test"],
       labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.run]: "busy", [LABELS.task]: "a" },
       annotations: { [ANNOTATIONS.run]: "busy", [ANNOTATIONS.runUid]: uid, [ANNOTATIONS.object]: "busy--a" },
-      ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", name: "busy--a", uid: "0-0", controller: true }],
+      ownerReferences: [
+        { apiVersion: "v1", kind: "ConfigMap", name: "busy--a", uid: owner.metadata.uid, controller: true },
+      ],
     },
     spec: { containers: [{ name: "main", image: "i" }] },
   });
