@@ -103,11 +103,27 @@ export class KubeClient {
   readonly #userAgent: string;
   readonly #timeoutMs: number;
   readonly #canWrite: (() => boolean) | undefined;
-  readonly #underWay = new Set<(error: KubeError) => void>();
-  readonly #closing = new AbortController();
-  readonly #source: ClientSource;
+  readonly #underWay: Set<(error: KubeError) => void>;
+  readonly #closing: AbortController;
+  readonly #source: ClientSource | undefined;
+  readonly #options: KubeClientOptions;
 
-  constructor(options: KubeClientOptions) {
+  /** `shared`: a client whose connections, limits and counts are used; for `guarded` only. */
+  constructor(options: KubeClientOptions, shared?: KubeClient) {
+    this.#options = options;
+    if (shared !== undefined) {
+      this.#transport = shared.#transport;
+      this.#limiter = shared.#limiter;
+      this.#metrics = shared.#metrics;
+      this.#userAgent = shared.#userAgent;
+      this.#timeoutMs = shared.#timeoutMs;
+      this.#canWrite = options.canWrite;
+      this.#underWay = shared.#underWay;
+      this.#closing = shared.#closing;
+      return;
+    }
+    this.#closing = new AbortController();
+    this.#underWay = new Set();
     const maxSockets = options.maxSockets ?? 64;
     if (!(maxSockets >= 1)) throw new Error(`maxSockets must be at least 1, got ${options.maxSockets}`);
     this.#transport = new Transport({
@@ -129,6 +145,13 @@ export class KubeClient {
     };
     this.#metrics.clients.add(this.#source);
     setMaxListeners(0, this.#closing.signal);
+  }
+
+  /** This client with one more condition on its writes; both share everything, and end together. */
+  guarded(mayWrite: () => boolean): KubeClient {
+    const before = this.#canWrite;
+    const canWrite = before === undefined ? mayWrite : (): boolean => before() && mayWrite();
+    return new KubeClient({ ...this.#options, canWrite }, this);
   }
 
   /**
@@ -251,7 +274,7 @@ export class KubeClient {
     const closed = errorFromAbort("request on a closed client");
     for (const fail of this.#underWay) fail(closed);
     this.#transport.close();
-    this.#metrics.clients.delete(this.#source);
+    if (this.#source !== undefined) this.#metrics.clients.delete(this.#source);
   }
 
   /** Takes a slot, sends, measures, and lets the limiter learn from the outcome. */

@@ -18,6 +18,9 @@ export interface Holder {
   /** Random per candidate: tells two processes with one identity apart, and our own write whose answer was lost. */
   instance: string;
   leaseDurationMs: number;
+  /** Written to the lease's metadata with each hold, beside what is there. */
+  labels?: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>>;
 }
 
 const INSTANCE_ANNOTATION = "holder-instance";
@@ -54,7 +57,12 @@ export function newLease(namespace: string, name: string, holder: Holder, now: D
   return {
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",
-    metadata: { namespace, name, annotations: { [INSTANCE_ANNOTATION]: holder.instance } },
+    metadata: {
+      namespace,
+      name,
+      ...(holder.labels === undefined ? {} : { labels: holder.labels }),
+      annotations: { ...holder.annotations, [INSTANCE_ANNOTATION]: holder.instance },
+    },
     spec: { ...heldBy(holder, now), acquireTime: microTime(now), leaseTransitions: 0 },
   };
 }
@@ -66,7 +74,12 @@ export function heldLease(lease: Lease, holder: Holder, now: Date): Lease {
     ...lease,
     metadata: {
       ...lease.metadata,
-      annotations: { ...lease.metadata.annotations, [INSTANCE_ANNOTATION]: holder.instance },
+      ...(holder.labels === undefined ? {} : { labels: { ...lease.metadata.labels, ...holder.labels } }),
+      annotations: {
+        ...lease.metadata.annotations,
+        ...holder.annotations,
+        [INSTANCE_ANNOTATION]: holder.instance,
+      },
     },
     spec: {
       ...lease.spec,

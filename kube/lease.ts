@@ -4,17 +4,8 @@ import type { Registry } from "prom-client";
 import type { KubeClient } from "./client.ts";
 import { type Clock, elapsedMs, type Moment, systemClock } from "./elapsed-clock.ts";
 import { isKubeError } from "./errors.ts";
-import {
-  durationMsOf,
-  type Holder,
-  heldLease,
-  holderOf,
-  isWrittenBy,
-  type Lease,
-  newLease,
-  releasedLease,
-  renewalOf,
-} from "./lease-record.ts";
+import { type Holder, heldLease, holderOf, isWrittenBy, type Lease, newLease, releasedLease } from "./lease-record.ts";
+import { LeaseSight } from "./lease-sight.ts";
 import type { Logger } from "./logger.ts";
 import { type KubeMetrics, kubeMetrics } from "./metrics.ts";
 import { collectionPath, objectPath } from "./resource.ts";
@@ -41,6 +32,15 @@ export interface LeaderElectionOptions {
   /** How long after the last renewal that reached the server this process still acts; shorter than the duration. */
   renewDeadlineMs?: number;
   retryPeriodMs?: number;
+  /** Time between two looks of a candidate: how long a lease that was given up lies idle at most. */
+  standPeriodMs?: number;
+  /** Written to the lease with each hold. */
+  labels?: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>>;
+  /** Asked before each look of a candidate; false: it does not stand now, and sends nothing. */
+  mayStand?: () => boolean;
+  /** Asked right before a free lease is taken, with the lease as it was read (undefined: it is not there); false: it is left. */
+  mayTake?: (lease: Lease | undefined) => Promise<boolean>;
   logger: Logger;
   registry?: Registry;
   /** Leadership was won. */
@@ -48,13 +48,6 @@ export interface LeaderElectionOptions {
   /** Leadership was lost or is being given up; `isLeader()` is false already. */
   onStopped?: () => void;
   clock?: Clock;
-}
-
-/** Another holder's record, and when we first saw its latest renewal. */
-interface Observed {
-  renewal: string;
-  at: Moment;
-  durationMs: number;
 }
 
 const RELEASE_TIMEOUT_MS = 2_000;
@@ -78,9 +71,12 @@ export class LeaderElection {
   readonly #label: string;
   #lease: Lease | undefined;
   #renewedAt: Moment | undefined;
-  #observed: Observed | undefined;
+  readonly #sight: LeaseSight;
+  readonly #standPeriodMs: number;
   #isFirstLook = true;
   #lastProblem = "";
+  #isToYield = false;
+  #wake = new AbortController();
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
@@ -99,8 +95,12 @@ export class LeaderElection {
       identity: options.identity,
       instance: randomUUID(),
       leaseDurationMs: this.#leaseDurationMs,
+      ...(options.labels === undefined ? {} : { labels: options.labels }),
+      ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
     };
     this.#clock = options.clock ?? systemClock;
+    this.#sight = new LeaseSight(this.#leaseDurationMs, this.#clock);
+    this.#standPeriodMs = options.standPeriodMs ?? Math.min(1_000, this.#retryPeriodMs);
     this.#label = `${options.namespace}/${options.name}`;
     this.#logger = options.logger;
     this.#metrics = kubeMetrics(options.registry);
@@ -112,6 +112,22 @@ export class LeaderElection {
     return this.#renewedAt !== undefined && this.#leftMs(this.#renewedAt) > 0;
   }
 
+  /** What keeps this process from standing for the lease or renewing it, as last seen; undefined where nothing does. */
+  get trouble(): string | undefined {
+    return this.#lastProblem || undefined;
+  }
+
+  /** Lets a candidate look now instead of when its period is over: the lease is said to be free. */
+  hurry(): void {
+    if (this.#renewedAt === undefined) this.#wake.abort();
+  }
+
+  /** Gives the lease up if it is held, so that others can take it, and goes on as a candidate. Returns at once. */
+  yield(): void {
+    this.#isToYield = true;
+    this.#wake.abort();
+  }
+
   /**
    * Stands for election until `signal` aborts, as often as it takes: a lost lease makes this process a follower again.
    * Gives the lease up before it returns, so that another candidate need not wait. Never rejects.
@@ -119,12 +135,23 @@ export class LeaderElection {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const renewedAt = this.#renewedAt;
-      if (renewedAt) await this.#renewOnce(renewedAt, signal);
+      if (this.#isToYield) await this.#giveUp();
+      else if (renewedAt) await this.#renewOnce(renewedAt, signal);
       else await this.#tryToAcquire(signal);
-      const pauseMs = this.#pauseMs();
-      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+      await this.#pause(this.#pauseMs(), signal);
     }
     await this.#giveUp();
+  }
+
+  /** Ends early when `yield` is called. Not AbortSignal.any: see `inTime`. */
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#wake.signal.aborted) this.#wake = new AbortController();
+    if (ms <= 0 || signal.aborted || this.#isToYield) return;
+    const { signal: woken } = this.#wake;
+    const wake = () => this.#wake.abort();
+    signal.addEventListener("abort", wake, { once: true });
+    await sleep(ms, undefined, { signal: woken }).catch(() => undefined);
+    signal.removeEventListener("abort", wake);
   }
 
   #leftMs(since: Moment): number {
@@ -134,7 +161,10 @@ export class LeaderElection {
   /** A leader must not sleep past its deadline; candidates spread out so that they do not ask in step. */
   #pauseMs(): number {
     if (this.#renewedAt) return Math.max(0, Math.min(this.#retryPeriodMs, this.#leftMs(this.#renewedAt)));
-    return this.#retryPeriodMs * (1 + Math.random() * 0.2);
+    const periodMs = this.#standPeriodMs * (1 + Math.random() * 0.2);
+    const { leftMs } = this.#sight;
+    // The moment at which a holder's time is up is known: no later look is waited for.
+    return leftMs > 0 ? Math.min(periodMs, leftMs + 1) : periodMs;
   }
 
   async #renewOnce(renewedAt: Moment, signal: AbortSignal): Promise<void> {
@@ -167,7 +197,7 @@ export class LeaderElection {
       const lease = await this.#get(this.#leftMs(renewedAt), signal);
       if (isWrittenBy(lease, this.#holder)) this.#lease = lease;
       else {
-        this.#observe(lease);
+        this.#sight.look(lease);
         this.#lose(`"${holderOf(lease) ?? "nobody"}" holds the lease now`);
       }
     } catch (error) {
@@ -178,23 +208,29 @@ export class LeaderElection {
   }
 
   async #tryToAcquire(signal: AbortSignal): Promise<void> {
+    const { mayStand, mayTake } = this.#options;
+    if (mayStand?.() === false) return;
     try {
       const lease = await this.#read(signal);
       const firstLook = this.#isFirstLook;
       this.#isFirstLook = false;
-      const sentAt = this.#clock();
       if (lease === undefined) {
         // A holder may not have noticed yet that its lease was deleted.
-        if (this.#observed && this.#isHeldByOther(this.#observed)) return;
+        if (this.#sight.leftMs > 0 || (await mayTake?.(undefined)) === false) return;
         const body = newLease(this.#options.namespace, this.#options.name, this.#holder, new Date());
         const path = collectionPath(LEASE, this.#options.namespace);
+        const sentAt = this.#clock();
         const created = await inTime(this.#renewDeadlineMs, signal, (options) =>
           this.#options.client.create<Lease>(path, body, options),
         );
         this.#win(created, sentAt);
         return;
       }
-      if (!this.#isFree(lease, firstLook)) return;
+      if (!this.#isFree(lease, firstLook) || (await mayTake?.(lease)) === false) {
+        this.#lastProblem = "";
+        return;
+      }
+      const sentAt = this.#clock();
       this.#win(await this.#put(heldLease(lease, this.#holder, new Date()), this.#renewDeadlineMs, signal), sentAt);
     } catch (error) {
       if (signal.aborted || isKubeError(error, "conflict", "alreadyExists")) return;
@@ -215,20 +251,8 @@ export class LeaderElection {
     const held = holderOf(lease);
     // A restarted process takes its lease over; later a record with our identity is another process that uses it too.
     const resumes = held === this.#holder.identity && (firstLook || isWrittenBy(lease, this.#holder));
-    const observed = this.#observe(lease);
-    return held === undefined || resumes || !this.#isHeldByOther(observed);
-  }
-
-  #observe(lease: Lease): Observed {
-    const renewal = renewalOf(lease);
-    if (this.#observed?.renewal === renewal) return this.#observed;
-    this.#observed = { renewal, at: this.#clock(), durationMs: durationMsOf(lease, this.#leaseDurationMs) };
-    return this.#observed;
-  }
-
-  /** By the monotonic clock alone: waiting too long is safe here, taking over too early is not. */
-  #isHeldByOther({ at, durationMs }: Observed): boolean {
-    return this.#clock().monotonicMs - at.monotonicMs <= durationMs;
+    const isHeld = this.#sight.look(lease);
+    return resumes || !isHeld;
   }
 
   #get(timeoutMs: number, signal: AbortSignal): Promise<Lease> {
@@ -258,6 +282,7 @@ export class LeaderElection {
   }
 
   async #giveUp(): Promise<void> {
+    this.#isToYield = false;
     const lease = this.#lease;
     const held = this.isLeader();
     if (this.#renewedAt === undefined || lease === undefined) return;

@@ -1,10 +1,10 @@
 import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { KubeClient } from "../kube/client.ts";
-import { LeaderElection } from "../kube/lease.ts";
 import { Limiter } from "../kube/limiter.ts";
+import { ShardElection } from "../kube/shard-election.ts";
 import { loadCluster } from "../settings/kube-config.ts";
-import { helpText, readSettings } from "../settings/settings.ts";
+import { helpText, readSettings, SettingProblem } from "../settings/settings.ts";
 import { sharedVolumeOf } from "../settings/shared.ts";
 import { announceStore, openStore } from "../store/store.ts";
 import { startHealth } from "./health.ts";
@@ -12,7 +12,7 @@ import { makeMetrics } from "./metrics.ts";
 import { PipelineOperator } from "./pipeline-operator.ts";
 import { OPERATOR_SETTINGS } from "./settings.ts";
 
-const USER_AGENT = "odin-operator";
+const NAME = "odin-operator";
 const USAGE = "odin operator: runs the Pipelines of a cluster.";
 
 /**
@@ -32,17 +32,21 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
   collectDefaultMetrics({ register: registry });
   const metrics = makeMetrics(registry);
 
-  let lease: LeaderElection | undefined;
+  if (settings.shards > 1 && !settings.leaderElect)
+    throw new SettingProblem("--shards (ODIN_SHARDS) needs leases: leave --leader-elect (ODIN_LEADER_ELECT) at true");
+  // The server's audit log tells by it which of several processes asked.
+  const userAgent = `${NAME} (${settings.identity.replace(/[^\w.:@-]/g, "_").slice(0, 100)})`;
+  let election: ShardElection | undefined;
   const client = new KubeClient({
     kubeConfig,
-    userAgent: USER_AGENT,
+    userAgent,
     registry,
     logger,
     limiter: new Limiter(),
-    ...(settings.leaderElect ? { canWrite: () => lease?.isLeader() ?? false } : {}),
+    ...(settings.leaderElect ? { canWrite: () => election?.holdsAny() ?? false } : {}),
   });
-  // The lease and the definitions are written before, and apart from, being leader.
-  const leaseClient = new KubeClient({ kubeConfig, userAgent: USER_AGENT, logger });
+  // The leases and the definitions are written before, and apart from, being leader; and renewals never wait behind other work.
+  const leaseClient = new KubeClient({ kubeConfig, userAgent, logger });
   const store = settings.store === undefined ? undefined : openStore(settings.store);
   const operator = new PipelineOperator({
     kubeConfig,
@@ -57,6 +61,9 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     installDefinitions: settings.installDefinitions,
     taskSecrets: settings.taskSecrets,
     retryPauseMs: settings.retryPause * 1000,
+    ...(settings.leaderElect
+      ? { shards: { count: settings.shards, holds: (shard) => election?.holds(shard) ?? false } }
+      : {}),
     pods: {
       paths: { root: settings.root, data: settings.data },
       ...(sharedVolume === undefined ? {} : { sharedVolume }),
@@ -69,7 +76,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
   const health = await startHealth({
     ...settings.metricsListen,
     registry,
-    notReady: () => (ready ? undefined : "the caches are not filled yet"),
+    notReady: () => (ready ? election?.trouble : "the caches are not filled yet"),
   });
   logger.info({ port: health.port, namespace: settings.namespace ?? own }, "operator starting");
   try {
@@ -84,23 +91,37 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
       return;
     }
     const term = new AbortController();
-    signal.addEventListener("abort", () => void operator.stop().finally(() => term.abort()), { once: true });
-    lease = new LeaderElection({
+    let lost: string | undefined;
+    const end = (): void => {
+      election?.retire();
+      void operator.stop().finally(() => term.abort());
+    };
+    signal.addEventListener("abort", end, { once: true });
+    election = new ShardElection({
       client: leaseClient,
       namespace: settings.leaseNamespace ?? own,
-      name: "odin-operator",
+      name: NAME,
+      shards: settings.shards,
       identity: settings.identity,
+      leaseDurationMs: settings.leaseDuration * 1_000,
+      renewDeadlineMs: (settings.leaseDuration * 2_000) / 3,
+      retryPeriodMs: Math.min(2_000, settings.leaseDuration * 166),
       logger,
-      onStarted: () => {
-        operator.begin();
-        logger.info({ identity: settings.identity }, "operator running as leader");
+      registry,
+      onTaken: (shard) => {
+        operator.take(shard);
+        logger.info({ identity: settings.identity, shard }, "operator running as leader");
       },
-      onStopped: () => {
-        term.abort();
+      onYield: (shard) => operator.giveUp(shard),
+      onLost: (why) => {
+        // What is under way cannot write any more; shards that are still held are ended in order.
+        lost ??= why;
+        if (election?.holdsAny()) end();
+        else term.abort();
       },
     });
-    await lease.run(term.signal);
-    if (!signal.aborted) throw new Error("the lease was lost; another process works now, so this one ends");
+    await election.run(term.signal);
+    if (lost !== undefined && !signal.aborted) throw new Error(`${lost}; another process works now, so this one ends`);
   } finally {
     await operator.stop();
     await health.stop();

@@ -34,6 +34,8 @@ export interface WatchOptions<P extends Watched> {
   fieldSelector?: string;
   /** A cache of one's own, of the resource, to use instead of one that keeps whole objects. */
   informer?: Informer<P>;
+  /** Whether this process acts on a key; by default it acts on all. */
+  owns?: (key: string) => boolean;
 }
 
 /**
@@ -124,7 +126,7 @@ export abstract class DurableOperator extends Operator {
     namespace?: string,
     options: WatchOptions<P> = {},
   ): Promise<ResourceWatch<P>> {
-    const { informer: given, ...selectors } = options;
+    const { informer: given, owns, ...selectors } = options;
     const informer =
       given ??
       new Informer<P>({
@@ -141,6 +143,7 @@ export abstract class DurableOperator extends Operator {
       informer,
       handler,
       workers: this.#workers,
+      ...(owns === undefined ? {} : { owns }),
       logger: this.log,
       registry: this.registry,
     });

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Condition } from "../crds/generated/types.ts";
 import { JOB, PIPELINE } from "../crds/resources.ts";
+import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { Change as ObjectChange } from "../kube/object-cache.ts";
 import { objectPath } from "../kube/resource.ts";
@@ -12,6 +13,7 @@ import { TaskCache } from "./cache/task-cache.ts";
 import type { CachedJob } from "./cached-job.ts";
 import type { CachedRun } from "./cached-run.ts";
 import { type Caches, makeCaches, startCompanions, stopCompanions } from "./caches.ts";
+import { HeldShards, type ShardWorker } from "./held-shards.ts";
 import type { CachedObject } from "./kinds/object-state.ts";
 import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
@@ -39,43 +41,60 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   metrics: Metrics;
   /** Time between two looks at which kinds the cluster serves; by default half a minute. */
   lookEveryMs?: number;
+  /** How many shards the runs are divided into, and which of them may be written to now. By default one, always. */
+  shards?: { count: number; holds: (shard: number) => boolean };
 }
+
+/** How long a shard that is given up may keep its runs busy. */
+const HAND_OVER_MS = 10_000;
+/** How long a snapshot is left alone after it was made or used, where several processes make them. */
+const SHARED_YOUNG_MS = 5 * 60_000;
 
 /** Runs Pipelines and judges Jobs. */
 export class PipelineOperator extends DurableOperator {
   readonly #options: PipelineOperatorOptions;
   readonly #caches: Caches;
-  readonly #reconciler: Reconciler;
+  readonly #shards: HeldShards;
   readonly #sweep: SnapshotSweep;
   readonly #cache: TaskCache | undefined;
   readonly #logs: LogKeeper | undefined;
   readonly #archiveSweep: ArchiveSweep | undefined;
   #runs: ResourceWatch<CachedRun> | undefined;
+  #jobs: ResourceWatch<CachedJob> | undefined;
 
   constructor(options: PipelineOperatorOptions) {
     super(options);
     this.#options = options;
-    const { client, logger, namespace, taskSecrets, pods, metrics } = options;
+    const { client, logger, namespace, pods, metrics } = options;
     this.#caches = makeCaches(options);
-    const plans = new PlanSource({
-      client,
-      caches: this.#caches,
-      taskSecrets,
-      filesAreLive: pods.sharedVolume !== undefined,
-    });
     const events = new CoreEvents(client, logger);
     const { store, logRetentionDays: retentionDays = 0 } = options;
     if (store !== undefined) {
       const { logs: archive } = store;
-      this.#logs = new LogKeeper({ client, caches: this.#caches, archive, events, metrics, logger });
+      const owns = (run: string): boolean => this.#shards.has(run);
+      this.#logs = new LogKeeper({ client, caches: this.#caches, archive, events, metrics, logger, owns });
       this.#archiveSweep = new ArchiveSweep({ store, caches: this.#caches, namespace, retentionDays, logger });
     }
     const { sharedVolume, paths } = pods;
     this.#cache =
       sharedVolume && new TaskCache({ shared: sharedVolume, paths, logger, onAnswer: (key) => this.#runs?.touch(key) });
-    this.#reconciler = new Reconciler({
+    this.#shards = new HeldShards(options.shards?.count ?? 1, (shard) => this.#workerOf(shard, events));
+    // Another process may be about to use what this one does not know of yet.
+    const youngMs = this.#shards.count > 1 ? { youngMs: SHARED_YOUNG_MS } : {};
+    const isClaimed = (namespace: string | undefined, name: string): boolean =>
+      [...this.#shards.workers()].some(({ plans }) => plans.isClaimed(namespace, name));
+    this.#sweep = new SnapshotSweep({ client, caches: this.#caches, plans: { isClaimed }, logger, ...youngMs });
+  }
+
+  /** What works on a shard from the moment it is taken. */
+  #workerOf(shard: number, events: CoreEvents): ShardWorker {
+    const { shards, taskSecrets, pods, logger, metrics, retryPauseMs } = this.#options;
+    const client = shards === undefined ? this.client : this.client.guarded(() => shards.holds(shard));
+    const caches = this.#caches;
+    const plans = new PlanSource({ client, caches, taskSecrets, filesAreLive: pods.sharedVolume !== undefined });
+    const reconciler = new Reconciler({
       client,
-      caches: this.#caches,
+      caches,
       plans,
       events,
       pods,
@@ -83,35 +102,74 @@ export class PipelineOperator extends DurableOperator {
       metrics,
       ...(this.#logs === undefined ? {} : { logs: this.#logs }),
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
-      ...(options.retryPauseMs === undefined ? {} : { retryPauseMs: options.retryPauseMs }),
+      ...(retryPauseMs === undefined ? {} : { retryPauseMs }),
     });
-    this.#sweep = new SnapshotSweep({ client, caches: this.#caches, plans, logger });
+    return { client, plans, reconciler };
   }
 
   protected override async init(): Promise<void> {
     if (this.#options.installDefinitions) await this.#installDefinitions();
     const { namespace } = this.#options;
-    const [, runs] = await Promise.all([
+    const owns = (key: string): boolean => this.#shards.has(key);
+    const [, runs, jobs] = await Promise.all([
       startCompanions(this.#caches),
       this.follow<CachedRun>(PIPELINE, (change) => this.#runChanged(change), namespace, {
         informer: this.#caches.runs,
+        owns,
       }),
-      this.follow<CachedJob>(JOB, (change) => this.#jobChanged(change), namespace, { informer: this.#caches.jobs }),
+      this.follow<CachedJob>(JOB, (change) => this.#jobChanged(change), namespace, {
+        informer: this.#caches.jobs,
+        owns,
+      }),
     ]);
     this.#runs = runs;
+    this.#jobs = jobs;
+    this.#caches.runs.onChange(({ type, object }) => {
+      // Also where another process works on the run: nobody here will ask for its objects again.
+      if (type === "deleted" || object.active === undefined) this.#forgetObjects(object.metadata);
+    });
+    this.#caches.jobs.onChange(({ type }) => {
+      if (type === "deleted") this.#sweep.soon();
+      else this.#wakeWaitingForJob();
+    });
     this.#caches.pods.onChange((change) => this.#objectChanged(change));
     this.#caches.kinds.onChange((change) => this.#objectChanged(change));
-    this.#caches.pods.onChange(({ type, object }) => this.#logs?.podChanged(type, object));
+    this.#caches.pods.onChange(({ type, object }) => {
+      if (object.run !== undefined && this.#shards.has(`${object.metadata.namespace}/${object.run.name}`))
+        this.#logs?.podChanged(type, object);
+    });
     this.#caches.warnings.onChange(({ type, object }) => {
       if (type !== "deleted") this.#touchRunOf(`${object.metadata.namespace}/${object.object}`, object.objectUid);
     });
   }
 
+  /** Takes all shards: for a process that shares the work with no other. */
   override begin(): void {
+    for (let shard = 0; shard < this.#shards.count; shard++) this.take(shard);
+  }
+
+  /** Acts on a shard from now on. Its runs are looked at anew: what another process did shows in what is stored. */
+  take(shard: number): void {
+    this.#shards.take(shard);
     super.begin();
-    this.#sweep.start();
+    if (shard === 0) {
+      this.#sweep.start();
+      this.#archiveSweep?.start();
+    }
     this.#logs?.begin();
-    this.#archiveSweep?.start();
+    this.#runs?.touchAll();
+    this.#jobs?.touchAll();
+  }
+
+  /** Stops acting on a shard and resolves when nothing is being done on it; what is under way is finished, for as long as ten seconds. */
+  async giveUp(shard: number): Promise<void> {
+    if (shard === 0) {
+      this.#sweep.stop();
+      await this.#archiveSweep?.stop();
+    }
+    const idle = await this.#shards.giveUp(shard, HAND_OVER_MS);
+    if (!idle)
+      this.log.warn({ shard, deadlineMs: HAND_OVER_MS }, "a shard is given up with runs still being worked on");
   }
 
   override async stop(): Promise<void> {
@@ -138,26 +196,32 @@ export class PipelineOperator extends DurableOperator {
 
   async #runChanged({ key, type, object }: Change<CachedRun>): Promise<{ requeueAfterMs: number } | undefined> {
     if (type === "deleted") {
-      this.#reconciler.forget(key, object.metadata.uid);
+      await this.#shards.work(key, async ({ reconciler }) => reconciler.forget(key, object.metadata.uid));
       this.#sweep.soon();
       this.#archiveSweep?.runGone(object.metadata.uid);
       return undefined;
     }
-    return await this.#reconciler.reconcile(key);
+    return await this.#shards.work(key, ({ reconciler }) => reconciler.reconcile(key));
   }
 
-  async #jobChanged({ type, object }: Change<CachedJob>): Promise<undefined> {
-    if (type === "deleted") {
-      this.#sweep.soon();
-      return undefined;
-    }
-    for (const key of this.#reconciler.waitingForJob()) this.#runs?.touch(key);
-    await this.#judge(object);
+  async #jobChanged({ key, type, object }: Change<CachedJob>): Promise<undefined> {
+    if (type !== "deleted") await this.#shards.work(key, ({ client }) => this.#judge(client, object));
     return undefined;
   }
 
+  /** A Job came or changed: runs that wait for one may go on, whichever shard the Job is of. */
+  #wakeWaitingForJob(): void {
+    for (const { reconciler } of this.#shards.workers())
+      for (const key of reconciler.waitingForJob()) this.#runs?.touch(key);
+  }
+
+  #forgetObjects({ namespace, uid }: { namespace?: string; uid: string }): void {
+    const { objectsByRun, warningsByObject } = this.#caches;
+    for (const object of objectsByRun.forget({ namespace, uid })) warningsByObject.forget(object);
+  }
+
   /** Says on the Job whether it can be run; once for each generation. */
-  async #judge(job: CachedJob): Promise<void> {
+  async #judge(client: KubeClient, job: CachedJob): Promise<void> {
     const { generation } = job;
     const { name, namespace } = job.metadata;
     const valid = job.problem === "";
@@ -172,7 +236,7 @@ export class PipelineOperator extends DurableOperator {
     };
     const body = { status: { conditions: [condition], observedGeneration: generation, tasks: job.taskCount } };
     try {
-      await this.client.patch(objectPath(JOB, namespace, name, "status"), "merge", body, { lane: "status" });
+      await client.patch(objectPath(JOB, namespace, name, "status"), "merge", body, { lane: "status" });
     } catch (error) {
       if (!isKubeError(error, "notFound")) throw error;
     }
@@ -191,7 +255,9 @@ export class PipelineOperator extends DurableOperator {
     }
     const freed = type === "deleted" || object.state.phase === "Succeeded" || object.state.phase === "Failed";
     // Something in the namespace was freed: tasks that quota held back may fit now (F-12).
-    if (freed) for (const held of this.#reconciler.wakeHeld(namespace)) this.#runs?.touch(held);
+    if (!freed) return;
+    for (const { reconciler } of this.#shards.workers())
+      for (const held of reconciler.wakeHeld(namespace)) this.#runs?.touch(held);
   }
 
   #touchRunOf(objectKey: string, uid: string): void {

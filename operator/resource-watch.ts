@@ -25,6 +25,8 @@ export interface ResourceWatchOptions<P extends Watched> {
   informer: Informer<P>;
   handler: Handler<P>;
   workers: number;
+  /** Whether this process acts on a key; changes of others are dropped. By default it acts on all. */
+  owns?: (key: string) => boolean;
   logger: Logger;
   registry: Registry;
 }
@@ -37,12 +39,14 @@ export class ResourceWatch<P extends Watched> {
   readonly informer: Informer<P>;
   readonly #queue: WorkQueue;
   readonly #handler: Handler<P>;
+  readonly #owns: (key: string) => boolean;
   readonly #deleted = new Map<string, P[]>();
   readonly #seen = new Set<string>();
 
-  constructor({ resource, informer, handler, workers, logger, registry }: ResourceWatchOptions<P>) {
+  constructor({ resource, informer, handler, workers, owns, logger, registry }: ResourceWatchOptions<P>) {
     this.informer = informer;
     this.#handler = handler;
+    this.#owns = owns ?? (() => true);
     this.#queue = new WorkQueue({
       name: resource.plural,
       concurrency: workers,
@@ -51,6 +55,7 @@ export class ResourceWatch<P extends Watched> {
       registry,
     });
     informer.onChange((change) => {
+      if (!this.#owns(change.key)) return;
       if (change.type === "deleted")
         this.#deleted.set(change.key, [...(this.#deleted.get(change.key) ?? []), change.object]);
       this.#queue.add(change.key);
@@ -70,7 +75,12 @@ export class ResourceWatch<P extends Watched> {
 
   /** Looks at a key again, because something else changed that concerns it. */
   touch(key: string): void {
-    this.#queue.add(key);
+    if (this.#owns(key)) this.#queue.add(key);
+  }
+
+  /** Looks at all keys that this process acts on, because it acts on some of them from now on. */
+  touchAll(): void {
+    for (const { metadata } of this.informer.list()) this.touch(`${metadata.namespace}/${metadata.name}`);
   }
 
   /** Stops watching at once and gives running handlers until the deadline; false if one did not end by then. */
@@ -80,6 +90,10 @@ export class ResourceWatch<P extends Watched> {
   }
 
   async #handle(key: string): Promise<{ requeueAfterMs: number } | undefined> {
+    if (!this.#owns(key)) {
+      this.#deleted.delete(key);
+      return undefined;
+    }
     for (let gone = this.#deleted.get(key)?.[0]; gone !== undefined; gone = this.#deleted.get(key)?.[0]) {
       await this.#handler({ key, type: "deleted", object: gone });
       this.#seen.delete(gone.metadata.uid);

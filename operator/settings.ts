@@ -33,6 +33,20 @@ export const OPERATOR_SETTINGS = {
     parse: textValue,
   },
   ...LEASE_SETTINGS,
+  leaseDuration: {
+    flag: "lease-duration",
+    env: "ODIN_LEASE_DURATION",
+    help: "Seconds for which others leave a lease alone whose holder no longer renews it. The holder itself stops after two thirds of that.",
+    fallback: "12",
+    parse: integerValue(3, 600),
+  },
+  shards: {
+    flag: "shards",
+    env: "ODIN_SHARDS",
+    help: "Parts, each with a lease of its own, that the replicas divide the runs into. All replicas must be given the same number.",
+    fallback: "1",
+    parse: integerValue(1, 64),
+  },
   workers: {
     flag: "workers",
     env: "ODIN_WORKERS",

@@ -14,7 +14,7 @@ const YOUNG_MS = 30_000;
 export interface SnapshotSweepOptions {
   client: KubeClient;
   caches: Caches;
-  plans: PlanSource;
+  plans: Pick<PlanSource, "isClaimed">;
   logger: Logger;
   /** How long a snapshot is left alone after it was made or used. */
   youngMs?: number;
@@ -27,7 +27,7 @@ export interface SnapshotSweepOptions {
 export class SnapshotSweep {
   readonly #client: KubeClient;
   readonly #caches: Caches;
-  readonly #plans: PlanSource;
+  readonly #plans: Pick<PlanSource, "isClaimed">;
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   readonly #youngMs: number;

@@ -30,6 +30,8 @@ export interface LogKeeperOptions {
   events: CoreEvents;
   metrics: Metrics;
   logger: Logger;
+  /** Whether this process keeps the logs of a run, `namespace/name`; by default it keeps all. */
+  owns?: (run: string) => boolean;
 }
 
 /** A pod whose log is to be read: it has ended, or it is being stopped while too many others are for it to be followed. */
@@ -75,7 +77,7 @@ export class LogKeeper {
     this.#store = new StorePatience(options.logger);
   }
 
-  /** Starts to read, with the pods that ended while nobody looked. Returns at once. */
+  /** Starts to read, with the pods that ended while nobody looked; again when there are more runs to keep logs of. Returns at once. */
   begin(): void {
     this.#running = true;
     this.#spawn(this.#catchUp());
@@ -140,7 +142,7 @@ export class LogKeeper {
   }
 
   async #catchUp(): Promise<void> {
-    const ended = [...this.#options.caches.pods.list()].filter((pod) => pod.run !== undefined && hasEnded(pod));
+    const ended = [...this.#options.caches.pods.list()].filter((pod) => hasEnded(pod) && this.#owns(pod));
     try {
       for (const uid of await this.#options.archive.settled(ended.map((pod) => pod.metadata.uid)))
         this.#settled.add(uid);
@@ -153,7 +155,7 @@ export class LogKeeper {
 
   #consider(pod: CachedPod): void {
     const { uid } = pod.metadata;
-    if (this.#settled.has(uid) || this.#following.has(uid) || !this.#hasRun(pod)) return;
+    if (this.#settled.has(uid) || this.#following.has(uid) || !this.#owns(pod) || !this.#hasRun(pod)) return;
     if (hasEnded(pod)) {
       const known = this.#pending.get(uid);
       if (known === undefined) this.#pending.set(uid, newPending(pod));
@@ -162,6 +164,10 @@ export class LogKeeper {
     } else if (pod.state.deleting && pod.log.started) {
       if (this.#follow(pod) === undefined) void this.#snapshot(pod);
     }
+  }
+
+  #owns({ run, metadata }: CachedPod): boolean {
+    return run !== undefined && this.#options.owns?.(`${metadata.namespace}/${run.name}`) !== false;
   }
 
   /** Logs of runs that are gone, or going, are not kept (O-211). */
