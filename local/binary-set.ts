@@ -20,6 +20,7 @@ export interface BinarySet {
 const TITLES: Record<string, string> = {
   kubernetes: "the Kubernetes binaries",
   coredns: "the cluster's DNS server",
+  kwok: "the simulator of nodes",
   "training-operator": "the Kubeflow training operator",
 };
 const SOURCES = join(import.meta.dirname, "../../local/binaries");

@@ -19,6 +19,9 @@ const SERVICE_NAMES = [
 ];
 const READY_WITHIN_MS = 90_000;
 
+/** Flags of the components, without the leading dashes. */
+export type ComponentFlags = Partial<Record<keyof LaunchPlan["binaries"], Record<string, string>>>;
+
 /** What to start and where. */
 export interface LaunchPlan {
   layout: Layout;
@@ -35,6 +38,8 @@ export interface LaunchPlan {
   diesWithStarter: boolean;
   /** How a program is run where the control plane lives. */
   enter: (command: string, args: readonly string[]) => { command: string; args: readonly string[] };
+  /** Flags over those that are chosen here. */
+  flags?: ComponentFlags | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -93,7 +98,7 @@ function start(
   name: keyof LaunchPlan["binaries"],
   flags: Record<string, string>,
 ): Promise<Component> {
-  const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+  const args = Object.entries({ ...flags, ...plan.flags?.[name] }).map(([flag, value]) => `--${flag}=${value}`);
   return Component.start({
     name,
     ...plan.enter(plan.binaries[name], args),

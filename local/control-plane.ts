@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { kubernetesBinaries } from "./binaries.ts";
-import { type LaunchedControlPlane, launchControlPlane } from "./control-plane-launch.ts";
+import { Component } from "./component.ts";
+import { type ComponentFlags, type LaunchedControlPlane, launchControlPlane } from "./control-plane-launch.ts";
 import { assertFreeSpace, explained } from "./disk-space.ts";
 import { withFileLock } from "./file-lock.ts";
 import { createDirectories, type Layout, layoutOf } from "./layout.ts";
@@ -18,6 +20,8 @@ export interface ControlPlaneOptions {
   auditLog?: boolean;
   scheduler?: boolean;
   controllerManager?: boolean;
+  /** Flags over our own, by component and without the leading dashes: for what a test or a benchmark needs otherwise. */
+  flags?: ComponentFlags;
   /** Gives the start up: everything is undone and `Interrupted` thrown. */
   signal?: AbortSignal;
 }
@@ -35,6 +39,13 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
+/** An API server of one's own, whose processes can be measured and troubled. */
+export interface OwnControlPlane extends ControlPlane {
+  components: readonly Component[];
+  /** Starts one more process that ends with it, its output in a log beside theirs. */
+  addComponent(name: string, command: string, args: readonly string[]): Promise<Component>;
+}
+
 const ATTEMPTS = 3;
 /** etcd reserves 64 MB of log at a time. */
 const NEEDED_MEGABYTES = 250;
@@ -43,7 +54,7 @@ const NEEDED_MEGABYTES = 250;
  * Starts etcd and an API server on free ports of 127.0.0.1, without root and without nodes; several can run at once. It
  * dies with the process that starts it.
  */
-export async function startControlPlane(o: ControlPlaneOptions): Promise<ControlPlane> {
+export async function startControlPlane(o: ControlPlaneOptions): Promise<OwnControlPlane> {
   const binaries = await kubernetesBinaries(
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"],
     o.progress,
@@ -68,6 +79,16 @@ export async function startControlPlane(o: ControlPlaneOptions): Promise<Control
       kubeconfig: layout.kubeconfig,
       server: started.server,
       kubectl: binaries.kubectl,
+      components: started.components,
+      addComponent: (name, command, args) =>
+        Component.start({
+          name,
+          command,
+          args,
+          logPath: join(layout.logs, `${name}.log`),
+          clusterId: layout.id,
+          diesWithStarter: true,
+        }),
       ...(o.auditLog ? { auditLog: layout.auditLog } : {}),
       stop,
     };
@@ -100,6 +121,7 @@ async function launchWithRetry(
         controllerManager: o.controllerManager ?? false,
         diesWithStarter: true,
         enter: (command, args) => ({ command, args }),
+        flags: o.flags,
         signal: o.signal,
       });
     } catch (error) {

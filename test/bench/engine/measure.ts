@@ -1,0 +1,191 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Interrupted } from "../../../local/local-error.ts";
+import { AuditTail } from "./audit-tail.ts";
+import type { BenchCluster } from "./cluster.ts";
+import { figuresOf, isNodeReport, type LogFigures } from "./figures.ts";
+import { type BenchRun, podsNeeded } from "./graphs.ts";
+import { type ProcessUsage, processUsage } from "./process-usage.ts";
+import type { System } from "./system.ts";
+
+/** What the processes used for one load. */
+export interface Usage {
+  /** Processor seconds by process, the controller under test as `controller`. */
+  cpuSeconds: Record<string, number>;
+  /** Resident memory of the controller before and after the load, and the most it ever had, in bytes. */
+  rssBefore: number;
+  rssAfter: number;
+  peakRss: number;
+  /** What the controller wrote and read, in bytes: sockets with TLS and headers, its log, watches included. */
+  writtenBytes: number;
+  readBytes: number;
+  /** Bytes of request bodies by `verb resource`, as the controller counts them. */
+  sentBytes: Record<string, number>;
+  /** Resident memory of the controller over time. */
+  rssSamples: { seconds: number; bytes: number }[];
+}
+
+/** One load that was put on one system. */
+export interface Measurement extends LogFigures {
+  usage: Usage;
+  /** Runs that did not end well before the deadline. */
+  unfinished: string[];
+}
+
+/** How a load is put on the system. */
+export interface LoadOptions {
+  /** Runs that are submitted side by side; 0: each when the one before it has ended. */
+  atOnce: number;
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Called about ten times a second with the number of pods that have ended. */
+  onProgress?: (endedPods: number) => Promise<void> | void;
+}
+
+const LOOK_EVERY_MS = 100;
+const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
+
+/** Submits the runs, waits until they have ended, and reads what it cost. */
+export async function measure(
+  cluster: BenchCluster,
+  system: System,
+  runs: readonly BenchRun[],
+  o: LoadOptions,
+): Promise<Measurement> {
+  const tail = new AuditTail(cluster.auditLog);
+  try {
+    await tail.read();
+    const first = tail.events.length;
+    const usage = await UsageMeter.begin(cluster, system);
+    const watch = new PodCount(tail);
+    const unfinished = await put(system, runs, watch, usage, o);
+    const used = await usage.end();
+    await tail.read();
+    return { ...figuresOf(tail.events.slice(first), runs, system), usage: used, unfinished };
+  } finally {
+    await tail.close();
+  }
+}
+
+/** Counts in the audit log how many pods have ended: the second thing that a simulated node says of one. */
+class PodCount {
+  ended = 0;
+  readonly #reports = new Map<string, number>();
+  readonly #tail: AuditTail;
+
+  constructor(tail: AuditTail) {
+    this.#tail = tail;
+  }
+
+  async look(): Promise<void> {
+    for (const event of await this.#tail.read()) {
+      if (!isNodeReport(event)) continue;
+      const reports = (this.#reports.get(event.name) ?? 0) + 1;
+      this.#reports.set(event.name, reports);
+      if (reports === 2) this.ended += 1;
+    }
+  }
+}
+
+/** Returns the runs that have not ended well when time is up; none, normally. */
+async function put(
+  system: System,
+  runs: readonly BenchRun[],
+  watch: PodCount,
+  usage: UsageMeter,
+  o: LoadOptions,
+): Promise<string[]> {
+  const deadline = performance.now() + o.timeoutMs;
+  const untilEnded = async (submitted: readonly BenchRun[]): Promise<string[]> => {
+    const wanted = podsNeeded(submitted);
+    for (;;) {
+      if (o.signal.aborted) throw new Interrupted();
+      await watch.look();
+      usage.sample();
+      await o.onProgress?.(watch.ended);
+      if (watch.ended >= wanted || performance.now() > deadline) {
+        const left = await system.unfinished(submitted);
+        if (left.length === 0 || performance.now() > deadline) return left;
+      }
+      await delay(LOOK_EVERY_MS);
+    }
+  };
+  if (o.atOnce === 0) {
+    for (const [index, run] of runs.entries()) {
+      await system.submit(run);
+      const left = await untilEnded(runs.slice(0, index + 1));
+      if (left.length > 0) return left;
+    }
+    return [];
+  }
+  let next = 0;
+  const submitting = Array.from({ length: o.atOnce }, async () => {
+    for (let run = runs[next++]; run !== undefined; run = runs[next++]) await system.submit(run);
+  });
+  const [left] = await Promise.all([untilEnded(runs), ...submitting]);
+  return left;
+}
+
+/** The difference of the kernel's counters between two moments; a process that was restarted in between counts from its start. */
+class UsageMeter {
+  readonly #cluster: BenchCluster;
+  readonly #system: System;
+  readonly #before: Map<string, { pid: number; usage: ProcessUsage | undefined }>;
+  readonly #sentBefore: Map<string, number>;
+  readonly #samples: { seconds: number; bytes: number }[] = [];
+  readonly #beganAt = performance.now();
+  /** Last counters of each process of the controller, so that one that was killed is not forgotten. */
+  readonly #controllers = new Map<number, ProcessUsage>();
+
+  private constructor(cluster: BenchCluster, system: System, sent: Map<string, number>) {
+    this.#cluster = cluster;
+    this.#system = system;
+    this.#sentBefore = sent;
+    this.#before = new Map(this.#pids().map(([name, pid]) => [name, { pid, usage: processUsage(pid) }]));
+  }
+
+  static async begin(cluster: BenchCluster, system: System): Promise<UsageMeter> {
+    return new UsageMeter(cluster, system, await system.sentBytes());
+  }
+
+  sample(): void {
+    const pid = this.#system.pid();
+    const usage = processUsage(pid);
+    if (usage === undefined) return;
+    this.#controllers.set(pid, usage);
+    this.#samples.push({ seconds: (performance.now() - this.#beganAt) / 1000, bytes: usage.rssBytes });
+  }
+
+  async end(): Promise<Usage> {
+    this.sample();
+    const cpuSeconds: Record<string, number> = {};
+    for (const [name, pid] of this.#pids()) {
+      const before = this.#before.get(name);
+      const start = before?.pid === pid ? (before.usage?.cpuSeconds ?? 0) : 0;
+      cpuSeconds[name] = (processUsage(pid)?.cpuSeconds ?? Number.NaN) - start;
+    }
+    const before = this.#before.get("controller");
+    const used = [...this.#controllers].map(([pid, usage]) => ({
+      usage,
+      start: before?.pid === pid ? before.usage : undefined,
+    }));
+    const sum = (of: (usage: ProcessUsage) => number): number =>
+      used.reduce((total, { usage, start }) => total + of(usage) - (start === undefined ? 0 : of(start)), 0);
+    cpuSeconds.controller = sum((usage) => usage.cpuSeconds);
+    const sent = await this.#system.sentBytes();
+    return {
+      cpuSeconds,
+      rssBefore: before?.usage?.rssBytes ?? Number.NaN,
+      rssAfter: this.#samples.at(-1)?.bytes ?? Number.NaN,
+      peakRss: Math.max(...used.map(({ usage }) => usage.peakRssBytes)),
+      writtenBytes: sum((usage) => usage.writtenBytes),
+      readBytes: sum((usage) => usage.readBytes),
+      sentBytes: Object.fromEntries([...sent].map(([key, bytes]) => [key, bytes - (this.#sentBefore.get(key) ?? 0)])),
+      rssSamples: this.#samples,
+    };
+  }
+
+  #pids(): [string, number][] {
+    const plane = CONTROL_PLANE.map((name): [string, number] => [name, this.#cluster.component(name).pid]);
+    return [...plane, ["controller", this.#system.pid()]];
+  }
+}

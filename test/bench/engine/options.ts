@@ -1,0 +1,87 @@
+import { parseArgs } from "node:util";
+import { LocalError } from "../../../local/local-error.ts";
+import { PLACEMENTS, type Placement } from "./placement.ts";
+import { WORKLOAD_IDS, type WorkloadId } from "./workloads.ts";
+
+/** What the command line of the benchmark asks for. */
+export interface BenchOptions {
+  only: readonly WorkloadId[];
+  repeat: number;
+  /** Directory for the raw data, the table and the plots. */
+  out: string;
+  placement: Placement;
+  /** Part of each workload's size, for a quick look. */
+  scale: number;
+  help: boolean;
+}
+
+/** The text of `--help`. */
+export const BENCH_HELP = `Usage: npm run bench -- [--only W1,W2] [--repeat N] [--out DIR] [--placement HOW] [--scale PART]
+
+Measures the operator from outside: a real API server with simulated nodes, the operator as a process of its own, and the audit log as the
+witness. Each workload gets a cluster of its own. Takes the machine for itself: close what else runs.
+
+  --only LIST       workloads to run, of ${WORKLOAD_IDS.join(", ")} (all)
+  --repeat N        times each workload is run; medians are shown (1)
+  --out DIR         where the raw data, the table and the plots go (.odin/bench)
+  --placement HOW   ${PLACEMENTS.join(", ")}: which processes are bound to which processors (controller)
+  --scale PART      part of each workload's size, above 0 and at most 1, for a quick look (1)
+  --help            this text
+`;
+
+/** Reads the command line; throws `LocalError` saying what is wrong with it. */
+export function parseBenchOptions(argv: readonly string[]): BenchOptions {
+  const values = valuesOf(argv);
+  return {
+    only: workloads(values.only),
+    repeat: numberBetween("--repeat", values.repeat, 1, 50, true),
+    out: values.out,
+    placement: placementOf(values.placement),
+    scale: numberBetween("--scale", values.scale, 0.01, 1, false),
+    help: values.help,
+  };
+}
+
+function valuesOf(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        only: { type: "string", default: WORKLOAD_IDS.join(",") },
+        repeat: { type: "string", default: "1" },
+        out: { type: "string", default: ".odin/bench" },
+        placement: { type: "string", default: "controller" },
+        scale: { type: "string", default: "1" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split(". ")[0] : String(error);
+    throw new LocalError(`${reason}; --help lists the options`);
+  }
+}
+
+function workloads(text: string): WorkloadId[] {
+  const wanted = text.split(",").map((id) => id.trim());
+  const unknown = wanted.filter((id) => !WORKLOAD_IDS.includes(id as WorkloadId));
+  if (unknown.length > 0) {
+    throw new LocalError(`--only: there is no workload ${unknown.join(", ")}; there are ${WORKLOAD_IDS.join(", ")}`);
+  }
+  return WORKLOAD_IDS.filter((id) => wanted.includes(id));
+}
+
+function placementOf(text: string): Placement {
+  const found = PLACEMENTS.find((placement) => placement === text);
+  if (found === undefined) throw new LocalError(`--placement ${text}: must be one of ${PLACEMENTS.join(", ")}`);
+  return found;
+}
+
+function numberBetween(option: string, text: string, least: number, most: number, whole: boolean): number {
+  const value = Number(text);
+  if (text === "" || !(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
+    throw new LocalError(
+      `${option} ${JSON.stringify(text)}: must be a ${whole ? "whole " : ""}number from ${least} to ${most}`,
+    );
+  }
+  return value;
+}
