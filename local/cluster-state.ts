@@ -1,5 +1,6 @@
 import { access, readFile, rename, writeFile } from "node:fs/promises";
 import { AdminApi } from "./admin-api.ts";
+import type { AuditLog } from "./audit-policy.ts";
 import { dnsAnswers } from "./cluster-dns.ts";
 import type { Component } from "./component.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
@@ -14,7 +15,7 @@ export interface ClusterState {
   kubectl: string;
   hostAddress: string;
   gpus: number;
-  auditLog: boolean;
+  auditLog: AuditLog;
   /** Names the pinned releases of the binaries. */
   release: string;
   /** By name; `id` ties them to the directory's path of then. */

@@ -1,3 +1,4 @@
+import type { AuditLog } from "./audit-policy.ts";
 import { builtTool, type KubernetesBinary, kubernetesBinaries } from "./binaries.ts";
 import { binarySet, userCacheDirectory } from "./binary-set.ts";
 import { startDns, waitForDns } from "./cluster-dns.ts";
@@ -24,7 +25,7 @@ export interface ClusterOptions {
   progress: Progress;
   /** How many simulated GPUs the node advertises; 4 by default. */
   gpus?: number;
-  auditLog?: boolean;
+  auditLog?: AuditLog;
   /** Stop the cluster when this process dies, however it does; by default it runs on until `stopCluster`. */
   diesWithStarter?: boolean;
   /** Gives the start up: everything is undone and `Interrupted` thrown. */

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AdminApi } from "./admin-api.ts";
+import { type AuditLog, auditPolicy } from "./audit-policy.ts";
 import type { KubernetesBinary } from "./binaries.ts";
 import { Component } from "./component.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
@@ -32,7 +33,7 @@ export interface LaunchPlan {
   ports: { api: number; etcd: number; etcdPeer: number };
   /** A node will join: announce the API server at the service address and let it reach kubelets. */
   hasNode: boolean;
-  auditLog: boolean;
+  auditLog: AuditLog;
   scheduler: boolean;
   controllerManager: boolean;
   diesWithStarter: boolean;
@@ -181,7 +182,7 @@ async function apiServerFlags(plan: LaunchPlan): Promise<Record<string, string>>
   if (plan.hasNode) Object.assign(flags, await kubeletClientFlags(pki));
   // A loopback address cannot be an endpoint of the kubernetes service.
   else flags["endpoint-reconciler-type"] = "none";
-  if (plan.auditLog) Object.assign(flags, await auditFlags(layout));
+  if (plan.auditLog) Object.assign(flags, await auditFlags(layout, plan.auditLog));
   return flags;
 }
 
@@ -203,11 +204,9 @@ async function kubeletClientFlags(pki: Pki): Promise<Record<string, string>> {
 /** The user as whom the API server calls kubelets. */
 export const KUBELET_CLIENT_USER = "kube-apiserver-kubelet-client";
 
-/** Every request at every stage, without bodies: what was asked when, and never what a Secret holds. */
-async function auditFlags(layout: Layout): Promise<Record<string, string>> {
+async function auditFlags(layout: Layout, log: AuditLog): Promise<Record<string, string>> {
   const policy = join(layout.directory, "audit-policy.json");
-  const content = { apiVersion: "audit.k8s.io/v1", kind: "Policy", rules: [{ level: "Metadata" }] };
-  await writeFile(policy, JSON.stringify(content));
+  await writeFile(policy, JSON.stringify(auditPolicy(log)));
   // Not batched: a test that got its answer finds the request's line in the file.
   return { "audit-policy-file": policy, "audit-log-path": layout.auditLog, "audit-log-mode": "blocking" };
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { AuditLog } from "./audit-policy.ts";
 import { kubernetesBinaries } from "./binaries.ts";
 import { Component } from "./component.ts";
 import { type ComponentFlags, type LaunchedControlPlane, launchControlPlane } from "./control-plane-launch.ts";
@@ -17,7 +18,7 @@ export interface ControlPlaneOptions {
   dir: string;
   progress: Progress;
   /** Log every request to a file. */
-  auditLog?: boolean;
+  auditLog?: AuditLog;
   scheduler?: boolean;
   controllerManager?: boolean;
   /** Flags over our own, by component and without the leading dashes: for what a test or a benchmark needs otherwise. */

@@ -5,12 +5,14 @@ export interface Arguments {
   jobs: number;
   /** Overrides every time limit. */
   timeoutMs?: number;
+  /** Where to write the verdict on each file. */
+  resultsFile?: string;
   list: boolean;
   help: boolean;
 }
 
 /** The text of `npm test -- --help`. */
-export const HELP = `npm test [-- [FILTER...] [--jobs N] [--timeout S] [--list] [--help]]
+export const HELP = `npm test [-- [FILTER...] [--jobs N] [--timeout S] [--results FILE] [--list] [--help]]
 
 Runs lint, types, the check of generated files, and every test file, each file in a process of its own.
 The last line is "N passed, M failed", with ", K skipped" where tests were left out; exit code 1 if anything failed
@@ -19,6 +21,7 @@ or nothing ran.
   FILTER         run only what has this in its name, e.g. unit/kube, integration, lint (several: any of them)
   --jobs N       files at a time (one more than there are processors: most files wait for a cluster most of the time)
   --timeout S    time limit of each file in seconds, instead of its own (unit 120, integration 300, e2e 600)
+  --results F    write the verdict on each file to F, as JSON
   --list         print what would run and run nothing
   --help         this text
 
@@ -34,6 +37,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     if (word === "--list") parsed.list = true;
     else if (word === "--help" || word === "-h") parsed.help = true;
     else if (word === "--jobs") parsed.jobs = positive(word, rest.shift(), 64);
+    else if (word === "--results") parsed.resultsFile = path(word, rest.shift());
     else if (word === "--timeout") parsed.timeoutMs = positive(word, rest.shift(), 86_400) * 1_000;
     else if (word.startsWith("-")) throw new Error(`unknown option ${word}: see npm test -- --help`);
     else parsed.filters.push(word.replace(/^(\.\/)?test\//, "").replace(/\.test\.[jt]s$/, ""));
@@ -44,6 +48,11 @@ export function parseArguments(argv: readonly string[]): Arguments {
 function splitOnce(word: string): string[] {
   const at = word.indexOf("=");
   return [word.slice(0, at), word.slice(at + 1)];
+}
+
+function path(option: string, text: string | undefined): string {
+  if (text === undefined || text === "" || text.startsWith("-")) throw new Error(`${option} needs the name of a file`);
+  return text;
 }
 
 function positive(option: string, text: string | undefined, most: number): number {

@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
-/** The three kinds of test file, which differ in what they may stand on: nothing, an API server, a cluster with a node. */
-export type Kind = "unit" | "integration" | "e2e";
+/**
+ * The kinds of test file, which differ in what they may stand on: nothing, an API server, a cluster with a node. The fault suite has
+ * both, with logs of all that is written.
+ */
+export type Kind = "unit" | "integration" | "e2e" | "faults/server" | "faults/node";
 
-/** The kinds in the order in which they run. */
-export const KINDS: readonly Kind[] = ["unit", "integration", "e2e"];
+/** The kinds, named by their directories, in the order in which they run. */
+export const KINDS: readonly Kind[] = ["unit", "integration", "e2e", "faults/server", "faults/node"];
 
 /** One test file. */
 export interface TestFile {
@@ -16,12 +19,14 @@ export interface TestFile {
   compiled: string;
   /** Time limit from a first line `// timeout: SECONDS`, if it has one. */
   ownTimeoutMs?: number;
+  /** Run only where it is asked for by name: its first line is `// timeout: SECONDS, on demand`. */
+  onDemand: boolean;
   /** Suites that the source makes and never runs. */
   suitesNotRun: string[];
 }
 
 const ENDING = ".test.ts";
-const TIMEOUT = /^\/\/ timeout: (\d+)\s*$/m;
+const TIMEOUT = /^\/\/ timeout: (\d+)(, on demand)?\s*$/m;
 
 /**
  * All test files below `root`/test. They are looked for among the sources, not in dist/: an output whose source is gone
@@ -34,11 +39,12 @@ export function discover(root: string): TestFile[] {
 function describe(root: string, kind: Kind, source: string): TestFile {
   const path = relative(root, source).split(sep).join("/");
   const text = readFileSync(source, "utf8");
-  const timeout = TIMEOUT.exec(text.slice(0, text.indexOf("\n") + 1))?.[1];
+  const [, timeout, onDemand] = TIMEOUT.exec(text.slice(0, text.indexOf("\n") + 1)) ?? [];
   return {
     kind,
     name: path.slice("test/".length, -ENDING.length),
     compiled: join(root, "dist", `${path.slice(0, -".ts".length)}.js`),
+    onDemand: onDemand !== undefined,
     suitesNotRun: suitesNotRun(text),
     ...(timeout === undefined ? {} : { ownTimeoutMs: Number(timeout) * 1_000 }),
   };

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { access, constants, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { AuditLog } from "../../local/audit-policy.ts";
 import { binarySet } from "../../local/binary-set.ts";
 import { startCluster, stopCluster } from "../../local/cluster.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane.ts";
@@ -14,6 +15,7 @@ import { abandonedRunDirectories } from "./run-directory.ts";
 
 const execute = promisify(execFile);
 const CLUSTER = "cluster";
+const FAULTS_CLUSTER = "faults-cluster";
 
 /**
  * The real environments of this checkout's tests, which live in `directory`: unit files stand on nothing, integration
@@ -23,33 +25,33 @@ export function environments(root: string, directory: string): RunOptions["envir
   return (kind, reporter) => {
     if (kind === "unit") return undefined;
     if (process.platform !== "linux") return { cannot: `a local API server needs Linux, this is ${process.platform}` };
-    if (kind === "integration") return apiServer(root, join(directory, "api"), reporter);
+    if (kind === "integration") return apiServer(root, join(directory, "api"), reporter, true);
+    if (kind === "faults/server") return apiServer(root, join(directory, "faults"), reporter, "bodies");
     const cannot = whyNoNode();
-    return cannot === undefined ? cluster(root, join(directory, CLUSTER), reporter) : { cannot };
+    if (cannot !== undefined) return { cannot };
+    if (kind === "e2e") return cluster(root, join(directory, CLUSTER), reporter, true);
+    return cluster(root, join(directory, FAULTS_CLUSTER), reporter, "bodies");
   };
 }
 
-function apiServer(root: string, dir: string, reporter: Reporter): Environment {
+function apiServer(root: string, dir: string, reporter: Reporter, auditLog: AuditLog): Environment {
   return new Environment({
     title: "the API server",
     isQuick: binariesArePresent,
     start: async (signal) => {
       const progress = reporterProgress(reporter);
-      return prepared(
-        root,
-        await startControlPlane({ dir, progress, signal, auditLog: true, controllerManager: true }),
-      );
+      return prepared(root, await startControlPlane({ dir, progress, signal, auditLog, controllerManager: true }));
     },
   });
 }
 
-function cluster(root: string, dir: string, reporter: Reporter): Environment {
+function cluster(root: string, dir: string, reporter: Reporter, auditLog: AuditLog): Environment {
   return new Environment({
     title: "the cluster",
     isQuick: async () => false,
     start: async (signal) => {
       const progress = reporterProgress(reporter);
-      const started = await startCluster({ dir, progress, signal, auditLog: true, diesWithStarter: true });
+      const started = await startCluster({ dir, progress, signal, auditLog, diesWithStarter: true });
       const { variables, stop } = await prepared(root, started);
       return { variables: { ...variables, ODIN_TEST_HOST_ADDRESS: started.hostAddress }, stop };
     },
@@ -59,7 +61,7 @@ function cluster(root: string, dir: string, reporter: Reporter): Environment {
 /** Removes what runs left that were killed: their processes are gone, but rules and directories are not. */
 export async function removeAbandonedRuns(): Promise<void> {
   for (const directory of abandonedRunDirectories()) {
-    await stopCluster(join(directory, CLUSTER));
+    for (const name of [CLUSTER, FAULTS_CLUSTER]) await stopCluster(join(directory, name));
     await rm(directory, { recursive: true, force: true });
   }
 }
@@ -82,7 +84,8 @@ async function prepared(root: string, environment: ControlPlane): Promise<Starte
   };
 }
 
-async function applyDefinitions(root: string, { kubectl, kubeconfig }: ControlPlane): Promise<void> {
+/** Adds the custom resource definitions of the checkout at `root` and waits until they are served. */
+export async function applyDefinitions(root: string, { kubectl, kubeconfig }: ControlPlane): Promise<void> {
   const directory = join(root, "crds/generated");
   const files = (await readdir(directory))
     .filter((name) => name.endsWith(".yaml"))

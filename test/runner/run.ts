@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Arguments, HELP, parseArguments } from "./arguments.ts";
 import { discover, type Kind, type TestFile } from "./discover.ts";
 import type { Environment } from "./environment.ts";
+import { type FileResult, notesIn } from "./file-result.ts";
 import { Reporter } from "./reporter.ts";
 import { runTasks, type Task } from "./schedule.ts";
 import { type Outcome, type ProcessOptions, type RunningProcess, startProcess } from "./test-process.ts";
@@ -40,7 +41,13 @@ export interface RunOptions {
   lingerMs?: number;
 }
 
-const LIMIT_MS: Record<Kind, number> = { unit: 120_000, integration: 300_000, e2e: 600_000 };
+const LIMIT_MS: Record<Kind, number> = {
+  unit: 120_000,
+  integration: 300_000,
+  e2e: 600_000,
+  "faults/server": 300_000,
+  "faults/node": 600_000,
+};
 const STAGE_LIMIT_MS = 300_000;
 const LINGER_MS = 3_000;
 const TYPES = "types";
@@ -69,6 +76,7 @@ class Run {
   #arguments: Arguments;
   #reporter: Reporter;
   #running = new Set<RunningProcess>();
+  readonly #results: FileResult[] = [];
 
   constructor(options: RunOptions, parsed: Arguments, reporter: Reporter) {
     this.#options = options;
@@ -82,6 +90,7 @@ class Run {
     const files = discover(root);
     const names = [TYPES, ...stages.map(({ name }) => name), ...files.map(({ name }) => name)];
     const wanted = (name: string): boolean => filters.length === 0 || filters.some((filter) => name.includes(filter));
+    const selected = ({ name, onDemand }: TestFile): boolean => wanted(name) && (filters.length > 0 || !onDemand);
     const vain = filters.filter((filter) => !names.some((name) => name.includes(filter)));
 
     if (list) {
@@ -99,7 +108,7 @@ class Run {
     signal.addEventListener("abort", forward, { once: true });
     const tasks = [
       ...stages.filter(({ name }) => wanted(name)).map((stage) => this.#stageTask(stage)),
-      ...this.#fileTasks(files.filter(({ name }) => wanted(name))),
+      ...this.#fileTasks(files.filter(selected)),
     ];
     await runTasks(tasks, {
       jobs,
@@ -109,6 +118,9 @@ class Run {
       },
     });
     signal.removeEventListener("abort", forward);
+    if (this.#arguments.resultsFile !== undefined) {
+      writeFileSync(this.#arguments.resultsFile, JSON.stringify(this.#results));
+    }
     if (signal.aborted) this.#reporter.failed("run", `ended early by ${signal.reason}`);
     return this.#reporter.close() ? 0 : 1;
   }
@@ -166,7 +178,9 @@ class Run {
       lingerMs: this.#options.lingerMs ?? LINGER_MS,
     });
     const facts = { timeoutMs, strict: file.kind === "unit", suitesNotRun: file.suitesNotRun };
-    this.#reporter.ended(file.name, judgeFile(outcome, facts), outcome.output, outcome.wallMs);
+    const verdict = judgeFile(outcome, facts);
+    this.#results.push({ name: file.name, ...verdict, notes: notesIn(outcome.output), wallMs: outcome.wallMs });
+    this.#reporter.ended(file.name, verdict, outcome.output, outcome.wallMs);
   }
 
   async #process(

@@ -7,7 +7,8 @@ import { type ErrorCategory, isKubeError, type KubeError } from "../../../kube/e
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import { until, within } from "../../support/deadline.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
-import { type Fault, FaultProxy } from "./fault-proxy.ts";
+import type { Fault } from "./fault.ts";
+import { FaultProxy } from "./fault-proxy.ts";
 import { CONFIG_MAP, configMap, openHandles, recordingLogger, rejection, testClient } from "./test-client.ts";
 
 type ConfigMap = KubeObject & { data?: Record<string, string> };

@@ -1,33 +1,11 @@
+import { createPrivateKey } from "node:crypto";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
+import { createAuthority, createCertificate, type KeyPair } from "../../../local/x509.ts";
 import { within } from "../../support/deadline.ts";
-
-/** A request as the proxy saw it. */
-export interface SeenRequest {
-  method: string;
-  /** Path with its query. */
-  url: string;
-  query: URLSearchParams;
-  authorization: string | undefined;
-}
-
-/** What the proxy does instead of passing a request on; `forward` and nothing mean to pass it on unharmed. */
-export type Fault =
-  | { kind: "forward" }
-  /** Answers itself; the API server never sees the request. */
-  | { kind: "answer"; status: number; headers?: Record<string, string>; body?: string }
-  /** Answers 200 with these lines and then keeps the connection open or ends it. */
-  | { kind: "lines"; lines: string[]; end: boolean }
-  /** Closes the connection without an answer; the API server never sees the request. */
-  | { kind: "refuse" }
-  /** Lets the API server carry the request out and drops its answer. */
-  | { kind: "dropAnswer" }
-  /** Passes the answer on and cuts the connection after so many bytes of its body. */
-  | { kind: "cutBody"; afterBytes: number }
-  /** Never answers. */
-  | { kind: "hang" };
+import type { Fault, SeenRequest } from "./fault.ts";
 
 interface LiveStream {
   seen: SeenRequest;
@@ -36,16 +14,27 @@ interface LiveStream {
   stalled: boolean;
 }
 
+/** What may differ between proxies. */
+export interface ProxyOptions {
+  /** By default the file in `KUBECONFIG`. */
+  kubeConfigFile?: string;
+  /** Speak TLS to the client, with a certificate of an authority of its own, as an API server does. */
+  tls?: boolean;
+  /** Added to the user agent of what passes, so that the audit log tells the clients of several proxies apart. */
+  name?: string;
+}
+
 /** Where the API server is and how the proxy shows who it is. */
 interface Upstream {
   server: URL;
   agent: https.Agent;
   ca: Buffer | string | undefined;
+  name: string | undefined;
 }
 
 /**
  * An HTTP proxy between a client and the real API server that can do what networks and overloaded servers do. It speaks
- * plain http to the client, shows the administrator's certificate to the server, or the client's own token if it sent one.
+ * plain http to the client unless asked for TLS, shows the administrator's certificate to the server, or the client's own token if it sent one.
  */
 export class FaultProxy {
   /** All requests, in order of arrival. */
@@ -57,31 +46,78 @@ export class FaultProxy {
   readonly #anonymous: https.Agent;
   readonly #streams = new Set<LiveStream>();
 
-  private constructor(upstream: Upstream) {
+  readonly #authority: KeyPair | undefined;
+  #port = 0;
+
+  private constructor(upstream: Upstream, tls: boolean) {
     this.#upstream = upstream;
     this.#anonymous = new https.Agent({ keepAlive: false, ca: upstream.ca });
-    this.#server = http.createServer((request, response) => this.#handle(request, response));
+    const handle = (request: http.IncomingMessage, response: http.ServerResponse) => this.#handle(request, response);
+    if (!tls) this.#server = http.createServer(handle);
+    else {
+      this.#authority = createAuthority("fault proxy");
+      const { certificate, key } = createCertificate(this.#authority, createPrivateKey(this.#authority.key), {
+        commonName: "fault proxy",
+        usages: ["serverAuth"],
+        addresses: ["127.0.0.1"],
+      });
+      this.#server = https.createServer({ cert: certificate, key }, handle);
+    }
   }
 
-  /** Starts a proxy to the server of this kubeconfig, by default of the one in `KUBECONFIG`. */
-  static async start(kubeConfigFile?: string): Promise<FaultProxy> {
+  /** Starts a proxy to the server of a kubeconfig. */
+  static async start(options: string | ProxyOptions = {}): Promise<FaultProxy> {
+    const { kubeConfigFile, tls = false, name } = typeof options === "string" ? { kubeConfigFile: options } : options;
     const kubeConfig = new KubeConfig();
     if (kubeConfigFile === undefined) kubeConfig.loadFromDefault();
     else kubeConfig.loadFromFile(kubeConfigFile);
-    const options: https.RequestOptions = {};
-    await kubeConfig.applyToHTTPSOptions(options);
-    const { ca, cert, key } = options;
-    const proxy = new FaultProxy({
+    const request: https.RequestOptions = {};
+    await kubeConfig.applyToHTTPSOptions(request);
+    const { ca, cert, key } = request;
+    const upstream: Upstream = {
       server: new URL(kubeConfig.getCurrentCluster()?.server ?? ""),
       agent: new https.Agent({ keepAlive: true, ca, cert, key }),
       ca: ca as Buffer | undefined,
-    });
-    await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+      name,
+    };
+    const proxy = new FaultProxy(upstream, tls);
+    await proxy.open();
     return proxy;
   }
 
+  /** Listens, after `shut` at the same port as before. */
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Cuts all connections and refuses new ones until `open`. */
+  async shut(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const { fromServer } of this.#streams) fromServer.destroy();
+    this.#server.closeAllConnections();
+    await within(5_000, () => closed);
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#authority === undefined ? "http" : "https"}://127.0.0.1:${this.#port}`;
+  }
+
+  /** The text of a kubeconfig whose server is this proxy; without a token, whoever uses it is the administrator. */
+  kubeConfigText(namespace: string, user: Record<string, unknown> = {}): string {
+    const authority = this.#authority?.certificate;
+    const cluster = {
+      server: this.url,
+      ...(authority === undefined ? {} : { "certificate-authority-data": Buffer.from(authority).toString("base64") }),
+    };
+    return JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name: "proxy", cluster }],
+      users: [{ name: "user", user }],
+      contexts: [{ name: "proxy", context: { cluster: "proxy", user: "user", namespace } }],
+      "current-context": "proxy",
+    });
   }
 
   /** A kubeconfig whose server is this proxy. */
@@ -176,6 +212,8 @@ export class FaultProxy {
   #forward(request: http.IncomingMessage, response: http.ServerResponse, seen: SeenRequest, fault: Fault): void {
     const { server, agent } = this.#upstream;
     const { host: _host, connection: _connection, ...headers } = request.headers;
+    const { name } = this.#upstream;
+    if (name !== undefined) headers["user-agent"] = `${headers["user-agent"] ?? ""} via ${name}`;
     const outgoing = https.request({
       host: server.hostname,
       port: server.port,
@@ -185,8 +223,9 @@ export class FaultProxy {
       agent: seen.authorization ? this.#anonymous : agent,
     });
     outgoing.on("error", () => response.destroy());
-    outgoing.on("response", (answer) => {
+    outgoing.on("response", async (answer) => {
       answer.on("error", () => response.destroy());
+      if (fault.kind === "beforeAnswer") await fault.act(answer.statusCode ?? 500);
       if (fault.kind === "dropAnswer") {
         answer.resume();
         answer.on("end", () => request.socket.destroy());
@@ -195,8 +234,9 @@ export class FaultProxy {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
       if (fault.kind === "cutBody") this.#cut(answer, response, fault.afterBytes);
       else if (seen.query.get("watch") === "true" || seen.query.get("follow") === "true") {
-        this.#stream(seen, answer, response);
-      } else answer.pipe(response);
+        this.#stream(seen, answer, response, fault.kind === "delay" ? fault.ms : 0);
+      } else if (fault.kind === "delay") setTimeout(() => answer.pipe(response), fault.ms);
+      else answer.pipe(response);
     });
     request.pipe(outgoing);
   }
@@ -212,12 +252,14 @@ export class FaultProxy {
     answer.on("end", () => response.destroy());
   }
 
-  #stream(seen: SeenRequest, fromServer: http.IncomingMessage, toClient: http.ServerResponse): void {
+  #stream(seen: SeenRequest, fromServer: http.IncomingMessage, toClient: http.ServerResponse, delayMs: number): void {
     const stream: LiveStream = { seen, fromServer, toClient, stalled: false };
     this.#streams.add(stream);
     toClient.flushHeaders();
     fromServer.on("data", (chunk: Buffer) => {
-      if (!stream.stalled) toClient.write(chunk);
+      if (stream.stalled) return;
+      if (delayMs === 0) toClient.write(chunk);
+      else setTimeout(() => toClient.write(chunk), delayMs);
     });
     fromServer.on("end", () => {
       if (!stream.stalled) toClient.end();

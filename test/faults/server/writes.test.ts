@@ -1,0 +1,94 @@
+// timeout: 300
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Fault, SeenRequest } from "../../integration/kube/fault.ts";
+import { until } from "../../support/deadline.ts";
+import { chain, type Ground, type ProxiedOperator, task } from "../ground.ts";
+import { faultCase } from "../row.ts";
+
+const writes = suite("writes");
+
+const isPodCreation = ({ method, url }: SeenRequest) => method === "POST" && /\/pods(\?|$)/.test(url);
+const isStatusWrite = ({ method, url }: SeenRequest) => method === "PATCH" && /\/pipelines\/[^/]+\/status/.test(url);
+const isPodDeletion = ({ method, url }: SeenRequest) => method === "DELETE" && /\/pods/.test(url);
+
+/** Kills the operator the moment the server has answered the `nth` request of this sort, before it can read the answer; then starts it anew. */
+async function killedAt(
+  ground: Ground,
+  { proxy, process }: ProxiedOperator,
+  wanted: (seen: SeenRequest) => boolean,
+  nth: number,
+): Promise<void> {
+  let count = 0;
+  let killed: Promise<unknown> | undefined;
+  proxy.decide = (seen): Fault => {
+    if (!wanted(seen) || ++count !== nth) return { kind: "forward" };
+    const act = async (): Promise<void> => {
+      killed = process.end("SIGKILL");
+      await killed;
+    };
+    return { kind: "beforeAnswer", act };
+  };
+  await until(() => killed !== undefined, 60_000, { describe: `request ${nth} of its sort` });
+  await killed;
+  proxy.decide = () => ({ kind: "forward" });
+  await ground.start();
+}
+
+for (const nth of [1, 3]) {
+  faultCase(writes, "F-6", `killed before it could read that pod ${nth} of a chain was made`, async (ground) => {
+    ground.allowance.writes = 2;
+    const operator = await ground.start();
+    const killed = killedAt(ground, operator, isPodCreation, nth);
+    await ground.create("run", chain(4));
+    await killed;
+    await ground.untilEnded("run");
+  });
+}
+
+for (const nth of [1, 2, 4]) {
+  faultCase(writes, "F-7", `killed before it could read the answer to status write ${nth}`, async (ground) => {
+    ground.allowance.writes = 2;
+    const operator = await ground.start();
+    const killed = killedAt(ground, operator, isStatusWrite, nth);
+    await ground.create("run", chain(4));
+    await killed;
+    await ground.untilEnded("run");
+  });
+}
+
+faultCase(writes, "F-17", "the answers of pod creations and status writes are lost", async (ground) => {
+  ground.allowance.writes = 12;
+  const { proxy } = await ground.start();
+  let dropped = 0;
+  proxy.decide = (seen): Fault => {
+    if ((!isPodCreation(seen) && !isStatusWrite(seen)) || dropped >= 5) return { kind: "forward" };
+    dropped += 1;
+    return { kind: "dropAnswer" };
+  };
+  await ground.create("run", [task("a"), task("b"), task("c", "a", "b")]);
+  await ground.untilEnded("run");
+  assert.is(dropped, 5);
+});
+
+for (const status of [500, 503, 504]) {
+  faultCase(writes, "F-17", `HTTP ${status} for every second write`, async (ground) => {
+    ground.allowance.writes = 20;
+    const { proxy } = await ground.start();
+    let count = 0;
+    const body = JSON.stringify({
+      kind: "Status",
+      status: "Failure",
+      code: status,
+      message: "etcdserver: leader changed",
+    });
+    proxy.decide = (seen): Fault => {
+      const isWrite = isPodCreation(seen) || isStatusWrite(seen) || isPodDeletion(seen);
+      return isWrite && ++count % 2 === 1 ? { kind: "answer", status, body } : { kind: "forward" };
+    };
+    await ground.create("run", chain(3));
+    await ground.untilEnded("run");
+    assert.ok(count >= 6, `${count} writes`);
+  });
+}
+writes.run();
