@@ -1,5 +1,6 @@
 import { MAX_FILES } from "./limits.ts";
 import type { Problem } from "./problem.ts";
+import { runPolicyProblems } from "./run-policy.ts";
 import type { Definition } from "./snapshot.ts";
 import { fileNameProblem, validateDefinition } from "./validate.ts";
 
@@ -12,7 +13,7 @@ const VERSION = /^[0-9a-f]{7,64}$/;
  * checks of a custom resource is checked here as well.
  */
 export function definitionProblems(definition: Definition): Problem[] {
-  const { job, version, workPath, rootFiles, files, tasks, failFast } = definition;
+  const { job, version, workPath, rootFiles, files, tasks, failFast, policy } = definition;
   const problems: Problem[] = [];
   const check = (path: string, good: boolean, detail: string): void => {
     if (!good) problems.push({ path, detail });
@@ -22,6 +23,7 @@ export function definitionProblems(definition: Definition): Problem[] {
   check("rootFiles", rootFiles === undefined || isMatch(rootFiles, OBJECT_NAME, 253), "is not the name of a ConfigMap");
   check("workPath", workPath === undefined || isPath(workPath), "is not an absolute path without . and .. in it");
   check("failFast", typeof failFast === "boolean", "must be true or false");
+  if (policy !== undefined) problems.push(...runPolicyProblems(policy, "policy"));
   check("files", files.length <= MAX_FILES, `${files.length} files; the most is ${MAX_FILES}`);
   check("files", new Set(files).size === files.length, "holds a name twice");
   for (const name of files) {

@@ -1,4 +1,5 @@
 import { MAX_FILES } from "./limits.ts";
+import { RUN_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
 import { flag, integer, type Kind, list, map, object, type Schema, text, time } from "./schema.ts";
 import { TASK_RULES, TASKS } from "./task.ts";
 
@@ -66,10 +67,11 @@ export const JOB_KIND: Kind = {
         253,
         { minLength: 1 },
       ),
-      failFast: flag("On the first failure the running tasks are stopped too. Left out: they may finish."),
+      failFast: flag("The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` says."),
+      ...RUN_POLICY,
     },
     [],
-    { typeName: "JobSpec", "x-kubernetes-validations": [...TASK_RULES, ...FILE_RULES] },
+    { typeName: "JobSpec", "x-kubernetes-validations": [...TASK_RULES, ...FILE_RULES, ...RUN_POLICY_RULES] },
   ),
   status: object(
     "What the operator found.",

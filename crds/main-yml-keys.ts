@@ -23,8 +23,11 @@ const oneOrMany = (item: Shape): Shape => ({ kind: "one or many", item });
 const list = (item: Shape): Shape => ({ kind: "list", item });
 const amount = object({ limits: text, requests: text });
 
+/** Policies of the job's runs, in one mapping: keys above the tasks are free for anchors, and few should be taken from them. */
+const runPolicy = object({ failurePolicy: text, timeout: integer });
+
 /** The keys above the tasks that mean something; all others are free (O-120). */
-export const TOP_KEYS: Keys = { name: text, failFast: { kind: "flag" } };
+export const TOP_KEYS: Keys = { name: text, failFast: { kind: "flag" }, runPolicy };
 
 /** The keys of a task (O-122 to O-144). */
 export const TASK_KEYS: Keys = {
@@ -48,6 +51,8 @@ export const TASK_KEYS: Keys = {
   resourceType: text,
   numWorkers: { kind: "integer", least: 1 },
   timeout: { kind: "integer", least: 1 },
+  pendingTimeout: { kind: "integer", least: 1 },
+  terminationGracePeriodSeconds: { kind: "integer", least: 0 },
   retries: { kind: "integer", least: 0, most: 10 },
   inputs: oneOrMany(text),
   outputs: { kind: "outputs" },

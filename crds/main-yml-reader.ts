@@ -73,13 +73,18 @@ export class MainFileReader {
     const yaml = this.#yaml;
     const root = yaml.root === null ? undefined : yaml.resolve(yaml.root);
     if (!isMap(root)) throw new TextProblem(`${this.#place(root)}must be a mapping with a list of tasks`);
-    const { name, failFast } = this.#keys(root, TOP_KEYS, "") as { name?: string; failFast?: boolean };
+    const { name, failFast, runPolicy } = this.#keys(root, TOP_KEYS, "") as Omit<MainFile, "tasks">;
     const node = yaml.entries(root).get("tasks")?.value ?? null;
     const list = node === null ? undefined : yaml.resolve(node);
     const tasks: Task[] = [];
     if (isSeq(list)) for (const [index, item] of yaml.items(list).entries()) this.#readTask(item, index, tasks);
     else this.#problem("tasks", node ?? root, "tasks must be a list; write `tasks: []` for none");
-    return { tasks, ...(name === undefined ? {} : { name }), ...(failFast === undefined ? {} : { failFast }) };
+    return {
+      tasks,
+      ...(name === undefined ? {} : { name }),
+      ...(failFast === undefined ? {} : { failFast }),
+      ...(runPolicy === undefined ? {} : { runPolicy }),
+    };
   }
 
   /** `line 3, column 7: ` of what a path (`tasks[2].args[0]`) names, or of the nearest thing around it that is in the file. */

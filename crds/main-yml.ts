@@ -2,6 +2,7 @@ import type { Task } from "./generated/types.ts";
 import { JOB_KIND } from "./job.ts";
 import { MAX_PROBLEMS, MainFileReader, TooManyProblems } from "./main-yml-reader.ts";
 import { type Problem, TextProblem } from "./problem.ts";
+import { type RunPolicy, runPolicyProblems } from "./run-policy.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { validateDefinition } from "./validate.ts";
 import { YamlText } from "./yaml-text.ts";
@@ -10,6 +11,8 @@ import { YamlText } from "./yaml-text.ts";
 export interface MainFile {
   name?: string;
   failFast?: boolean;
+  /** How its runs go. */
+  runPolicy?: RunPolicy;
   tasks: Task[];
 }
 
@@ -35,6 +38,8 @@ export function checkMainFile(source: string | YamlText, { places = true } = {})
       for (const { path, detail } of schemaProblems(file.name, nameSchema, "name"))
         problems.push({ path, detail: `${reader.placeOf(path)}${detail}` });
     }
+    for (const { path, detail } of runPolicyProblems(file.runPolicy ?? {}, "runPolicy", file.failFast))
+      problems.push({ path, detail: `${reader.placeOf(path)}${detail}` });
     for (const problem of validateDefinition(file.tasks))
       problems.push({ ...problem, detail: `${reader.placeOf(problem.path)}${problem.detail}` });
     return file;

@@ -1,5 +1,6 @@
 import { CONDITIONS, FILE_RULES, FILES } from "./job.ts";
 import { MAX_EVENTS, MAX_MESSAGE, MAX_RESULT_BYTES, MAX_TASKS } from "./limits.ts";
+import { RUN_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
 import { flag, integer, type Kind, list, map, object, type Rule, text, time } from "./schema.ts";
 import { TASK_RULES, TASKS } from "./task.ts";
 
@@ -45,7 +46,7 @@ const event = object(
 
 const immutable = (field: string): Rule => ({
   rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-  message: `a Pipeline is one run and cannot be changed; create another one (only suspend, cancel and cancelledBy may change)`,
+  message: `a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel and cancelledBy may change)`,
   fieldPath: `.${field}`,
 });
 
@@ -63,7 +64,15 @@ const SPEC_RULES: readonly Rule[] = [
     message: "snapshot goes with job, and not with tasks",
     fieldPath: ".snapshot",
   },
-  ...["job", "context", "snapshot", "version", "tasks", "files", "failFast", "user"].map(immutable),
+  ...RUN_POLICY_RULES,
+  ...["job", "context", "snapshot", "version", "tasks", "files", "failFast", "user", "failurePolicy", "timeout"].map(
+    immutable,
+  ),
+  {
+    rule: "!has(oldSelf.stop) || !oldSelf.stop || (has(self.stop) && self.stop)",
+    message: "a run that was told to stop stays so; create another Pipeline to run again",
+    fieldPath: ".stop",
+  },
   {
     rule: "!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",
     message: "a cancelled run stays cancelled; create another Pipeline to run again",
@@ -96,13 +105,17 @@ export const PIPELINE_KIND: Kind = {
       }),
       tasks: TASKS,
       files: FILES,
-      failFast: flag(
-        "On the first failure the running tasks are stopped too. Left out: as the Job says, else they may finish.",
-      ),
+      failFast: flag("The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` or the Job says."),
+      ...RUN_POLICY,
       user: text("Who submitted the run, where the REST API did.", 64),
       suspend: flag("Start no further task until it is false again; running tasks go on."),
-      cancel: flag("Stop the run: running tasks are deleted, the run ends as TERMINATED. Cannot be taken back."),
-      cancelledBy: text("Who cancelled it, for the message.", 64),
+      stop: flag(
+        "Start no further task, let the running ones finish, then end the run as TERMINATED. Cannot be taken back.",
+      ),
+      cancel: flag(
+        "Stop the run at once: running tasks are deleted, the run ends as TERMINATED. Cannot be taken back.",
+      ),
+      cancelledBy: text("Who cancelled or stopped it, for the message.", 64),
     },
     [],
     { typeName: "PipelineSpec", "x-kubernetes-validations": SPEC_RULES },
@@ -120,6 +133,7 @@ export const PIPELINE_KIND: Kind = {
       job: text("Id of the job that is run.", 200),
       startTime: time("When the operator took the run up."),
       completionTime: time("When the run ended."),
+      suspendedSeconds: integer("How long it was suspended before it was last resumed, in seconds.", { minimum: 0 }),
       counts: object(
         "Tasks by state.",
         {

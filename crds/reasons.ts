@@ -51,7 +51,8 @@ export const REASONS = {
   },
   NotStarted: { class: "ended", meaning: "The run ended before the task could start." },
   Cancelled: { class: "ended", meaning: "The run was cancelled." },
-  FailFast: { class: "ended", meaning: "Another task failed and the run has `failFast`." },
+  FailFast: { class: "ended", meaning: "Another task failed and the run's `failurePolicy` is `FailFast`." },
+  Stopped: { class: "ended", meaning: "The run was told to stop: what ran has finished, nothing else was started." },
   EarlyExit: { class: "ended", meaning: "A task asked for the run to end early, successfully." },
   Cached: {
     class: "ended",
@@ -70,6 +71,15 @@ export const REASONS = {
   Timeout: {
     class: "failed",
     meaning: "The task had not ended when its `timeout` was over; the message says what it was last waiting for.",
+  },
+  PendingTimeout: {
+    class: "failed",
+    meaning:
+      "The task's pod did not begin to run within its `pendingTimeout`; the message says what it was last waiting for.",
+  },
+  RunTimeout: {
+    class: "failed",
+    meaning: "The run had not ended when its `timeout` was over; what ran was stopped, and its logs were kept.",
   },
   NotRetried: {
     class: "failed",

@@ -4,6 +4,7 @@ import type { Job, Metadata, Pipeline, Task } from "./generated/types.ts";
 import { LABELS, labelValue, MANAGED_BY } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { API_VERSION, PIPELINE } from "./resources.ts";
+import { type RunPolicy, runPolicyOf } from "./run-policy.ts";
 
 /** What a run runs, frozen when it starts (O-14, O-106): later edits of the Job do not reach it. */
 export interface Definition {
@@ -22,6 +23,8 @@ export interface Definition {
   /** Names of the files; their contents lie in the snapshot under `fileKey(index)`. */
   files: string[];
   failFast: boolean;
+  /** How runs go that do not say otherwise; absent where the job says nothing. */
+  policy?: RunPolicy;
 }
 
 /** The ConfigMap that holds a definition and its files: immutable, named by its content, shared by the runs of one version (O-107). */
@@ -80,8 +83,15 @@ export function snapshotOfJob(job: Job): SnapshotObject {
     tasks: job.spec.tasks ?? [],
     files: Object.keys(job.spec.files ?? {}).sort(),
     failFast: job.spec.failFast ?? false,
+    ...policyOf(job.spec),
   };
   return snapshotOf(definition, job.spec.files ?? {}, job.metadata.namespace ?? "default", job.metadata.name);
+}
+
+/** The `policy` of a definition: absent where nothing is said, so that equal definitions keep equal names. */
+export function policyOf(spec: RunPolicy): Pick<Definition, "policy"> {
+  const policy = runPolicyOf(spec);
+  return Object.keys(policy).length === 0 ? {} : { policy };
 }
 
 /**

@@ -147,6 +147,14 @@ export const TASK: Schema = object(
       "Seconds after which the task fails, counted from when it could start: waiting for quota, node and image counts, and so do all attempts.",
       { minimum: 1, maximum: 31536000 },
     ),
+    pendingTimeout: integer(
+      "Seconds that the task's pod or other object may take from its creation until it runs; then the task fails. Waiting for a node and for the image counts.",
+      { minimum: 1, maximum: 31536000 },
+    ),
+    terminationGracePeriodSeconds: integer(
+      "Seconds that the task's processes have to end after they were told to, when the task is stopped. Left out: 30.",
+      { minimum: 0, maximum: 86400, format: "int64" },
+    ),
     retries: integer(
       "Further attempts after a failed one; a timeout is not tried again. With `Job` as the kind it is the object's own `backoffLimit`.",
       { minimum: 0, maximum: 10 },

@@ -20,7 +20,7 @@ import { isKubeError } from "../kube/errors.ts";
 import { type KubeObject, objectPath } from "../kube/resource.ts";
 import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
 import { type Caches, findJob } from "./caches.ts";
-import { planOf } from "./decide/plan.ts";
+import { planOf, withPolicyOf } from "./decide/plan.ts";
 import type { Plan } from "./decide/run.ts";
 import { TaskObjects } from "./task-objects.ts";
 
@@ -69,8 +69,8 @@ export class PlanSource {
     const secretProblem = await this.#objects.secretProblem(namespace, tasks);
     if (secretProblem !== undefined) return invalid(secretProblem);
     const odinObjects = await this.#objects.odinObjects(namespace, tasks);
-    const failFast = run.spec.failFast ?? result.plan.failFast;
-    return { kind: "plan", plan: { ...result.plan, failFast, ...(odinObjects === undefined ? {} : { odinObjects }) } };
+    const plan = withPolicyOf(result.plan, run);
+    return { kind: "plan", plan: { ...plan, ...(odinObjects === undefined ? {} : { odinObjects }) } };
   }
 
   /** Whether a run is about to use a snapshot that no status names yet. */

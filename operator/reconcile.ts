@@ -175,9 +175,9 @@ export class Reconciler {
     this.#remember(view, decision);
     const { tasks: acted, more } = await this.#act(view, decision, memory);
     // A refusal for good ends the run, and changes what the other tasks are told.
-    const refused = decision.ending === undefined ? endingOf(run, acted, view.controls, plan.failFast) : undefined;
+    const refused = decision.ending === undefined ? endingOf(view, acted) : undefined;
     const ending = decision.ending ?? refused;
-    const tasks = refused === undefined ? acted : concludedTasks(acted, refused, view.now);
+    const tasks = refused === undefined ? acted : concludedTasks(plan, acted, refused, view.now);
     const status = statusOf({
       run,
       plan,

@@ -2,7 +2,7 @@ import { MAX_FILES, MAX_FILES_BYTES } from "../../crds/limits.ts";
 import type { MainFile } from "../../crds/main-yml.ts";
 import { ANNOTATIONS, jobObjectName } from "../../crds/names.ts";
 import type { Problem } from "../../crds/problem.ts";
-import { type SnapshotObject, snapshotOf, snapshotProblems } from "../../crds/snapshot.ts";
+import { policyOf, type SnapshotObject, snapshotOf, snapshotProblems } from "../../crds/snapshot.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { ensureContentObject } from "../../kube/content-object.ts";
 import { CONFIG_MAP } from "../../kube/core-resources.ts";
@@ -61,6 +61,7 @@ export function frozenJob(content: JobContent, namespace: string): { snapshot: S
     ...(workPath === undefined ? {} : { workPath }),
     files: Object.keys(files).sort(),
     failFast: main.failFast ?? false,
+    ...policyOf(main.runPolicy ?? {}),
   };
   const snapshot = snapshotOf(definition, files, namespace, jobObjectName(id));
   return { snapshot, problems: snapshotProblems(snapshot) };

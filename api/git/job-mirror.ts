@@ -195,6 +195,7 @@ export class JobMirror {
       ...(main.name === undefined ? {} : { name: main.name }),
       tasks: main.tasks,
       ...(main.failFast === undefined ? {} : { failFast: main.failFast }),
+      ...main.runPolicy,
       snapshot: snapshot.metadata.name,
     };
     return { spec, hash: hashOf(spec), snapshots: [...(root === undefined ? [] : [root]), snapshot] };

@@ -131,6 +131,10 @@ export interface Task {
   resourceType?: "Pod" | "Job" | "PyTorchJob" | "TFJob" | "MPIJob" | "ElasticJob";
   /** Seconds after which the task fails, counted from when it could start: waiting for quota, node and image counts, and so do all attempts. */
   timeout?: number;
+  /** Seconds that the task's pod or other object may take from its creation until it runs; then the task fails. Waiting for a node and for the image counts. */
+  pendingTimeout?: number;
+  /** Seconds that the task's processes have to end after they were told to, when the task is stopped. Left out: 30. */
+  terminationGracePeriodSeconds?: number;
   /** Further attempts after a failed one; a timeout is not tried again. With `Job` as the kind it is the object's own `backoffLimit`. */
   retries?: number;
   /** Replicas of a distributed kind. Left out: 1. */
@@ -155,8 +159,12 @@ export interface JobSpec {
   files?: Record<string, string>;
   /** ConfigMap with the frozen definition and files, written by the REST API for a job that lives in its git repository. Its tasks are what is run. */
   snapshot?: string;
-  /** On the first failure the running tasks are stopped too. Left out: they may finish. */
+  /** The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` says. */
   failFast?: boolean;
+  /** When a task has failed: `Stop` starts nothing more and lets running tasks finish, `FailFast` stops those too, `Continue` goes on with every task that does not depend on the failed one. Left out: `Stop`, or `FailFast` with `failFast`. */
+  failurePolicy?: "Stop" | "FailFast" | "Continue";
+  /** Seconds after which the run ends as TERMINATED, counted from when it was taken up; the time that it is suspended does not count. */
+  timeout?: number;
 }
 
 /** One condition. */
@@ -199,15 +207,21 @@ export interface PipelineSpec {
   tasks?: Task[];
   /** Auxiliary files, name to text, mounted read-only at `WORK_PATH` in every task; 900 KiB together. */
   files?: Record<string, string>;
-  /** On the first failure the running tasks are stopped too. Left out: as the Job says, else they may finish. */
+  /** The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` or the Job says. */
   failFast?: boolean;
+  /** When a task has failed: `Stop` starts nothing more and lets running tasks finish, `FailFast` stops those too, `Continue` goes on with every task that does not depend on the failed one. Left out: `Stop`, or `FailFast` with `failFast`. */
+  failurePolicy?: "Stop" | "FailFast" | "Continue";
+  /** Seconds after which the run ends as TERMINATED, counted from when it was taken up; the time that it is suspended does not count. */
+  timeout?: number;
   /** Who submitted the run, where the REST API did. */
   user?: string;
   /** Start no further task until it is false again; running tasks go on. */
   suspend?: boolean;
-  /** Stop the run: running tasks are deleted, the run ends as TERMINATED. Cannot be taken back. */
+  /** Start no further task, let the running ones finish, then end the run as TERMINATED. Cannot be taken back. */
+  stop?: boolean;
+  /** Stop the run at once: running tasks are deleted, the run ends as TERMINATED. Cannot be taken back. */
   cancel?: boolean;
-  /** Who cancelled it, for the message. */
+  /** Who cancelled or stopped it, for the message. */
   cancelledBy?: string;
 }
 
@@ -293,6 +307,8 @@ export interface PipelineStatus {
   startTime?: string;
   /** When the run ended. */
   completionTime?: string;
+  /** How long it was suspended before it was last resumed, in seconds. */
+  suspendedSeconds?: number;
   /** Tasks by state. */
   counts?: TaskCounts;
   /** What became of each task, by name. */

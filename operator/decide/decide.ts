@@ -2,11 +2,14 @@ import type { Pipeline, Task, TaskStatus } from "../../crds/generated/types.ts";
 import { TextProblem } from "../../crds/problem.ts";
 import type { Paths } from "../../crds/run-paths.ts";
 import { type CacheAnswer, isCacheable } from "./caching.ts";
+import { blockedMessage, blockedTasks } from "./failure-policy.ts";
 import { type Ending, endingOf } from "./finish.ts";
 import { bounded } from "./message.ts";
+import { pendingDeadlineOf, pendingTooLong } from "./pending-timeout.ts";
 import { waitingForDependencies } from "./ready.ts";
 import { carried, givenUp, isBetweenAttempts, retryRecord } from "./retry.ts";
 import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
+import { runDeadlineOf } from "./run-timeout.ts";
 import { deletedReason, isTerminal, kindWord, recordOfObject } from "./task-state.ts";
 import { textFiller } from "./texts.ts";
 import { deadlineOf } from "./timeout.ts";
@@ -54,18 +57,18 @@ export interface Decision {
  * dependencies are executed. Deciding twice on the same view gives the same answer, so a crash between acting and recording loses nothing.
  */
 export function decide(view: View): Decision {
-  const { run, plan, controls } = view;
+  const { plan, controls } = view;
   const latest = latestObjects(view.objects);
   const observe = (stop: Stop | undefined, mayRetry: boolean): TaskView[] =>
     plan.tasks.map((task) => observed(view, task, latest.get(task.name), stop, mayRetry));
   let tasks = observe(controls.cancel ? STOPS.Cancelled : undefined, true);
-  let ending = endingOf(run, tasks, controls, plan.failFast);
+  let ending = endingOf(view, tasks);
   if (ending === undefined) return start(view, tasks);
   // An ending run tries nothing again; that may make a failure of what was to be tried again, and the run end differently.
   for (let round = 0, stop: Ending["stop"] | null = null; round < 3 && ending.stop !== stop; round++) {
     stop = ending.stop;
     tasks = observe(stop && STOPS[stop], false);
-    ending = endingOf(run, tasks, controls, plan.failFast) ?? ending;
+    ending = endingOf(view, tasks) ?? ending;
   }
   return concluded(view, tasks, ending);
 }
@@ -73,6 +76,7 @@ export function decide(view: View): Decision {
 const STOPS = {
   Cancelled: { reason: "Cancelled", message: "stopped because the run was cancelled" },
   FailFast: { reason: "FailFast", message: "stopped because another task failed" },
+  RunTimeout: { reason: "RunTimeout", message: "stopped because the run's time was over (spec.timeout)" },
 } as const satisfies Record<string, Stop>;
 
 /** A task as it stands, from its last record and what is seen of its latest attempt. */
@@ -85,14 +89,14 @@ function observed(
 ): TaskView {
   const { now } = view;
   const last: TaskStatus = view.run.status?.tasks?.[task.name] ?? { state: "waiting" };
-  const isOverdue = (deadlineOf(task, last, object?.createdAt) ?? Number.POSITIVE_INFINITY) <= Date.parse(now);
-  const stop = stopRun ?? (isOverdue ? timedOut(task, last) : undefined);
+  const overdue = overdueStop(task, last, object, now);
+  const stop = stopRun ?? overdue;
   if (isBetweenAttempts(last) && (object === undefined || object.attempt <= last.attempt)) {
     if (stop !== undefined) return { task, record: stopped(last, stop, now) };
     return { task, record: mayRetry ? last : givenUp(last, now) };
   }
   if (object === undefined) {
-    if (last.state === "waiting") return { task, record: isOverdue && stop ? stopped(last, stop, now) : last };
+    if (last.state === "waiting") return { task, record: overdue && stop ? stopped(last, stop, now) : last };
     const record = vanished(task, last, now, stop);
     return { task, record: (mayRetry && stop === undefined && retried(view, task, last, record)) || record };
   }
@@ -104,6 +108,18 @@ function observed(
 function retried(view: View, task: Task, last: TaskStatus, record: TaskStatus): TaskStatus | undefined {
   if (record.state !== "terminated" || isTerminal(last)) return undefined;
   return retryRecord(task, record, view.now, view.retryPauseMs);
+}
+
+/** Why a task is stopped for itself, if one of its times is over. */
+function overdueStop(task: Task, last: TaskStatus, object: ObservedObject | undefined, now: string): Stop | undefined {
+  const nowMs = Date.parse(now);
+  if ((deadlineOf(task, last, object?.createdAt) ?? Number.POSITIVE_INFINITY) <= nowMs) return timedOut(task, last);
+  // What is seen of an attempt that has ended already says nothing about the next one.
+  const current = last.attempt === undefined || last.state === "executing" || (object?.attempt ?? 0) > last.attempt;
+  if (object === undefined || !current) return undefined;
+  return (pendingDeadlineOf(task, last, object) ?? Number.POSITIVE_INFINITY) <= nowMs
+    ? pendingTooLong(task, object)
+    : undefined;
 }
 
 function timedOut(task: Task, last: TaskStatus): Stop {
@@ -119,27 +135,28 @@ function stopped(last: TaskStatus, stop: Stop, now: string): TaskStatus {
 function concluded(view: View, tasks: readonly TaskView[], ending: Ending): Decision {
   return withWakeUp(view, {
     actions: stopActions(view, tasks, ending),
-    tasks: tasks.map(notStarted(ending)),
+    tasks: tasks.map(notStarted(view.plan, tasks, ending)),
     ending,
   });
 }
 
 /** The tasks as they are told once the run is ending because of what became of a creation (O-184). */
-export function concludedTasks(tasks: readonly TaskView[], ending: Ending, now: string): TaskView[] {
+export function concludedTasks(plan: Plan, tasks: readonly TaskView[], ending: Ending, now: string): TaskView[] {
   return tasks
     .map((view) => (isBetweenAttempts(view.record) ? { ...view, record: givenUp(view.record, now) } : view))
-    .map(notStarted(ending));
+    .map(notStarted(plan, tasks, ending));
 }
 
 /** Adds when the next pause or timeout ends; nothing else would call for another look then. */
 function withWakeUp(view: View, decision: Decision): Decision {
   const nowMs = Date.parse(view.now);
-  let wakeAt = Number.POSITIVE_INFINITY;
+  const runDeadline = runDeadlineOf(view.run, view.plan, view.controls, view.now);
+  let wakeAt = runDeadline !== undefined && runDeadline > nowMs ? runDeadline : Number.POSITIVE_INFINITY;
   for (const { task, record, object } of decision.tasks) {
     const retry =
       record.state === "waiting" && record.retryTime !== undefined ? Date.parse(record.retryTime) : undefined;
-    for (const time of [retry, deadlineOf(task, record, object?.createdAt)])
-      if (time !== undefined && time > nowMs) wakeAt = Math.min(wakeAt, time);
+    const times = [retry, deadlineOf(task, record, object?.createdAt), pendingDeadlineOf(task, record, object)];
+    for (const time of times) if (time !== undefined && time > nowMs) wakeAt = Math.min(wakeAt, time);
   }
   return wakeAt === Number.POSITIVE_INFINITY ? decision : { ...decision, wakeAt: new Date(wakeAt).toISOString() };
 }
@@ -174,22 +191,26 @@ function vanished(task: Task, last: TaskStatus, now: string, stop: Stop | undefi
  * were made for.
  */
 function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | undefined): Action[] {
-  const nowMs = Date.parse(view.now);
   return tasks.flatMap(({ task, record, object }) => {
     // They go before the end is recorded, so that a crash in between forgets none.
     if (object?.leftovers !== undefined && !isTerminal(view.run.status?.tasks?.[task.name] ?? { state: "waiting" }))
       return object.leftovers.map((pod) => ({ kind: "delete" as const, object: pod }));
     if (record.state !== "executing" || object === undefined || object.deleting || object.gone) return [];
-    const isOverdue = (deadlineOf(task, record, object.createdAt) ?? Number.POSITIVE_INFINITY) <= nowMs;
+    const isOverdue = overdueStop(task, record, object, view.now) !== undefined;
     return isOverdue || ending?.stop !== undefined ? [{ kind: "delete" as const, object }] : [];
   });
 }
 
 /** Tasks that will never start say so (O-185); while others still run it is said that the run is ending. */
-function notStarted(ending: Ending): (view: TaskView) => TaskView {
-  const message = ending.phase === "DONE" ? `not started: ${ending.message}` : "not started: pipeline terminated";
-  return (view) =>
-    view.record.state === "waiting" ? { ...view, record: { state: "waiting", reason: "NotStarted", message } } : view;
+function notStarted(plan: Plan, tasks: readonly TaskView[], ending: Ending): (view: TaskView) => TaskView {
+  const blocked = plan.failurePolicy === "Continue" ? blockedTasks(plan, tasks) : undefined;
+  const common = ending.phase === "DONE" ? `not started: ${ending.message}` : "not started: pipeline terminated";
+  return (view) => {
+    if (view.record.state !== "waiting") return view;
+    const cause = blocked?.get(view.task.name);
+    const message = cause === undefined ? common : blockedMessage(cause);
+    return { ...view, record: { state: "waiting", reason: "NotStarted", message } };
+  };
 }
 
 function start(view: View, tasks: TaskView[]): Decision {
@@ -199,9 +220,14 @@ function start(view: View, tasks: TaskView[]): Decision {
   const recorded: Pipeline = { ...view.run, status: { ...view.run.status, tasks: Object.fromEntries(byName) } };
   const fill = textFiller(view, recorded);
   const actions = stopActions(view, tasks, undefined);
+  // Only a run that is to continue gets here with a failed task in it.
+  const blocked = blockedTasks(view.plan, tasks);
   const records = tasks.map((current): TaskView => {
     if (current.record.state !== "waiting") return current;
     const { task, record } = current;
+    const cause = blocked.get(task.name);
+    if (cause !== undefined)
+      return { task, record: { state: "waiting", reason: "NotStarted", message: blockedMessage(cause) } };
     const unmet = waitingForDependencies(view.plan.dependencies.get(task.name) ?? [], isExecuted);
     if (unmet !== undefined) return { task, record: unmet };
     if (record.retryTime !== undefined && Date.parse(record.retryTime) > Date.parse(view.now)) return current;
@@ -238,8 +264,8 @@ function start(view: View, tasks: TaskView[]): Decision {
   });
   if (records.some((view) => view.record.reason === "ReferenceNotFound" && view.record.completionTime !== undefined)) {
     // A task that failed before it began ends the run like any other failure: nothing is started beside it.
-    const ending = endingOf(view.run, records, view.controls, view.plan.failFast);
-    if (ending !== undefined) return concluded(view, concludedTasks(records, ending, view.now), ending);
+    const ending = endingOf(view, records);
+    if (ending !== undefined) return concluded(view, concludedTasks(view.plan, records, ending, view.now), ending);
   }
   return withWakeUp(view, { actions, tasks: records });
 }

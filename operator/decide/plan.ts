@@ -1,5 +1,6 @@
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { dependenciesOf } from "../../crds/graph.ts";
+import { failurePolicyOf } from "../../crds/run-policy.ts";
 import type { Definition } from "../../crds/snapshot.ts";
 import type { Controls, Plan } from "./run.ts";
 
@@ -23,8 +24,18 @@ export function planOf(definition: Definition, { snapshot, version, rootFiles }:
     ...(rootFiles === undefined ? {} : { rootFiles }),
     tasks: definition.tasks,
     files: definition.files,
-    failFast: definition.failFast,
+    failurePolicy: failurePolicyOf({ failFast: definition.failFast, ...definition.policy }),
+    ...(definition.policy?.timeout === undefined ? {} : { timeout: definition.policy.timeout }),
     dependencies: new Map(definition.tasks.map((task: Task) => [task.name, dependenciesOf(task)])),
+  };
+}
+
+/** The plan with the policies that a run sets for itself; what it leaves out stays the definition's. */
+export function withPolicyOf(plan: Plan, { spec }: Pick<Pipeline, "spec">): Plan {
+  return {
+    ...plan,
+    failurePolicy: failurePolicyOf(spec, plan.failurePolicy),
+    ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
   };
 }
 
@@ -33,6 +44,7 @@ export function controlsOf(run: Pipeline): Controls {
   return {
     suspend: run.spec.suspend ?? false,
     cancel: run.spec.cancel ?? false,
+    stop: run.spec.stop ?? false,
     ...(run.spec.cancelledBy === undefined ? {} : { cancelledBy: run.spec.cancelledBy }),
   };
 }

@@ -1,4 +1,5 @@
 import type { Task, TaskStatus } from "../../crds/generated/types.ts";
+import type { FailurePolicy } from "../../crds/run-policy.ts";
 import type { ObjectResource } from "../../crds/task-kinds.ts";
 
 /** The object of one attempt at a task (a pod, a PyTorchJob, …), reduced to what decisions need. */
@@ -57,7 +58,9 @@ export interface Plan {
   workPath?: string;
   /** The files that lie directly in the jobs' root, and the snapshot that holds them (O-107). */
   rootFiles?: { snapshot: string; files: readonly string[] };
-  failFast: boolean;
+  failurePolicy: FailurePolicy;
+  /** Seconds that the run may take, suspensions not counted; absent: no limit. */
+  timeout?: number;
   /** Which of the objects exist that Odin's own programs are given; undefined: no task runs one (O-166). */
   odinObjects?: { credential: boolean; identity: boolean; sshConfig: boolean; knownHosts: boolean };
   /** By task: the tasks that must be executed first. */
@@ -67,13 +70,15 @@ export interface Plan {
 /** The controls that a user may change while the run goes on. */
 export interface Controls {
   suspend: boolean;
+  /** Start nothing more and end when what runs has ended. */
+  stop: boolean;
   cancel: boolean;
   cancelledBy?: string;
 }
 
 /** Why objects of a task are deleted by us, and what its record says then. */
 export interface Stop {
-  reason: "Cancelled" | "FailFast" | "Timeout";
+  reason: "Cancelled" | "FailFast" | "RunTimeout" | "Timeout" | "PendingTimeout";
   message: string;
 }
 

@@ -3,6 +3,7 @@ import { MAX_RESULTS_BYTES } from "../../crds/limits.ts";
 import type { Ending } from "./finish.ts";
 import { bounded } from "./message.ts";
 import type { Controls, ObservedWarning, Plan, TaskView } from "./run.ts";
+import { suspendedMs } from "./run-timeout.ts";
 import { happenings, withNews } from "./story.ts";
 
 /** Everything that goes into a run's status. */
@@ -34,12 +35,19 @@ export function statusOf(input: StatusInput): PipelineStatus {
     ...(plan.job === undefined ? {} : { job: plan.job }),
     startTime: before?.startTime ?? now,
     ...(ended ? { completionTime: now } : {}),
+    ...suspension(input),
     counts,
     tasks,
     observedGeneration: run.metadata.generation ?? 0,
   };
   if (status.conditions?.length === 0) delete status.conditions;
   return withEvents(before, status, input.warnings, now, wordsOf(input.tasks));
+}
+
+/** How long the run was suspended, once it has been resumed; rounded up, so that no time-out comes too soon. */
+function suspension({ run, controls, now }: StatusInput): Pick<PipelineStatus, "suspendedSeconds"> {
+  const seconds = controls.suspend ? run.status?.suspendedSeconds : Math.ceil(suspendedMs(run.status, now) / 1000);
+  return seconds ? { suspendedSeconds: seconds } : {};
 }
 
 /** What the objects of tasks are called that are no pods. */
@@ -120,6 +128,9 @@ function withinResultBudget(tasks: readonly TaskView[]): Record<string, TaskStat
   return records;
 }
 
+/** Reasons for waiting that are told of the run, not as trouble of a task. */
+const QUIET_REASONS: ReadonlySet<string> = new Set(["Dependencies", "Suspended", "NotStarted"]);
+
 /** The run's own reason and message: how it is ending, or what the first task in trouble waits for. */
 function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: string; message?: string } {
   if (ending !== undefined) {
@@ -127,10 +138,7 @@ function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: str
   }
   const inTrouble = (view: TaskView): boolean => {
     const { state, reason } = view.record;
-    return (
-      reason !== undefined &&
-      (state === "executing" || (state === "waiting" && reason !== "Dependencies" && reason !== "Suspended"))
-    );
+    return reason !== undefined && (state === "executing" || (state === "waiting" && !QUIET_REASONS.has(reason)));
   };
   const troubled = input.tasks.find(inTrouble);
   if (troubled !== undefined) {
@@ -139,6 +147,12 @@ function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: str
       reason: `${task.name}: ${record.reason}`,
       ...(record.message === undefined ? {} : { message: `task ${task.name}: ${record.message}` }),
     };
+  }
+  const failed = input.tasks.find(({ record }) => record.state === "terminated");
+  if (failed !== undefined) {
+    const { name } = failed.task;
+    const cause = failed.record.message ?? "failed";
+    return { reason: `${name}: ${failed.record.reason}`, message: `task ${name}: ${cause}; the others go on` };
   }
   return input.controls.suspend
     ? { reason: "Suspended", message: "no further task starts until spec.suspend is false" }

@@ -1,5 +1,6 @@
 import type { PipelineStatus, RunEvent, TaskStatus } from "../../crds/generated/types.ts";
 import { MAX_EVENTS } from "../../crds/limits.ts";
+import { isStopReason } from "./finish.ts";
 import { bounded, duration } from "./message.ts";
 import type { ObservedWarning } from "./run.ts";
 
@@ -76,7 +77,7 @@ function taskHappenings(
   } else if (after.state === "terminated") {
     tell(
       "Warning",
-      after.reason === "Cancelled" || after.reason === "FailFast" ? "TaskStopped" : "TaskFailed",
+      isStopReason(after.reason) ? "TaskStopped" : "TaskFailed",
       after.message ?? after.reason ?? "failed",
     );
   } else if (after.state === "waiting" && after.reason === "Retrying") {

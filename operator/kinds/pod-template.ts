@@ -41,6 +41,9 @@ export function podSpec(attempt: Attempt, settings: PodSettings, variant: PodVar
     ...(settings.pullSecrets.length > 0 ? { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) } : {}),
     // Service links put variables like ODIN_PORT into every container, which real clients would read as settings (O-1).
     enableServiceLinks: false,
+    ...(task.terminationGracePeriodSeconds === undefined
+      ? {}
+      : { terminationGracePeriodSeconds: task.terminationGracePeriodSeconds }),
     securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...task.securityContext },
     ...(task.nodeSelector === undefined ? {} : { nodeSelector: task.nodeSelector }),
     ...(task.tolerations === undefined ? {} : { tolerations: task.tolerations }),

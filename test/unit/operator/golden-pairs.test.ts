@@ -14,7 +14,7 @@ import { kindFactsOf } from "../../../crds/task-kinds.ts";
 import type { CacheAnswer } from "../../../operator/decide/caching.ts";
 import { type Decision, decide, type View } from "../../../operator/decide/decide.ts";
 import { endingOf } from "../../../operator/decide/finish.ts";
-import { controlsOf, planOf } from "../../../operator/decide/plan.ts";
+import { controlsOf, planOf, withPolicyOf } from "../../../operator/decide/plan.ts";
 import type { ObservedObject, ObservedWarning } from "../../../operator/decide/run.ts";
 import { statusOf } from "../../../operator/decide/status.ts";
 import { recordOfObject } from "../../../operator/decide/task-state.ts";
@@ -64,12 +64,12 @@ function viewOf(input: Input): View {
   const definition = {
     tasks,
     files: [],
-    failFast: input.spec.failFast ?? false,
+    failFast: false,
     ...(input.job === undefined ? {} : { job: input.job }),
   };
   return {
     run,
-    plan: planOf(definition),
+    plan: withPolicyOf(planOf(definition), run),
     controls: controlsOf(run),
     objects: (input.pods ?? []).map((object) => objectOf(name, object)),
     heldBack: new Map(Object.entries(input.held ?? {})),
@@ -93,7 +93,7 @@ function statusAfter(view: View, decision: Decision, warnings: ObservedWarning[]
     const object = objectOf(view.run.metadata.name, pod);
     return { task, object, record: recordOfObject(current.record, object, view.now, undefined) };
   });
-  const ending = decision.ending ?? endingOf(view.run, tasks, view.controls, view.plan.failFast);
+  const ending = decision.ending ?? endingOf(view, tasks);
   const { run, plan, controls, now } = view;
   return statusOf({ run, plan, controls, tasks, warnings, now, ...(ending === undefined ? {} : { ending }) });
 }

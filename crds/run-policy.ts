@@ -1,0 +1,65 @@
+import type { JobSpec } from "./generated/types.ts";
+import type { Problem } from "./problem.ts";
+import { integer, object, type Rule, type Schema } from "./schema.ts";
+import { schemaProblems } from "./schema-check.ts";
+
+/** What happens to the rest of a run when a task has failed for good. */
+export const FAILURE_POLICIES = ["Stop", "FailFast", "Continue"] as const;
+export type FailurePolicy = (typeof FAILURE_POLICIES)[number];
+
+/** Longest time that can be asked for, in seconds: a year. */
+export const MAX_SECONDS = 31_536_000;
+
+/** Fields that a Job sets for its runs and a Pipeline for itself; what the Pipeline says wins. */
+export const RUN_POLICY: Readonly<Record<string, Schema>> = {
+  failurePolicy: {
+    type: "string",
+    description:
+      "When a task has failed: `Stop` starts nothing more and lets running tasks finish, `FailFast` stops those too, `Continue` goes on with every task that does not depend on the failed one. Left out: `Stop`, or `FailFast` with `failFast`.",
+    enum: FAILURE_POLICIES,
+  },
+  timeout: integer(
+    "Seconds after which the run ends as TERMINATED, counted from when it was taken up; the time that it is suspended does not count.",
+    { minimum: 1, maximum: MAX_SECONDS },
+  ),
+};
+
+/** The policy fields of a Job or Pipeline, as a run's frozen definition holds them. */
+export type RunPolicy = Pick<JobSpec, "failurePolicy" | "timeout">;
+
+const POLICY_SCHEMA: Schema = object("Policies of a run.", { ...RUN_POLICY });
+
+/** Admission rules over the fields beside `failFast`. */
+export const RUN_POLICY_RULES: readonly Rule[] = [
+  {
+    rule: "!has(self.failFast) || !has(self.failurePolicy) || self.failFast == (self.failurePolicy == 'FailFast')",
+    message: "failFast and failurePolicy say different things; leave failFast out",
+    fieldPath: ".failurePolicy",
+  },
+];
+
+/** The policy fields among others; those that are left out stay so. */
+export function runPolicyOf(spec: RunPolicy): RunPolicy {
+  const known = Object.keys(RUN_POLICY).map((key) => [key, spec[key as keyof RunPolicy]] as const);
+  return Object.fromEntries(known.filter(([, value]) => value !== undefined));
+}
+
+/** What is wrong with policies that have not passed the API server; `path` is where they stand. */
+export function runPolicyProblems(policy: RunPolicy, path: string, failFast?: boolean): Problem[] {
+  const problems = schemaProblems(policy, POLICY_SCHEMA, path);
+  if (problems.length > 0) return problems;
+  const { failurePolicy } = policy;
+  if (failFast !== undefined && failurePolicy !== undefined && failFast !== (failurePolicy === "FailFast"))
+    problems.push({ path: `${path}.failurePolicy`, detail: "says something else than failFast; leave failFast out" });
+  return problems;
+}
+
+/** The failure policy of what says so itself or inherits it; `failFast` is the older word for `FailFast`. */
+export function failurePolicyOf(
+  { failurePolicy, failFast }: { failFast?: boolean; failurePolicy?: FailurePolicy },
+  inherited: FailurePolicy = "Stop",
+): FailurePolicy {
+  if (failurePolicy !== undefined) return failurePolicy;
+  if (failFast === true) return "FailFast";
+  return failFast === false && inherited === "FailFast" ? "Stop" : inherited;
+}
