@@ -18,6 +18,7 @@ import {
   sharedVolumeOf,
   TASK_SETTINGS,
 } from "../settings/shared.ts";
+import { type StoreSetting, storeOf } from "../settings/store-setting.ts";
 import { PUBLIC_READS, type PublicReads } from "./auth/access.ts";
 import { passwordProblem } from "./auth/password.ts";
 import type { RootUser } from "./auth/root-user.ts";
@@ -174,8 +175,8 @@ export interface ApiSettings {
   pullSecrets: readonly string[];
   taskSecrets: readonly string[];
   gpus: GpuSettings;
-  /** File of the store; absent: none. */
-  store?: string;
+  /** Where the store is; absent: there is none. */
+  store?: StoreSetting & { passwordFile?: string };
   logLevel: string;
 }
 
@@ -186,6 +187,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
   const tls = tlsFiles(values);
   const root = rootUser(values);
   const sharedVolume = sharedVolumeOf(values);
+  const store = storeOf(values);
   return {
     listen: values.listen,
     ...(tls === undefined ? {} : { tls }),
@@ -209,7 +211,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     pullSecrets: values.pullSecrets,
     taskSecrets: values.taskSecrets,
     gpus: gpuSettings(values),
-    ...(values.store === undefined ? {} : { store: values.store }),
+    ...(store === undefined ? {} : { store }),
     logLevel: values.logLevel,
   };
 }

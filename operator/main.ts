@@ -6,6 +6,7 @@ import { ShardElection } from "../kube/shard-election.ts";
 import { loadCluster } from "../settings/kube-config.ts";
 import { helpText, readSettings, SettingProblem } from "../settings/settings.ts";
 import { sharedVolumeOf } from "../settings/shared.ts";
+import { storeOf } from "../settings/store-setting.ts";
 import { announceStore, openStore } from "../store/store.ts";
 import { startHealth } from "./health.ts";
 import { makeMetrics } from "./metrics.ts";
@@ -26,6 +27,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
   }
   const settings = readSettings(OPERATOR_SETTINGS, argv, env);
   const sharedVolume = sharedVolumeOf(settings);
+  const storeSetting = storeOf(settings);
   const { kubeConfig, namespace: own } = loadCluster(settings.kubeconfig, settings.context);
   const logger = pino({ name: "operator", level: settings.logLevel });
   const registry = new Registry();
@@ -47,7 +49,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
   });
   // The leases and the definitions are written before, and apart from, being leader; and renewals never wait behind other work.
   const leaseClient = new KubeClient({ kubeConfig, userAgent, logger });
-  const store = settings.store === undefined ? undefined : openStore(settings.store);
+  const store = storeSetting === undefined ? undefined : openStore(storeSetting);
   const operator = new PipelineOperator({
     kubeConfig,
     client,

@@ -72,7 +72,7 @@ function parsed(setting: Setting<unknown>, text: string): unknown {
   } catch (error) {
     if (!(error instanceof SettingProblem)) throw error;
     // An address may hold a password all the same.
-    const shown = setting.secret ? "" : ` ${JSON.stringify(text.replace(/\/\/[^/@\s]*@/g, "//…@"))}`;
+    const shown = setting.secret ? "" : ` ${JSON.stringify(text.replace(/\/\/.*@/g, "//…@"))}`;
     throw new SettingProblem(`${nameOf(setting)}${shown}: ${error.message}`);
   }
 }

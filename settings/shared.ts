@@ -8,6 +8,7 @@ import {
   SettingProblem,
   textValue,
 } from "./settings.ts";
+import { storeValue } from "./store-setting.ts";
 
 /** How each part reaches the API server. */
 export const CLUSTER_SETTINGS = {
@@ -85,16 +86,17 @@ export const STORE_SETTINGS = {
   store: {
     flag: "store",
     env: "ODIN_STORE",
-    help: "File that keeps the logs of ended tasks; the operator and the API of one installation share it. `none`: they are not kept.",
+    help: "What keeps the logs of ended tasks and the ended runs: a file, or a PostgreSQL database, `postgres://user@host:5432/database` with `sslmode` and `sslrootcert` as parameters. The operator and the API of one installation share it. `none`: nothing is kept.",
     fallback: "/var/lib/odin/store.db",
     parse: storeValue,
   },
+  storePasswordFile: {
+    flag: "store-password-file",
+    env: "ODIN_STORE_PASSWORD_FILE",
+    help: "File with the password for the PostgreSQL database; read for each new connection, so that it can be changed.",
+    parse: filePathValue,
+  },
 } as const;
-
-/** `none`, or the path of a file. */
-function storeValue(text: string): string | undefined {
-  return text === "none" ? undefined : filePathValue(text);
-}
 
 /** What is logged. */
 export const LOG_SETTINGS = {

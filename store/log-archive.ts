@@ -165,7 +165,14 @@ export class LogArchive {
     const created = Date.parse(createdAt);
     const values = [
       ...[podUid, namespace, pod, runUid, run, task, attempt, container, Number.isNaN(created) ? 0 : created],
-      ...[this.#now(), GRADE[state], size, dropped, reason?.slice(0, MAX_REASON) ?? null, log],
+      ...[
+        this.#now(),
+        GRADE[state],
+        size,
+        dropped,
+        reason?.slice(0, MAX_REASON).replaceAll("\0", "\u{FFFD}") ?? null,
+        log,
+      ],
     ];
     await this.#sql.write([{ text, values }]);
   }

@@ -33,6 +33,26 @@ const MIGRATIONS: readonly ((types: ColumnTypes) => readonly string[])[] = [
     "CREATE INDEX pod_log_by_pod ON pod_log (namespace, pod)",
     "CREATE INDEX pod_log_by_age ON pod_log (stored_at)",
   ],
+  ({ bytes }) => [
+    `CREATE TABLE run_record (
+       uid TEXT PRIMARY KEY,
+       namespace TEXT NOT NULL,
+       name TEXT NOT NULL,
+       job TEXT NOT NULL,
+       version TEXT NOT NULL,
+       run_user TEXT NOT NULL,
+       phase TEXT NOT NULL,
+       created_at BIGINT NOT NULL,
+       ended_at BIGINT NOT NULL,
+       stored_at BIGINT NOT NULL,
+       gone_at BIGINT NOT NULL,
+       removed_at BIGINT NOT NULL,
+       document ${bytes}
+     )`,
+    "CREATE INDEX run_record_by_name ON run_record (namespace, name)",
+    "CREATE INDEX run_record_newest ON run_record (namespace, created_at DESC, name) WHERE gone_at > 0 AND removed_at = 0",
+    "CREATE INDEX run_record_by_end ON run_record (ended_at) WHERE gone_at > 0 AND removed_at = 0",
+  ],
 ];
 
 /** Whether the tables are as this program needs them, so that nothing has to be locked for `migrate`. `run` may reject where there are none yet. */

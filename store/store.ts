@@ -1,11 +1,15 @@
 import { EmbeddedSql } from "./embedded.ts";
 import { LogArchive } from "./log-archive.ts";
+import { nameOfPostgres, type PostgresLocation, PostgresSql } from "./postgres.ts";
+import { RunArchive } from "./run-archive.ts";
+import type { Sql } from "./sql.ts";
 
 /** What must outlive the objects in the cluster. */
 export interface Store {
   /** How messages name it. */
   name: string;
   logs: LogArchive;
+  runs: RunArchive;
   /** Rejects with a `StoreProblem` that says what is in the way, if the store cannot be used. */
   check(): Promise<void>;
   /** Gives the room of what was removed back to the disk. */
@@ -25,36 +29,46 @@ export function announceStore(
   );
 }
 
-/** The files that this process has open, and how many of its parts use each: `odin all` needs one database process, not two. */
-const open = new Map<string, { sql: EmbeddedSql; users: number }>();
+/** Where a store is: a file, or a database on a server. */
+export type StoreLocation = { kind: "file"; path: string } | ({ kind: "postgres" } & PostgresLocation);
+
+/** The databases that this process has open, and how many of its parts use each: `odin all` needs one database process, or pool, not two. */
+const open = new Map<string, { sql: Sql; users: number }>();
 
 /**
- * The store in the file at `path`, which several processes, and several parts of one, may share. Never throws and opens nothing: what is wrong with
- * the file is said by each call that needs it, and the first one after it was mended works.
+ * The store at that place, or in the file of that path, which several processes, and several parts of one, may share. Never throws and opens
+ * nothing: what is wrong with it is said by each call that needs it, and the first one after it was mended works.
  */
-export function openStore(path: string): Store {
-  const shared = open.get(path) ?? { sql: new EmbeddedSql(path), users: 0 };
-  open.set(path, shared);
+export function openStore(place: StoreLocation | string): Store {
+  const location = typeof place === "string" ? ({ kind: "file", path: place } as const) : place;
+  const name = location.kind === "file" ? location.path : nameOfPostgres(location);
+  const shared = open.get(name) ?? { sql: openSql(location), users: 0 };
+  open.set(name, shared);
   shared.users += 1;
   const { sql } = shared;
   let closed: Promise<void> | undefined;
   return {
-    name: path,
+    name,
     logs: new LogArchive(sql),
+    runs: new RunArchive(sql),
     async check() {
       await sql.read({ text: "SELECT MAX(version) AS version FROM schema_version" });
     },
     tidy: () => sql.tidy(),
     close() {
-      closed ??= release(path, shared);
+      closed ??= release(name, shared);
       return closed;
     },
   };
 }
 
-async function release(path: string, shared: { sql: EmbeddedSql; users: number }): Promise<void> {
+function openSql(location: StoreLocation): Sql {
+  return location.kind === "file" ? new EmbeddedSql(location.path) : new PostgresSql(location);
+}
+
+async function release(name: string, shared: { sql: Sql; users: number }): Promise<void> {
   shared.users -= 1;
   if (shared.users > 0) return;
-  open.delete(path);
+  open.delete(name);
   await shared.sql.close();
 }

@@ -7,6 +7,7 @@ import type { CachedRun } from "../../../operator/cached-run.ts";
 import type { Caches } from "../../../operator/caches.ts";
 import { EmbeddedSql } from "../../../store/embedded.ts";
 import { LogArchive } from "../../../store/log-archive.ts";
+import { RunArchive } from "../../../store/run-archive.ts";
 import type { Store } from "../../../store/store.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -36,7 +37,15 @@ async function keep(runUid: string, hoursAgo: number, namespace = "ns"): Promise
 
 function sweeper(runs: string[], retentionDays: number): ArchiveSweep {
   const list = (): CachedRun[] => runs.map((uid) => ({ metadata: { name: uid, uid, resourceVersion: "1" } }));
-  const store: Store = { name: "", logs, check: async () => {}, tidy: () => sql.tidy(), close: () => sql.close() };
+  const archive = new RunArchive(sql);
+  const store: Store = {
+    name: "",
+    logs,
+    runs: archive,
+    check: async () => {},
+    tidy: () => sql.tidy(),
+    close: () => sql.close(),
+  };
   const caches = { runs: { list } } as unknown as Caches;
   return new ArchiveSweep({ store, caches, namespace: "ns", retentionDays, logger: silentLogger });
 }
