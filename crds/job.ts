@@ -1,7 +1,7 @@
 import { MAX_FILES } from "./limits.ts";
 import { RUN_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
-import { flag, integer, type Kind, list, map, object, type Schema, text, time } from "./schema.ts";
-import { TASK_RULES, TASKS } from "./task.ts";
+import { flag, integer, type Kind, list, map, object, type Rule, type Schema, text, time } from "./schema.ts";
+import { fieldPathAt, type SpecPlace, TASKS, taskRules } from "./task.ts";
 
 /** Auxiliary files of a job; keys follow O-11. */
 export const FILES: Schema = map(
@@ -10,15 +10,18 @@ export const FILES: Schema = map(
   MAX_FILES,
 );
 
-/** Rules on file names, at the object that has `files` (O-11). */
-export const FILE_RULES = [
-  {
-    rule: "!has(self.files) || self.files.all(f, f.size() <= 253 && !f.startsWith('.') && !f.startsWith('-') && f.matches('^[^<>:;,?\"*|/\\\\\\\\\\\\x00-\\\\x1f]+$'))",
-    message:
-      'a file name is one path segment of at most 253 characters without < > : ; , ? " * | / \\ and does not start with . or -',
-    fieldPath: ".files",
-  },
-] as const;
+/** Rules on file names (O-11). */
+export function fileRules(place: SpecPlace): Rule[] {
+  const files = `${place}.files`;
+  return [
+    {
+      rule: `!has(${files}) || ${files}.all(f, f.size() <= 253 && !f.startsWith('.') && !f.startsWith('-') && f.matches('^[^<>:;,?"*|/\\\\\\\\\\\\x00-\\\\x1f]+$'))`,
+      message:
+        'a file name is one path segment of at most 253 characters without < > : ; , ? " * | / \\ and does not start with . or -',
+      fieldPath: fieldPathAt(place, "files"),
+    },
+  ];
+}
 
 /** A status condition in the standard form of Kubernetes. */
 export const CONDITIONS: Schema = list(
@@ -71,7 +74,10 @@ export const JOB_KIND: Kind = {
       ...RUN_POLICY,
     },
     [],
-    { typeName: "JobSpec", "x-kubernetes-validations": [...TASK_RULES, ...FILE_RULES, ...RUN_POLICY_RULES] },
+    {
+      typeName: "JobSpec",
+      "x-kubernetes-validations": [...taskRules("self"), ...fileRules("self"), ...RUN_POLICY_RULES],
+    },
   ),
   status: object(
     "What the operator found.",

@@ -1,8 +1,8 @@
-import { CONDITIONS, FILE_RULES, FILES } from "./job.ts";
+import { CONDITIONS, FILES, fileRules } from "./job.ts";
 import { MAX_EVENTS, MAX_MESSAGE, MAX_RESULT_BYTES, MAX_TASKS } from "./limits.ts";
 import { RUN_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
-import { flag, integer, type Kind, list, map, object, type Rule, text, time } from "./schema.ts";
-import { TASK_RULES, TASKS } from "./task.ts";
+import { flag, integer, type Kind, list, map, object, type Rule, type Schema, text, time } from "./schema.ts";
+import { TASKS, taskRules } from "./task.ts";
 
 /** Phases of a run; there are no others (O-180). */
 export const PHASES = ["BUILDING", "RUNNING", "DONE", "TERMINATED"] as const;
@@ -44,16 +44,17 @@ const event = object(
   { typeName: "RunEvent" },
 );
 
+const isSame = (field: string): string =>
+  `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`;
+
 const immutable = (field: string): Rule => ({
-  rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+  rule: isSame(field),
   message: `a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel and cancelledBy may change)`,
   fieldPath: `.${field}`,
 });
 
 /** Admission rules of a Pipeline's spec: what is run never changes, a cancellation is final. */
 const SPEC_RULES: readonly Rule[] = [
-  ...TASK_RULES,
-  ...FILE_RULES,
   {
     rule: "!has(self.files) || has(self.tasks)",
     message: "files go with tasks; a run of a job uses the job's own files",
@@ -65,9 +66,7 @@ const SPEC_RULES: readonly Rule[] = [
     fieldPath: ".snapshot",
   },
   ...RUN_POLICY_RULES,
-  ...["job", "context", "snapshot", "version", "tasks", "files", "failFast", "user", "failurePolicy", "timeout"].map(
-    immutable,
-  ),
+  ...["job", "snapshot", "version", "failFast", "user", "failurePolicy", "timeout"].map(immutable),
   {
     rule: "!has(oldSelf.stop) || !oldSelf.stop || (has(self.stop) && self.stop)",
     message: "a run that was told to stop stays so; create another Pipeline to run again",
@@ -79,6 +78,44 @@ const SPEC_RULES: readonly Rule[] = [
     fieldPath: ".cancel",
   },
 ];
+
+/**
+ * True of every write of the operator to the status. The API server keeps the spec as it was in such a write, so a rule that compares the old spec
+ * with the new one has nothing to find, and over 2,000 tasks it would cost more than all the rest of the write.
+ */
+const STATUS_IS_WRITTEN =
+  "has(self.status) && (!has(oldSelf.status) || (has(self.status.writes) && (!has(oldSelf.status.writes) || self.status.writes != oldSelf.status.writes)))";
+
+const immutableAndLarge = (field: string): Rule => ({
+  ...immutable(field),
+  rule: `(${STATUS_IS_WRITTEN}) || (${isSame(`spec.${field}`)})`,
+  fieldPath: `.spec.${field}`,
+});
+
+/** What holds at creation holds for good, as what is run never changes; a Pipeline gets its status only later. */
+const atCreation = ({ rule, ...rest }: Rule): Rule => ({ rule: `has(self.status) || (${rule})`, ...rest });
+
+/** The rules over what may be large, placed where they can see whether there is anything to judge. */
+const RULES: readonly Rule[] = [
+  {
+    rule: "has(self.spec) && (has(self.spec.job) != has(self.spec.tasks))",
+    message: "exactly one of spec.job and spec.tasks is needed: the Job to run, or the tasks themselves",
+  },
+  ...[
+    {
+      rule: "!has(self.spec.tasks) || [self.spec.tasks.transformMapEntry(i, t, {t.name: true})].all(names, true)",
+      message: "two tasks must not have the same name",
+      fieldPath: ".spec.tasks",
+    },
+    ...taskRules("self.spec"),
+    ...fileRules("self.spec"),
+  ].map(atCreation),
+  ...["context", "tasks", "files"].map(immutableAndLarge),
+];
+
+/** Owned as a whole: a list of owners by task would be as large as the tasks, and be read and written with every status. */
+const { "x-kubernetes-list-map-keys": _, ...tasks } = TASKS;
+const PIPELINE_TASKS: Schema = { ...tasks, "x-kubernetes-list-type": "atomic" };
 
 export const PIPELINE_KIND: Kind = {
   kind: "Pipeline",
@@ -103,7 +140,7 @@ export const PIPELINE_KIND: Kind = {
       version: text("Version that the run is of, normally a git commit. Left out: the Job's.", 64, {
         pattern: "^[0-9a-f]{7,64}$",
       }),
-      tasks: TASKS,
+      tasks: PIPELINE_TASKS,
       files: FILES,
       failFast: flag("The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` or the Job says."),
       ...RUN_POLICY,
@@ -146,20 +183,16 @@ export const PIPELINE_KIND: Kind = {
         ["total", "waiting", "executing", "executed", "terminated"],
         { typeName: "TaskCounts" },
       ),
-      tasks: map("What became of each task, by name.", taskStatus, MAX_TASKS),
+      tasks: map("What became of each task, by name.", taskStatus, MAX_TASKS, { "x-kubernetes-map-type": "atomic" }),
       events: list(`What happened, oldest first; the newest ${MAX_EVENTS} are kept.`, event, MAX_EVENTS + 8),
       eventCount: integer("Events so far, those no longer kept included.", { minimum: 0 }),
+      writes: integer("Times that the operator has written the status.", { minimum: 0, format: "int64" }),
       observedGeneration: integer("The generation that the controls were last read at.", { format: "int64" }),
     },
     [],
     { typeName: "PipelineStatus" },
   ),
-  rules: [
-    {
-      rule: "has(self.spec) && (has(self.spec.job) != has(self.spec.tasks))",
-      message: "exactly one of spec.job and spec.tasks is needed: the Job to run, or the tasks themselves",
-    },
-  ],
+  rules: RULES,
   columns: [
     { name: "Phase", type: "string", jsonPath: ".status.phase", description: "Phase of the run." },
     { name: "Progress", type: "string", jsonPath: ".status.progress", description: "Tasks executed of all." },

@@ -175,7 +175,7 @@ export const TASK: Schema = object(
   { typeName: "Task" },
 );
 
-/** The list of tasks. Names are unique because they are the list's key; dependencies are checked by `TASK_RULES`. */
+/** The list of tasks. Names are unique because they are the list's key; dependencies are checked by `taskRules`. */
 export const TASKS: Schema = list("The tasks of the graph.", TASK, MAX_TASKS, {
   "x-kubernetes-list-type": "map",
   "x-kubernetes-list-map-keys": ["name"],
@@ -184,21 +184,33 @@ export const TASKS: Schema = list("The tasks of the graph.", TASK, MAX_TASKS, {
 /** Variables the engine defines; listed so that a task cannot be told two different things. */
 export const RESERVED_ENVIRONMENT = "ODIN_";
 
+/** Where the rules of this file find what they judge: at the spec, or at the object that has it. */
+export type SpecPlace = "self" | "self.spec";
+
+/** The path of a field of the spec, as rules at that place name it. */
+export function fieldPathAt(place: SpecPlace, field: string): string {
+  return place === "self" ? `.${field}` : `.spec.${field}`;
+}
+
 /**
- * Admission rules over `self.tasks`. The names are put in a map once (bound by a one-element list, as the language has no
+ * Admission rules over the tasks of a spec. The names are put in a map once (bound by a one-element list, as the language has no
  * `let`), so that the cost grows with the number of dependencies and not with its square. Looking a name up with `[]`
  * instead of `in` makes the API server's message name the missing one ("no such key: …").
  */
-export const TASK_RULES: readonly Rule[] = [
-  {
-    rule: "!has(self.tasks) || [self.tasks.transformMapEntry(i, t, {t.name: true})].all(names, self.tasks.all(t, !has(t.depends) || t.depends.all(d, names[d])))",
-    message: "every entry of depends must be the name of a task in the same list",
-    fieldPath: ".tasks",
-    reason: "FieldValueInvalid",
-  },
-  {
-    rule: "!has(self.tasks) || self.tasks.all(t, !has(t.depends) || !(t.name in t.depends))",
-    message: "a task must not depend on itself",
-    fieldPath: ".tasks",
-  },
-];
+export function taskRules(place: SpecPlace): Rule[] {
+  const tasks = `${place}.tasks`;
+  const fieldPath = fieldPathAt(place, "tasks");
+  return [
+    {
+      rule: `!has(${tasks}) || [${tasks}.transformMapEntry(i, t, {t.name: true})].all(names, ${tasks}.all(t, !has(t.depends) || t.depends.all(d, names[d])))`,
+      message: "every entry of depends must be the name of a task in the same list",
+      fieldPath,
+      reason: "FieldValueInvalid",
+    },
+    {
+      rule: `!has(${tasks}) || ${tasks}.all(t, !has(t.depends) || !(t.name in t.depends))`,
+      message: "a task must not depend on itself",
+      fieldPath,
+    },
+  ];
+}

@@ -317,6 +317,8 @@ export interface PipelineStatus {
   events?: RunEvent[];
   /** Events so far, those no longer kept included. */
   eventCount?: number;
+  /** Times that the operator has written the status. */
+  writes?: number;
   /** The generation that the controls were last read at. */
   observedGeneration?: number;
 }

@@ -1,5 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Pipeline } from "../../../crds/generated/types.ts";
+import { PIPELINE } from "../../../crds/resources.ts";
+import { objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
 import { Stage, task } from "./stage.ts";
@@ -38,7 +41,7 @@ const refused: [string, string, RegExp][] = [
   [
     "a duplicate name",
     "tasks: [{name: a, image: i, command: [c]}, {name: a, image: i, command: [c]}]",
-    /Duplicate value.*"a"/,
+    /two tasks must not have the same name/,
   ],
   ["a bad name", "tasks: [{name: A_b, image: i, command: [c]}]", /tasks\[0\]\.name.*should match/],
   [
@@ -82,6 +85,27 @@ refusals("F-32: what is run cannot be changed afterwards", async () => {
   } catch (error) {
     assert.match(String(error), "a Pipeline is one run and cannot be changed");
   }
+});
+
+refusals("F-32: a change of the status does not carry one of the tasks past the rules", async () => {
+  await stage.create("smuggled", { tasks: [task("a")] });
+  const run = await stage.untilRun("smuggled", "has a status", ({ status }) => status?.writes !== undefined);
+  const changed: Pipeline = {
+    ...run,
+    spec: { ...run.spec, tasks: [task("a", { image: "other:1" })] },
+    status: { ...run.status, writes: (run.status?.writes ?? 0) + 7 },
+  };
+  const path = objectPath(PIPELINE, stage.namespace, "smuggled");
+  const { resourceVersion: _, ...metadata } = run.metadata;
+  try {
+    await stage.client.patch(path, "merge", { metadata, spec: changed.spec, status: changed.status });
+    assert.unreachable("it was changed");
+  } catch (error) {
+    assert.match(String(error), "a Pipeline is one run and cannot be changed");
+  }
+  const body = { spec: changed.spec, status: changed.status };
+  const after = await stage.client.patch<Pipeline>(`${path}/status`, "merge", body);
+  assert.is(after.spec.tasks?.[0]?.image, "image:1");
 });
 
 refusals("F-12: quota holds a task back, says so, and lets it go when something ends", async () => {
