@@ -52,6 +52,7 @@ ${settingsTable(API_SETTINGS)}
 const REASON_CLASSES = {
   waiting: "While it waits",
   failed: "After a failure",
+  lost: "After the infrastructure took an attempt away",
   ended: "After an end that was asked for, or a good one",
 } as const;
 
@@ -68,9 +69,9 @@ const REASONS_PAGE = `${HEADER}
 
 What \`status.reason\` of a Pipeline and \`status.tasks.<name>.reason\` can say. Reasons that the kubelet gives for a container
 that cannot start (\`ImagePullBackOff\`, \`CreateContainerConfigError\`, \`InvalidImageName\`, …) or for a pod that ended
-(\`OOMKilled\`, \`Evicted\`, \`DeadlineExceeded\`, …) are passed on as they are; \`ErrImagePull\` is told as \`ImagePullBackOff\`.
+are passed on as they are where this page has no word of its own for them; \`ErrImagePull\` is told as \`ImagePullBackOff\`.
 
-${(["waiting", "failed", "ended"] as const).map(reasonTable).join("\n\n")}
+${(["waiting", "failed", "lost", "ended"] as const).map(reasonTable).join("\n\n")}
 `;
 
 const ERROR_ROWS = Object.entries(ERRORS)

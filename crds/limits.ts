@@ -2,6 +2,8 @@
 export const MAX_TASKS = 2000;
 /** Most direct dependencies of one task: with more, the rule that checks their names costs more than the API server allows. */
 export const MAX_DEPENDS = 800;
+/** Most rules of one task that say what to do after a failure. */
+export const MAX_RETRY_RULES = 20;
 /** Most bytes of auxiliary files that a Job or an inline run may carry: a ConfigMap holds 1 MiB with its own overhead (O-107). */
 export const MAX_FILES_BYTES = 900 * 1024;
 /** Most files of one job. */

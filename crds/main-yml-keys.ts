@@ -54,6 +54,20 @@ export const TASK_KEYS: Keys = {
   pendingTimeout: { kind: "integer", least: 1 },
   terminationGracePeriodSeconds: { kind: "integer", least: 0 },
   retries: { kind: "integer", least: 0, most: 10 },
+  infrastructureRetries: { kind: "integer", least: 0, most: 20 },
+  retryPolicy: object({
+    backoff: object({ seconds: integer, factor: integer, maxSeconds: integer, jitter: integer }),
+    rules: oneOrMany(
+      object(
+        {
+          onExitCodes: object({ operator: text, values: oneOrMany(integer) }, "operator", "values"),
+          onReasons: oneOrMany(text),
+          action: text,
+        },
+        "action",
+      ),
+    ),
+  }),
   inputs: oneOrMany(text),
   outputs: { kind: "outputs" },
 };

@@ -16,6 +16,7 @@ const taskStatus = object(
     reason: text("Why it waits, or how it ended, in one word.", 64),
     message: text("The same in a sentence.", MAX_MESSAGE + 56),
     attempt: integer("Number of the latest attempt, from 1.", { minimum: 0 }),
+    lost: integer("Attempts that the infrastructure took away; they do not count as `retries`.", { minimum: 0 }),
     pod: text("Name of the pod of the latest attempt.", 253),
     startTime: time("When the pod was created."),
     completionTime: time("When the task ended."),

@@ -1,7 +1,10 @@
 /** What a reason means for the task that carries it. */
 export interface Reason {
-  /** `waiting`: the task will go on by itself or when the cause is mended; `failed`: it ended; `ended`: it ended as asked. */
-  class: "waiting" | "failed" | "ended";
+  /**
+   * `waiting`: the task will go on by itself or when the cause is mended; `failed`: it ended; `lost`: the infrastructure took an attempt, and the
+   * task is tried again or ended; `ended`: it ended as asked.
+   */
+  class: "waiting" | "failed" | "lost" | "ended";
   /** What it means and what to do, for the reference page. */
   meaning: string;
 }
@@ -47,7 +50,8 @@ export const REASONS = {
   },
   Retrying: {
     class: "waiting",
-    meaning: "An attempt failed and the task has another one; the message says why it failed and when the next begins.",
+    meaning:
+      "An attempt failed and the task has another one; the message says why it failed and when the next begins. After a loss to the infrastructure the reason of that stands here instead (`Evicted`, `PodDeleted`, …).",
   },
   NotStarted: { class: "ended", meaning: "The run ended before the task could start." },
   Cancelled: { class: "ended", meaning: "The run was cancelled." },
@@ -66,8 +70,43 @@ export const REASONS = {
   },
   TaskFailed: { class: "failed", meaning: "A task failed; the message is that of the first failure." },
   Error: { class: "failed", meaning: "The container ended with an exit code other than 0." },
+  Signal: {
+    class: "failed",
+    meaning: "A signal ended the container (exit codes 129 to 159); the message names it.",
+  },
   OOMKilled: { class: "failed", meaning: "The container used more memory than its limit." },
-  Evicted: { class: "failed", meaning: "The node took the pod away to save its own resources." },
+  StorageLimitExceeded: {
+    class: "failed",
+    meaning:
+      "The pod used more local storage than one of its limits or an `emptyDir`'s `sizeLimit`, and was evicted for that.",
+  },
+  DeadlineExceeded: { class: "failed", meaning: "The pod ran longer than a deadline that somebody set on it." },
+  Evicted: {
+    class: "lost",
+    meaning:
+      "The node took the pod away to save its own resources, or somebody had it evicted, for example to drain the node.",
+  },
+  Preempted: { class: "lost", meaning: "The pod had to make room for one of higher priority." },
+  NodeTainted: {
+    class: "lost",
+    meaning: "The node got a taint that the pod does not tolerate, for example because it was unreachable.",
+  },
+  NodeShutdown: { class: "lost", meaning: "The node was shut down." },
+  NodeLost: {
+    class: "lost",
+    meaning: "The pod's node is gone, or was not ready for longer than `ODIN_NODE_LOST_TIMEOUT`.",
+  },
+  PodDeleted: { class: "lost", meaning: "Somebody deleted the pod while the task ran." },
+  Disrupted: { class: "lost", meaning: "The cluster took the pod away for another reason; the message has it." },
+  ContainerStatusUnknown: {
+    class: "lost",
+    meaning: "The node lost track of the container, mostly because it was restarted.",
+  },
+  UnexpectedAdmissionError: {
+    class: "lost",
+    meaning:
+      "The node did not take the pod that the scheduler gave it. So do `TopologyAffinityError`, `NodeAffinity`, and `OutOfcpu`, `OutOfmemory`, `OutOfpods` and the like for each resource.",
+  },
   Timeout: {
     class: "failed",
     meaning: "The task had not ended when its `timeout` was over; the message says what it was last waiting for.",
@@ -90,7 +129,6 @@ export const REASONS = {
     class: "failed",
     meaning: "The cluster does not serve the kind that the task is to be run as; the message names what to install.",
   },
-  PodDeleted: { class: "failed", meaning: "Somebody deleted the pod while the task ran." },
   NameCollision: {
     class: "failed",
     meaning: "An object of the pod's name exists that is not ours; rename it or the task.",

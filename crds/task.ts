@@ -1,4 +1,4 @@
-import { MAX_DEPENDS, MAX_TASKS } from "./limits.ts";
+import { MAX_DEPENDS, MAX_RETRY_RULES, MAX_TASKS } from "./limits.ts";
 import { integer, list, map, object, quantity, type Rule, type Schema, text } from "./schema.ts";
 import { TASK_KINDS } from "./task-kinds.ts";
 
@@ -86,6 +86,76 @@ const toleration = object(
   { typeName: "Toleration" },
 );
 
+const retryRule = object(
+  "What to do after a failure of one sort. Either `onExitCodes` or `onReasons` says which.",
+  {
+    onExitCodes: object(
+      "Exit codes of the task's container.",
+      {
+        operator: {
+          type: "string",
+          description: "Whether the code is to be one of `values` or none.",
+          enum: ["In", "NotIn"],
+        },
+        values: list("Exit codes.", integer("One code.", { minimum: 1, maximum: 255 }), 255, { minItems: 1 }),
+      },
+      ["operator", "values"],
+      { typeName: "ExitCodes" },
+    ),
+    onReasons: list(
+      "Reasons of failures, as a task's record shows them, such as `OOMKilled` or `Signal`; `Infrastructure` stands for all that are not the task's own.",
+      text("One reason.", 64, { minLength: 1, pattern: "^[A-Za-z][-A-Za-z0-9./_]*$" }),
+      32,
+      { minItems: 1 },
+    ),
+    action: {
+      type: "string",
+      description:
+        "`Retry`: try again, counted as one of `retries`. `Ignore`: try again, counted as one of `infrastructureRetries`. `Fail`: the task fails at once. `FailRun`: it does, and the running tasks are stopped.",
+      enum: ["Retry", "Ignore", "Fail", "FailRun"],
+    },
+  },
+  ["action"],
+  {
+    typeName: "RetryRule",
+    "x-kubernetes-validations": [
+      {
+        rule: "has(self.onExitCodes) != has(self.onReasons)",
+        message: "a rule has either onExitCodes or onReasons",
+      },
+    ],
+  },
+);
+
+const retryPolicy = object(
+  "How the task is tried again. How often is said by `retries` and `infrastructureRetries`.",
+  {
+    backoff: object(
+      "Pauses before attempts that count as `retries`.",
+      {
+        seconds: integer("Pause before the second attempt. Left out: as the operator is set, 10 by default.", {
+          minimum: 0,
+          maximum: 3600,
+        }),
+        factor: integer("By what each pause is longer than the one before. Left out: 2.", { minimum: 1, maximum: 10 }),
+        maxSeconds: integer("Longest pause. Left out: 300, or `seconds` where that is more.", {
+          minimum: 1,
+          maximum: 86400,
+        }),
+        jitter: integer("Percent by which each pause may be shorter or longer. Left out: 0.", {
+          minimum: 0,
+          maximum: 100,
+        }),
+      },
+      [],
+      { typeName: "RetryBackoff" },
+    ),
+    rules: list("What to do after which failure; the first that fits decides.", retryRule, MAX_RETRY_RULES),
+  },
+  [],
+  { typeName: "RetryPolicy" },
+);
+
 /** One node of the graph (O-121 – O-145): the keys of `main.yml` in camelCase, and ours. */
 export const TASK: Schema = object(
   "One container to run, and what must have finished before it.",
@@ -159,6 +229,11 @@ export const TASK: Schema = object(
       "Further attempts after a failed one; a timeout is not tried again. With `Job` as the kind it is the object's own `backoffLimit`.",
       { minimum: 0, maximum: 10 },
     ),
+    infrastructureRetries: integer(
+      "Further attempts after one that the infrastructure took away (eviction, preemption, a deleted pod, a lost node); they do not count as `retries`. Left out: as the operator is set, 3 by default. A `Job` makes its own pods anew.",
+      { minimum: 0, maximum: 20 },
+    ),
+    retryPolicy,
     numWorkers: integer("Replicas of a distributed kind. Left out: 1.", { minimum: 1, maximum: 10000 }),
     inputs: list(
       "Paths that the task reads. On a shared volume a task with `outputs` is skipped while the content of both is that of an earlier run.",

@@ -63,6 +63,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     installDefinitions: settings.installDefinitions,
     taskSecrets: settings.taskSecrets,
     retryPauseMs: settings.retryPause * 1000,
+    infrastructureRetries: settings.infrastructureRetries,
     ...(settings.leaderElect
       ? { shards: { count: settings.shards, holds: (shard) => election?.holds(shard) ?? false } }
       : {}),

@@ -38,6 +38,8 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   logRetentionDays?: number;
   /** Pause before a task's second attempt; 10 s if left out. */
   retryPauseMs?: number;
+  /** Attempts of a task that may be lost to the infrastructure where the task does not say; 3 if left out. */
+  infrastructureRetries?: number;
   metrics: Metrics;
   /** Time between two looks at which kinds the cluster serves; by default half a minute. */
   lookEveryMs?: number;
@@ -88,7 +90,7 @@ export class PipelineOperator extends DurableOperator {
 
   /** What works on a shard from the moment it is taken. */
   #workerOf(shard: number, events: CoreEvents): ShardWorker {
-    const { shards, taskSecrets, pods, logger, metrics, retryPauseMs } = this.#options;
+    const { shards, taskSecrets, pods, logger, metrics, retryPauseMs, infrastructureRetries } = this.#options;
     const client = shards === undefined ? this.client : this.client.guarded(() => shards.holds(shard));
     const caches = this.#caches;
     const plans = new PlanSource({ client, caches, taskSecrets, filesAreLive: pods.sharedVolume !== undefined });
@@ -103,6 +105,7 @@ export class PipelineOperator extends DurableOperator {
       ...(this.#logs === undefined ? {} : { logs: this.#logs }),
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(retryPauseMs === undefined ? {} : { retryPauseMs }),
+      ...(infrastructureRetries === undefined ? {} : { infrastructureRetries }),
     });
     return { client, plans, reconciler };
   }

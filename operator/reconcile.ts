@@ -10,7 +10,9 @@ import { writeStatus } from "./act/status.ts";
 import type { TaskCache } from "./cache/task-cache.ts";
 import type { Caches } from "./caches.ts";
 import { type Action, concludedTasks, type Decision, decide, type View } from "./decide/decide.ts";
+import { failureClass } from "./decide/failure-class.ts";
 import { endingOf } from "./decide/finish.ts";
+import { hasLingering } from "./decide/lingering.ts";
 import { controlsOf } from "./decide/plan.ts";
 import type { Plan, TaskView } from "./decide/run.ts";
 import { buildingStatus, refusedStatus, statusOf } from "./decide/status.ts";
@@ -31,6 +33,8 @@ const CREATE_BATCH = 50;
 
 /** Pause before a task's second attempt where the settings do not say. */
 const RETRY_PAUSE_MS = 10_000;
+/** A run whose pods outlive their tasks is looked at again this soon, once that is recorded. */
+const LINGERING_LOOK_MS = 250;
 const LONGEST_SLEEP_MS = 3_600_000;
 const VOLUME_RETRY_MS = 5_000;
 
@@ -42,6 +46,8 @@ export interface ReconcilerOptions {
   pods: PodSettings;
   /** Pause before a task's second attempt; 10 s if left out. */
   retryPauseMs?: number;
+  /** Attempts of a task that may be lost to the infrastructure where the task does not say. */
+  infrastructureRetries?: number;
   /** What tasks left on the shared volume; absent where there is none (O-202). */
   cache?: TaskCache;
   logger: Logger;
@@ -156,7 +162,7 @@ export class Reconciler {
   }
 
   async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {
-    const { client, caches, pods, cache } = this.#options;
+    const { client, caches, pods, cache, infrastructureRetries } = this.#options;
     const { objects, warnings, againInMs } = await observe(client, caches, run, plan);
     const view: View = {
       run,
@@ -166,6 +172,7 @@ export class Reconciler {
       heldBack: memory.held(performance.now()),
       paths: pods.paths,
       retryPauseMs: this.#options.retryPauseMs ?? RETRY_PAUSE_MS,
+      ...(infrastructureRetries === undefined ? {} : { infrastructureRetries }),
       ...(cache === undefined ? {} : { cache: cache.answers(run.metadata.uid) }),
       now: now(),
     };
@@ -189,7 +196,9 @@ export class Reconciler {
     });
     const written = await this.#writeInTime(key, run, status, memory);
     if (more || refused !== undefined || skipsTask(run, decision)) return { requeueAfterMs: 0 };
-    return sooner(sooner(sooner(written, memory.nextTryMs(performance.now())), againInMs), wakeMs(decision));
+    const lingering = hasLingering(tasks) ? LINGERING_LOOK_MS : undefined;
+    const due = sooner(sooner(written, memory.nextTryMs(performance.now())), lingering);
+    return sooner(sooner(due, againInMs), wakeMs(decision));
   }
 
   /**
@@ -337,15 +346,17 @@ export class Reconciler {
   }
 }
 
-/** Whether the decision calls a task lost that was not so before. */
+/** Whether the decision calls an attempt lost because its object is gone or going, which may be our own doing. */
 function losesPod(run: Pipeline, decision: Decision): boolean {
-  return decision.tasks.some(
-    ({ task, record, object }) =>
-      run.status?.tasks?.[task.name]?.state === "executing" &&
-      (record.reason === "PodDeleted" ||
-        record.reason === "ObjectDeleted" ||
-        (record.reason === "Retrying" && (object === undefined || object.gone))),
-  );
+  return decision.tasks.some(({ task, record, object }) => {
+    if (run.status?.tasks?.[task.name]?.state !== "executing") return false;
+    if (object !== undefined && !object.gone && !object.deleting) return false;
+    return (
+      record.state === "waiting" ||
+      record.reason === "ObjectDeleted" ||
+      (record.state === "terminated" && failureClass(record.reason) === "infrastructure")
+    );
+  });
 }
 
 /** Whether a task was skipped just now: what waited for it may start at once. */

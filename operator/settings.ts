@@ -62,6 +62,13 @@ export const OPERATOR_SETTINGS = {
     fallback: "10",
     parse: integerValue(1, 300),
   },
+  infrastructureRetries: {
+    flag: "infrastructure-retries",
+    env: "ODIN_INFRASTRUCTURE_RETRIES",
+    help: "Further attempts of a task that was lost to an eviction, a preemption, a deleted pod or a lost node, apart from its `retries`; a task's `infrastructureRetries` goes before.",
+    fallback: "3",
+    parse: integerValue(0, 20),
+  },
   taskServiceAccount: {
     flag: "task-service-account",
     env: "ODIN_TASK_SERVICE_ACCOUNT",

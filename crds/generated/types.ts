@@ -91,6 +91,44 @@ export interface SecurityContext {
   fsGroup?: number;
 }
 
+/** Pauses before attempts that count as `retries`. */
+export interface RetryBackoff {
+  /** Pause before the second attempt. Left out: as the operator is set, 10 by default. */
+  seconds?: number;
+  /** By what each pause is longer than the one before. Left out: 2. */
+  factor?: number;
+  /** Longest pause. Left out: 300, or `seconds` where that is more. */
+  maxSeconds?: number;
+  /** Percent by which each pause may be shorter or longer. Left out: 0. */
+  jitter?: number;
+}
+
+/** Exit codes of the task's container. */
+export interface ExitCodes {
+  /** Whether the code is to be one of `values` or none. */
+  operator: "In" | "NotIn";
+  /** Exit codes. */
+  values: number[];
+}
+
+/** What to do after a failure of one sort. Either `onExitCodes` or `onReasons` says which. */
+export interface RetryRule {
+  /** Exit codes of the task's container. */
+  onExitCodes?: ExitCodes;
+  /** Reasons of failures, as a task's record shows them, such as `OOMKilled` or `Signal`; `Infrastructure` stands for all that are not the task's own. */
+  onReasons?: string[];
+  /** `Retry`: try again, counted as one of `retries`. `Ignore`: try again, counted as one of `infrastructureRetries`. `Fail`: the task fails at once. `FailRun`: it does, and the running tasks are stopped. */
+  action: "Retry" | "Ignore" | "Fail" | "FailRun";
+}
+
+/** How the task is tried again. How often is said by `retries` and `infrastructureRetries`. */
+export interface RetryPolicy {
+  /** Pauses before attempts that count as `retries`. */
+  backoff?: RetryBackoff;
+  /** What to do after which failure; the first that fits decides. */
+  rules?: RetryRule[];
+}
+
 /** One container to run, and what must have finished before it. */
 export interface Task {
   /** Name of the task, unique in its run; the pod is called `<pipeline>--<name>`. */
@@ -137,6 +175,10 @@ export interface Task {
   terminationGracePeriodSeconds?: number;
   /** Further attempts after a failed one; a timeout is not tried again. With `Job` as the kind it is the object's own `backoffLimit`. */
   retries?: number;
+  /** Further attempts after one that the infrastructure took away (eviction, preemption, a deleted pod, a lost node); they do not count as `retries`. Left out: as the operator is set, 3 by default. A `Job` makes its own pods anew. */
+  infrastructureRetries?: number;
+  /** How the task is tried again. How often is said by `retries` and `infrastructureRetries`. */
+  retryPolicy?: RetryPolicy;
   /** Replicas of a distributed kind. Left out: 1. */
   numWorkers?: number;
   /** Paths that the task reads. On a shared volume a task with `outputs` is skipped while the content of both is that of an earlier run. */
@@ -249,6 +291,8 @@ export interface TaskStatus {
   message?: string;
   /** Number of the latest attempt, from 1. */
   attempt?: number;
+  /** Attempts that the infrastructure took away; they do not count as `retries`. */
+  lost?: number;
   /** Name of the pod of the latest attempt. */
   pod?: string;
   /** When the pod was created. */

@@ -4,10 +4,11 @@ import type { Paths } from "../../crds/run-paths.ts";
 import { type CacheAnswer, isCacheable } from "./caching.ts";
 import { blockedMessage, blockedTasks } from "./failure-policy.ts";
 import { type Ending, endingOf } from "./finish.ts";
+import { lingeringObjects } from "./lingering.ts";
 import { bounded } from "./message.ts";
 import { pendingDeadlineOf, pendingTooLong } from "./pending-timeout.ts";
 import { waitingForDependencies } from "./ready.ts";
-import { carried, givenUp, isBetweenAttempts, retryRecord } from "./retry.ts";
+import { afterFailure, carried, givenUp, isBetweenAttempts } from "./retry.ts";
 import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
 import { runDeadlineOf } from "./run-timeout.ts";
 import { deletedReason, isTerminal, kindWord, recordOfObject } from "./task-state.ts";
@@ -38,6 +39,8 @@ export interface View {
   cache?: ReadonlyMap<string, CacheAnswer>;
   /** Pause before a task's second attempt; it doubles from then on (O-144). */
   retryPauseMs: number;
+  /** Attempts of a task that may be lost to the infrastructure where the task does not say (F-18, F-19). */
+  infrastructureRetries?: number;
   /** ISO time of the decision. */
   now: string;
 }
@@ -98,16 +101,20 @@ function observed(
   if (object === undefined) {
     if (last.state === "waiting") return { task, record: overdue && stop ? stopped(last, stop, now) : last };
     const record = vanished(task, last, now, stop);
-    return { task, record: (mayRetry && stop === undefined && retried(view, task, last, record)) || record };
+    return { task, record: retried(view, task, last, record, mayRetry && stop === undefined) };
   }
   const record = recordOfObject(last, object, now, stop);
-  return { task, object, record: (mayRetry && stop === undefined && retried(view, task, last, record)) || record };
+  return { task, object, record: retried(view, task, last, record, mayRetry && stop === undefined) };
 }
 
-/** What is recorded instead of a failure where the task has another attempt. */
-function retried(view: View, task: Task, last: TaskStatus, record: TaskStatus): TaskStatus | undefined {
-  if (record.state !== "terminated" || isTerminal(last)) return undefined;
-  return retryRecord(task, record, view.now, view.retryPauseMs);
+/** The record with what a failure leads to: another attempt where the task has one (O-144, F-18). */
+function retried(view: View, task: Task, last: TaskStatus, record: TaskStatus, mayRetry: boolean): TaskStatus {
+  if (record.state !== "terminated" || isTerminal(last)) return record;
+  const { run, plan, now, retryPauseMs, infrastructureRetries } = view;
+  const hasTask = (name: string): boolean => plan.dependencies.has(name);
+  const around = { runUid: run.metadata.uid, now, retryPauseMs, infrastructureRetries, hasTask };
+  const after = afterFailure(task, record, around);
+  return after.state === "waiting" && !mayRetry ? record : after;
 }
 
 /** Why a task is stopped for itself, if one of its times is over. */
@@ -187,18 +194,21 @@ function vanished(task: Task, last: TaskStatus, now: string, stop: Stop | undefi
 }
 
 /**
- * Objects that are to go: those of tasks that have timed out, all that run where the whole run is stopped, and pods that outlive the object they
- * were made for.
+ * Objects that are to go: those of tasks that have timed out, all that run where the whole run is stopped, pods that outlive the object they
+ * were made for, and those that outlive their task.
  */
 function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | undefined): Action[] {
-  return tasks.flatMap(({ task, record, object }) => {
-    // They go before the end is recorded, so that a crash in between forgets none.
-    if (object?.leftovers !== undefined && !isTerminal(view.run.status?.tasks?.[task.name] ?? { state: "waiting" }))
-      return object.leftovers.map((pod) => ({ kind: "delete" as const, object: pod }));
-    if (record.state !== "executing" || object === undefined || object.deleting || object.gone) return [];
-    const isOverdue = overdueStop(task, record, object, view.now) !== undefined;
-    return isOverdue || ending?.stop !== undefined ? [{ kind: "delete" as const, object }] : [];
-  });
+  const lingering = lingeringObjects(view.run, view.objects).map((object) => ({ kind: "delete" as const, object }));
+  return tasks
+    .flatMap(({ task, record, object }): Action[] => {
+      // They go before the end is recorded, so that a crash in between forgets none.
+      if (object?.leftovers !== undefined && !isTerminal(view.run.status?.tasks?.[task.name] ?? { state: "waiting" }))
+        return object.leftovers.map((pod) => ({ kind: "delete" as const, object: pod }));
+      if (record.state !== "executing" || object === undefined || object.deleting || object.gone) return [];
+      const isOverdue = overdueStop(task, record, object, view.now) !== undefined;
+      return isOverdue || ending?.stop !== undefined ? [{ kind: "delete" as const, object }] : [];
+    })
+    .concat(lingering);
 }
 
 /** Tasks that will never start say so (O-185); while others still run it is said that the run is ending. */

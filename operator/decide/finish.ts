@@ -2,6 +2,7 @@ import type { Pipeline } from "../../crds/generated/types.ts";
 import { taskId } from "../../crds/names.ts";
 import { resultOf } from "../../crds/record.ts";
 import { mayContinue } from "./failure-policy.ts";
+import { failsRun } from "./retry-rules.ts";
 import type { Controls, Plan, TaskView } from "./run.ts";
 import { isRunOverdue } from "./run-timeout.ts";
 
@@ -60,14 +61,15 @@ export function endingOf({ run, plan, controls, now }: RunView, tasks: readonly 
   const isToldToEnd = isOverdue || controls.stop;
   // What is not tried again because the run is to end is not why it ends.
   if (failure !== undefined && !(isToldToEnd && failure.record.reason === "NotRetried")) {
-    if (!isToldToEnd && early === undefined && mayContinue(plan, tasks)) return undefined;
+    const failsAll = plan.failurePolicy === "FailFast" || tasks.some(({ task, record }) => failsRun(task, record));
+    if (!isToldToEnd && early === undefined && !failsAll && mayContinue(plan, tasks)) return undefined;
     const { name } = failure.task;
     const cause = failure.record.message ?? `Task \`${taskId(run.metadata.name, name)}\` failed`;
     return {
       phase: "TERMINATED",
       reason: "TaskFailed",
       message: `task ${name}: ${cause}`,
-      ...(plan.failurePolicy === "FailFast" ? { stop: "FailFast" as const } : overdue),
+      ...(failsAll ? { stop: "FailFast" as const } : overdue),
     };
   }
   if (isOverdue) {

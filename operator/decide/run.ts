@@ -23,6 +23,10 @@ export interface ObservedObject {
   waiting?: { reason: string; message: string };
   /** Pods made for it that still run although it has ended; workers that wait for ever would keep their GPUs. */
   leftovers?: readonly ObservedObject[];
+  /** Who is taking it away, where the cluster has said so before it ended. */
+  disrupted?: { reason: string; message: string };
+  /** The task's own container has ended and others that were put beside it still run. */
+  lingers?: boolean;
   /** How it ended. */
   ended?: {
     reason?: string;
@@ -30,6 +34,8 @@ export interface ObservedObject {
     exitCode?: number;
     terminationMessage?: string;
     at?: string;
+    /** Name of the signal that ended it. */
+    signal?: string;
     /** The pod that says so, where the object has several. */
     pod?: string;
   };

@@ -1,6 +1,7 @@
 import type { Condition, Pipeline, PipelineStatus, TaskCounts, TaskStatus } from "../../crds/generated/types.ts";
 import { MAX_RESULTS_BYTES } from "../../crds/limits.ts";
 import type { Ending } from "./finish.ts";
+import { hasLingering } from "./lingering.ts";
 import { bounded } from "./message.ts";
 import type { Controls, ObservedWarning, Plan, TaskView } from "./run.ts";
 import { suspendedMs } from "./run-timeout.ts";
@@ -23,7 +24,7 @@ export function statusOf(input: StatusInput): PipelineStatus {
   const before = run.status;
   const tasks = withinResultBudget(input.tasks);
   const counts = countsOf(input.tasks);
-  const ended = ending !== undefined && counts.executing === 0;
+  const ended = ending !== undefined && counts.executing === 0 && !hasLingering(input.tasks);
   const cause = causeOf(input, ending);
   const status: PipelineStatus = {
     phase: ended ? ending.phase : "RUNNING",

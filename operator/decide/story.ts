@@ -80,8 +80,8 @@ function taskHappenings(
       isStopReason(after.reason) ? "TaskStopped" : "TaskFailed",
       after.message ?? after.reason ?? "failed",
     );
-  } else if (after.state === "waiting" && after.reason === "Retrying") {
-    const pause = duration(now, after.retryTime ?? now);
+  } else if (after.state === "waiting" && after.retryTime !== undefined && after.attempt !== undefined) {
+    const pause = duration(now, after.retryTime);
     tell("Warning", "TaskRetried", `tried again after ${pause}: ${after.message ?? "its last attempt failed"}`);
   } else if (after.reason !== undefined && isTrouble(after)) {
     tell("Warning", after.reason, after.message ?? after.reason);

@@ -40,6 +40,7 @@ export function recordOfObject(
     pod: object.name,
     startTime: object.createdAt,
     ...(record.readyTime === undefined ? {} : { readyTime: record.readyTime }),
+    ...(record.lost === undefined ? {} : { lost: record.lost }),
   };
   if (object.phase === "Succeeded") return succeeded(started, object, now);
   if (stop !== undefined && (object.gone || object.deleting)) {
@@ -47,11 +48,13 @@ export function recordOfObject(
   }
   if (object.phase === "Failed") return failed(started, object, now);
   if (object.gone) {
+    const word = kindWord(object.resource.kind);
+    const cause = object.disrupted?.message ?? `${word} ${object.name} was deleted by somebody else`;
     return {
       ...started,
       state: "terminated",
-      reason: deletedReason(object.resource.kind),
-      message: `resource not found: ${kindWord(object.resource.kind)} ${object.name} was deleted by somebody else`,
+      reason: object.disrupted?.reason ?? deletedReason(object.resource.kind),
+      message: bounded(`resource not found: ${cause}`),
       completionTime: now,
     };
   }
@@ -91,9 +94,13 @@ function failed(started: TaskStatus, object: ObservedObject, now: string): TaskS
   const record: TaskStatus = { ...started, state: "terminated", reason, completionTime: ended?.at ?? now };
   if (ended?.exitCode !== undefined) record.exitCode = ended.exitCode;
   const cause =
-    ended?.message ||
-    ended?.terminationMessage?.trim() ||
-    (ended?.exitCode === undefined ? undefined : `${reason}, exit code ${ended.exitCode}`) ||
-    "ended without saying why";
+    ended?.message || ended?.terminationMessage?.trim() || exitWords(reason, ended) || "ended without saying why";
   return { ...record, message: bounded(ended?.pod === undefined ? cause : `${cause} (pod ${ended.pod})`) };
+}
+
+/** What the container's end says where nobody gave a message: its reason and exit code (O-183), and the signal that stands for it (F-23). */
+function exitWords(reason: string, ended: ObservedObject["ended"]): string | undefined {
+  if (ended?.exitCode === undefined) return undefined;
+  if (ended.signal !== undefined) return `Error, exit code ${ended.exitCode}: ended by ${ended.signal}`;
+  return `${reason}, exit code ${ended.exitCode}`;
 }

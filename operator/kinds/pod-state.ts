@@ -1,10 +1,12 @@
 import { ANNOTATIONS } from "../../crds/names.ts";
+import { PIPELINE } from "../../crds/resources.ts";
 import { TASK_CONTAINERS } from "../../crds/task-kinds.ts";
 import { POD } from "../../kube/core-resources.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { ObservedObject } from "../decide/run.ts";
 import type { ObjectState } from "./object-form.ts";
 import { type CachedObject, projectObject } from "./object-state.ts";
+import { disruptionOf, podEnding, type Terminated } from "./pod-ending.ts";
 import { type LogSource, logSource } from "./pod-log-source.ts";
 
 /** What the cache keeps of a pod. */
@@ -19,11 +21,12 @@ interface ContainerStatus {
   name: string;
   state?: {
     waiting?: { reason?: string; message?: string };
-    terminated?: { reason?: string; message?: string; exitCode?: number; finishedAt?: string; signal?: number };
+    terminated?: Terminated;
   };
 }
 
 interface RawPod extends KubeObject {
+  spec?: { restartPolicy?: string };
   status?: {
     phase?: ObservedObject["phase"];
     reason?: string;
@@ -58,13 +61,35 @@ export function projectPod(raw: KubeObject): CachedPod {
 /** How far a pod has come, why it does not go on, and how it ended. */
 export function podState(raw: KubeObject): ObjectState {
   const pod = raw as RawPod;
+  const main = mainContainer(pod)?.state?.terminated;
+  const judged = judgedPhase(pod, main);
+  const lingers = judged !== pod.status?.phase && pod.status?.phase === "Running";
   const waiting = waitingReason(pod);
-  const ended = endingOf(pod);
+  const disrupted = disruptionOf(pod);
+  const hasEnded = judged === "Succeeded" || judged === "Failed";
   return {
-    phase: pod.status?.phase ?? "Pending",
+    phase: judged,
     ...(waiting === undefined ? {} : { waiting }),
-    ...(ended === undefined ? {} : { ended }),
+    ...(disrupted === undefined || hasEnded ? {} : { disrupted }),
+    ...(hasEnded ? { ended: podEnding(pod, main) } : {}),
+    ...(lingers ? { lingers } : {}),
   };
+}
+
+/**
+ * The phase that a task goes by: its own container's (F-24). What others inject beside it may run on when that has ended, which keeps the pod
+ * `Running` for ever, or may fail when it is told to stop. Pods that a controller made are left to the controller's judgement.
+ */
+function judgedPhase(pod: RawPod, main: Terminated | undefined): ObservedObject["phase"] {
+  const phase = pod.status?.phase ?? "Pending";
+  const isOurs = pod.metadata.ownerReferences?.some(({ controller, kind }) => controller && kind === PIPELINE.kind);
+  if (main === undefined || !isOurs || pod.spec?.restartPolicy !== "Never") return phase;
+  const isAlone = (pod.status?.containerStatuses ?? []).length < 2;
+  if (isAlone) return phase;
+  if (phase === "Running") return main.exitCode === 0 ? "Succeeded" : "Failed";
+  // An eviction may end the container with 0 before it has done its work.
+  const isTakenAway = pod.status?.reason !== undefined || disruptionOf(pod) !== undefined;
+  return phase === "Failed" && main.exitCode === 0 && !isTakenAway ? "Succeeded" : phase;
 }
 
 /** A pod and how to read it; `POD_FORM` is the same with how to make one. */
@@ -92,22 +117,4 @@ function waitingReason(pod: RawPod): ObservedObject["waiting"] {
   // The kubelet goes back and forth between the two while it tries again; one name keeps the record still.
   const reason = waiting.reason === "ErrImagePull" ? "ImagePullBackOff" : waiting.reason;
   return { reason: reason.slice(0, MAX_REASON), message: waiting.message ?? "the container cannot start" };
-}
-
-function endingOf(pod: RawPod): ObservedObject["ended"] {
-  const phase = pod.status?.phase;
-  if (phase !== "Succeeded" && phase !== "Failed") return undefined;
-  const terminated = mainContainer(pod)?.state?.terminated;
-  const disrupted = pod.status?.conditions?.find(
-    (condition) => condition.type === "DisruptionTarget" && condition.status === "True",
-  );
-  const reason = pod.status?.reason ?? disrupted?.reason ?? terminated?.reason;
-  const message = pod.status?.message ?? disrupted?.message;
-  return {
-    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
-    ...(message === undefined ? {} : { message }),
-    ...(terminated?.exitCode === undefined ? {} : { exitCode: terminated.exitCode }),
-    ...(terminated?.message === undefined ? {} : { terminationMessage: terminated.message }),
-    ...(terminated?.finishedAt ? { at: terminated.finishedAt } : {}),
-  };
 }

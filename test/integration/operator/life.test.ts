@@ -46,7 +46,7 @@ life("O-182: a task that succeeds is executed, with the times of its object", as
 
 life("O-183: the message is the pod's, else what the container left, else reason and exit code", async () => {
   const ending = async (name: string, status: Record<string, unknown>): Promise<string> => {
-    await stage.create(name, { tasks: [task("a")] });
+    await stage.create(name, { tasks: [task("a", { infrastructureRetries: 0 })] });
     await stage.setPodStatus(name, "a", { phase: "Failed", ...status });
     return (await stage.untilPhase(name, "TERMINATED")).status?.message ?? "";
   };

@@ -102,8 +102,8 @@ runs("O-210: cancel stops the running pods and is final", async () => {
   }
 });
 
-runs("F-18: a pod that somebody deletes is a failure that says so", async () => {
-  await stage.create("deleted", { tasks: [task("a")] });
+runs("F-18: a pod that somebody deletes is a failure that says so where nothing is to be tried again", async () => {
+  await stage.create("deleted", { tasks: [task("a", { infrastructureRetries: 0 })] });
   await stage.startPod("deleted", "a");
   await stage.untilRun("deleted", "a executes", (run) => run.status?.tasks?.a?.state === "executing");
   await stage.client.delete(objectPath(POD, stage.namespace, "deleted--a"), { gracePeriodSeconds: 0 });

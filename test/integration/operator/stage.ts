@@ -169,6 +169,12 @@ export class Stage {
     await this.client.patch(objectPath(PIPELINE, this.namespace, name), "merge", { metadata: { annotations } });
   }
 
+  /** Changes something of a pod that nobody cares about, so that it is seen again. */
+  async annotatePod(run: string, task: string, attempt: number, annotations: Record<string, string>): Promise<void> {
+    const path = objectPath(POD, this.namespace, podName(run, task, attempt));
+    await this.client.patch(path, "merge", { metadata: { annotations } });
+  }
+
   /** Waits until the run is as `accept` wants it, and returns it. */
   async untilRun(name: string, describe: string, accept: (run: Pipeline) => boolean): Promise<Pipeline> {
     try {
