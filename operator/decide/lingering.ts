@@ -7,7 +7,7 @@ function lingers({ lingers, deleting, gone }: ObservedObject): boolean {
   return lingers === true && !deleting && !gone;
 }
 
-/** Whether a pod of an ended task still holds its node: the run must not end before that pod was asked to go, for nobody looks at it afterwards. */
+/** Whether a pod of an ended task still holds what it was given on its node; the run must not end before that pod was asked to go, for nobody looks at it afterwards. */
 export function hasLingering(tasks: readonly TaskView[]): boolean {
   return tasks.some(({ record, object }) => object !== undefined && isTerminal(record) && lingers(object));
 }
