@@ -123,6 +123,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
         else term.abort();
       },
     });
+    logger.info({ identity: settings.identity, shards: settings.shards }, "operator standing by for a lease");
     await election.run(term.signal);
     if (lost !== undefined && !signal.aborted) throw new Error(`${lost}; another process works now, so this one ends`);
   } finally {

@@ -10,12 +10,15 @@ export interface AuditedRequest {
   name?: string;
   userAgent: string;
   code: number;
+  /** When the server received the request, in milliseconds since 1970. */
+  at: number;
 }
 
 interface AuditEvent {
   stage: string;
   verb: string;
   userAgent?: string;
+  requestReceivedTimestamp?: string;
   objectRef?: { resource?: string; subresource?: string; namespace?: string; name?: string };
   responseObject?: { metadata?: { name?: string } };
   responseStatus?: { code?: number };
@@ -37,6 +40,7 @@ export async function auditedRequests(namespace: string): Promise<AuditedRequest
       ...(name === undefined ? {} : { name }),
       userAgent: event.userAgent ?? "",
       code: event.responseStatus?.code ?? 0,
+      at: Date.parse(event.requestReceivedTimestamp ?? ""),
     });
   }
   return requests;
