@@ -321,8 +321,12 @@ export class KubeClient {
 
   /** Sends once; a GET that met a kept-alive connection as the server closed it is sent again, a write never is. */
   async #exchange(connection: Connection, what: string, options: RequestOptions & Outgoing): Promise<Answer> {
-    if (options.method !== "GET" && this.#canWrite?.() === false) throw notLeader(what);
-    const outgoing = this.#outgoing(connection, what, options, options.timeoutMs ?? this.#timeoutMs);
+    const canWrite = options.method === "GET" ? undefined : this.#canWrite;
+    const refusal = canWrite && (() => (canWrite() ? undefined : notLeader(what)));
+    const refused = refusal?.();
+    if (refused !== undefined) throw refused;
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
+    const outgoing = { ...this.#outgoing(connection, what, options, timeoutMs), refusal };
     try {
       return await exchange(connection, outgoing);
     } catch (error) {

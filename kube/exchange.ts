@@ -22,6 +22,8 @@ export interface Exchange {
   /** Bound for the whole answer; for `openAnswer`, for its head. */
   timeoutMs: number;
   signal: AbortSignal | undefined;
+  /** Asked once more when a new connection is ready, which may take its time; what it returns ends the request unsent. */
+  refusal?: (() => KubeError | undefined) | undefined;
   /** Holds, while the request runs, the function that ends it with an error. */
   underWay: Set<(error: KubeError) => void>;
 }
@@ -89,7 +91,22 @@ function start<T>(connection: Connection, agent: http.Agent, options: Exchange, 
       answered = true;
       onAnswer(answer, finish, fail);
     });
-    request.end(options.body);
+    const { refusal } = options;
+    if (refusal === undefined) request.end(options.body);
+    else
+      whenConnected(request, () => {
+        const refused = refusal();
+        if (refused === undefined) request.end(options.body);
+        else fail(refused);
+      });
+  });
+}
+
+/** Calls back when the request's socket could carry it at once: nothing is sent while it has not ended. */
+function whenConnected(request: http.ClientRequest, go: () => void): void {
+  request.once("socket", (socket) => {
+    if (!socket.connecting) go();
+    else socket.once("encrypted" in socket ? "secureConnect" : "connect", go);
   });
 }
 

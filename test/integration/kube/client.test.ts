@@ -1,3 +1,5 @@
+import * as net from "node:net";
+import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -285,6 +287,57 @@ guard("the right is asked again after the wait for a slot", async () => {
   assert.is((await second).reason, "NotLeader");
   guarded.close();
 });
+
+guard(
+  "the right is asked again when a new connection has taken its time, and of a guarded client's own guard (F-33)",
+  async () => {
+    const config = new KubeConfig();
+    config.loadFromDefault();
+    const cluster = config.getCurrentCluster();
+    const { hostname, port } = new URL(cluster?.server ?? "");
+    let accept: () => void = () => undefined;
+    const accepted = new Promise<void>((resolve) => {
+      accept = resolve;
+    });
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    // Takes connections at once and lets the handshake wait.
+    const slow = net.createServer((fromClient) => {
+      accept();
+      fromClient.on("error", () => undefined);
+      void released.then(() => {
+        const toServer = net.connect(Number(port), hostname);
+        toServer.on("error", () => fromClient.destroy());
+        fromClient.pipe(toServer).pipe(fromClient);
+      });
+    });
+    await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+    const user = config.getCurrentUser();
+    if (cluster === null || user === null) throw new Error("the kubeconfig of the tests is not complete");
+    const server = `https://127.0.0.1:${(slow.address() as net.AddressInfo).port}`;
+    const delayed = new KubeConfig();
+    delayed.loadFromClusterAndUser({ ...cluster, server }, user);
+    let mayWrite = true;
+    const base = testClient({ kubeConfig: delayed, canWrite: () => true });
+    const guarded = base.guarded(() => mayWrite);
+    try {
+      const write = fails(guarded.create(collection(), configMap("after-handshake")), "other");
+      await within(5_000, () => accepted);
+      mayWrite = false;
+      release();
+      assert.is((await write).reason, "NotLeader");
+      await fails(direct.get(path("after-handshake")), "notFound");
+      mayWrite = true;
+      await guarded.create(collection(), configMap("after-handshake"));
+      await direct.get(path("after-handshake"));
+    } finally {
+      base.close();
+      slow.close();
+    }
+  },
+);
 
 guard("close ends what is under way, refuses what comes later and leaves no handle", async () => {
   const before = openHandles().length;
