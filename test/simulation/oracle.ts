@@ -1,0 +1,251 @@
+import type { PipelineStatus, TaskStatus } from "../../crds/generated/types.ts";
+import { type Change, type ObjectStore } from "./api/object-store.ts";
+import { factsOf } from "./api/resources.ts";
+import { type Stored, same } from "./api/stored.ts";
+import type { Case, TaskPlan } from "./case.ts";
+import { COLLECTED } from "./cluster/garbage-collector.ts";
+import { isLive } from "./cluster/nodes.ts";
+import type { Truth } from "./cluster/outcome.ts";
+import { identityOf } from "./cluster/pod-identity.ts";
+import type { Served } from "./network.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** A rule that was broken. I-1 to I-8 are the invariants of the fault matrix; I-9: a program failed; I-10: a record is not true. */
+export interface Violation {
+  rule: string;
+  message: string;
+  atMs: number;
+}
+
+export interface OracleOptions {
+  plan: Case;
+  time: VirtualTime;
+  store: ObjectStore;
+  /** How pods really ended. */
+  truths: () => readonly Truth[];
+}
+
+const PIPELINES = factsOf("odin.io", "pipelines");
+const PODS = factsOf("", "pods");
+const JOBS = factsOf("batch", "jobs");
+const LEASES = factsOf("coordination.k8s.io", "leases");
+
+/** Requests of one process in one window of time: enough for every task to start at once, too few for a loop. */
+const WINDOW_MS = 10_000;
+const WINDOW_BASE = 150;
+const WINDOW_PER_TASK = 12;
+/** What is said in whole seconds may be off by that much. */
+const ROUNDING_MS = 2_500;
+
+/** Errors that a program may log when the world is as bad as here. */
+const EXPECTED_ERRORS = /leads no longer/;
+
+/** Watches everything that happens to the cluster and knows how things really are. */
+export class Oracle {
+  readonly violations: Violation[] = [];
+  readonly #options: OracleOptions;
+  readonly #attempts = new Set<string>();
+  readonly #windows = new Map<string, { from: number; count: number }>();
+  readonly #writes = new Map<string, number>();
+  readonly #createdMs = new Map<string, number>();
+  readonly #taskTotal: number;
+
+  constructor(options: OracleOptions) {
+    this.#options = options;
+    this.#taskTotal = options.plan.runs.reduce((sum, { tasks }) => sum + tasks.length, 0);
+  }
+
+  violate(rule: string, message: string): void {
+    this.violations.push({ rule, message, atMs: this.#options.time.nowMs });
+  }
+
+  /** Whether every run that is there has ended. */
+  allEnded(): boolean {
+    return this.#options.store.list(PIPELINES).every(isEnded);
+  }
+
+  /** Looks at one change of the cluster. */
+  changed(change: Change): void {
+    const { type, resource, object, previous } = change;
+    if (resource === PIPELINES) {
+      if (type === "ADDED") this.#createdMs.set(object.metadata.uid, this.#options.time.nowMs);
+      if (type === "MODIFIED" && previous !== undefined) this.#judgeStatus(object, previous);
+    }
+    if (type === "ADDED" && (resource === PODS || resource === JOBS)) this.#judgeCreation(object);
+  }
+
+  /** Looks at a request as it is sent: who does not hold the lease must not write (I-8). */
+  sent(host: string, method: string, userAgent: string): void {
+    if (method === "GET" || userAgent !== "odin-operator") return;
+    const [name] = host.split(".");
+    const [lease] = this.#options.store.list(LEASES);
+    const holder = lease?.spec?.holderIdentity;
+    if (typeof holder === "string" && holder !== "" && holder !== name)
+      this.violate("I-8", `${name} sent a ${method} while ${holder} held the lease`);
+  }
+
+  /** Counts requests: a loop shows as too many in a window (I-7). */
+  served({ process, method, path, userAgent }: Served): void {
+    const { nowMs } = this.#options.time;
+    const key = `${process} ${userAgent}`;
+    let window = this.#windows.get(key);
+    if (window === undefined || nowMs - window.from > WINDOW_MS) {
+      window = { from: nowMs, count: 0 };
+      this.#windows.set(key, window);
+    }
+    const most = WINDOW_BASE + WINDOW_PER_TASK * this.#taskTotal;
+    if (++window.count === most) this.violate("I-7", `${key} sent ${most} requests within 10 s, at last ${method} ${path}`);
+  }
+
+  /** Looks at what a program logs: errors are for what must not happen. */
+  logged(process: string, level: string, message: string, fields: object): void {
+    if (level === "error" && !EXPECTED_ERRORS.test(message))
+      this.violate("I-9", `${process} logged an error: ${message} ${JSON.stringify(fields)}`);
+  }
+
+  /** The runs did not end in time, or things went on for ever. */
+  stuck(how: string): void {
+    const left = this.#options.store
+      .list(PIPELINES)
+      .filter((run) => !isEnded(run))
+      .map(({ metadata, spec, status }) => {
+        const said = status as PipelineStatus | undefined;
+        const open = Object.entries(said?.tasks ?? {}).filter(([, { state }]) => state === "waiting" || state === "executing");
+        const tasks = open.map(([task, { state, reason }]) => `${task} ${state} ${reason ?? ""}`).join(", ");
+        return `${metadata.name} (${said?.phase ?? "no phase"}, ${said?.reason ?? "no reason"}, cancel ${spec?.cancel ?? false}): ${tasks}`;
+      });
+    this.violate("I-4", `not over in bounded time (${how}): ${left.join("; ") || "no run is left, yet something goes on"}`);
+  }
+
+  /** At the very end: what must be left, and what must not (I-5). */
+  judgeRemains(): void {
+    const { store } = this.#options;
+    const uids = new Set(store.list(PIPELINES).map(({ metadata }) => metadata.uid));
+    for (const resource of COLLECTED) {
+      if (resource === PIPELINES) continue;
+      for (const object of store.list(resource)) {
+        const owner = object.metadata.ownerReferences?.find(({ kind }) => kind === "Pipeline");
+        if (owner !== undefined && !uids.has(owner.uid))
+          this.violate("I-5", `${resource.plural} ${object.metadata.name} is left of a run that is gone`);
+      }
+    }
+    for (const run of store.list(PIPELINES)) {
+      const live = this.#podsOf(run.metadata.uid).filter(isLive);
+      if (live.length > 0)
+        this.violate("I-5", `run ${run.metadata.name} has ended and its pods run on: ${live.map(({ metadata }) => metadata.name)}`);
+    }
+  }
+
+  #podsOf(runUid: string): Stored[] {
+    return this.#options.store.list(PODS, undefined, (pod) => identityOf(pod)?.runUid === runUid);
+  }
+
+  #planOf(run: string, task: string): TaskPlan | undefined {
+    return this.#options.plan.runs.find(({ name }) => name === run)?.tasks.find(({ name }) => name === task);
+  }
+
+  #judgeCreation(object: Stored): void {
+    const owner = object.metadata.ownerReferences?.find(({ kind, controller }) => controller && kind === "Pipeline");
+    const identity = identityOf(object);
+    if (owner === undefined || identity === undefined) return;
+    const { run: name, runUid, task, attempt } = identity;
+    const key = `${runUid}/${task}/${attempt}`;
+    if (this.#attempts.has(key)) this.violate("I-1", `attempt ${attempt} of ${name}/${task} was started twice`);
+    this.#attempts.add(key);
+    const run = this.#options.store.list(PIPELINES).find(({ metadata }) => metadata.uid === runUid);
+    const plan = this.#planOf(name, task);
+    if (run === undefined || plan === undefined) return;
+    if (isEnded(run)) this.violate("I-3", `${name}/${task} was started after its run had ended`);
+    for (const dependency of plan.depends)
+      if (!this.#isSatisfied(run, dependency)) this.violate("I-2", `${name}/${task} was started before ${dependency} had ended well`);
+    if (plan.kind !== "Pod") return;
+    const others = this.#podsOf(runUid).filter(
+      (pod) =>
+        pod.metadata.uid !== object.metadata.uid &&
+        identityOf(pod)?.task === task &&
+        isLive(pod) &&
+        pod.metadata.deletionTimestamp === undefined,
+    );
+    if (others.length > 0) this.violate("I-1", `${name}/${task} attempt ${attempt} was started while ${others[0]?.metadata.name} runs`);
+    const failures = this.#truthsOf(runUid, task).filter(({ end, byCluster }) => end === "failed" && !byCluster);
+    if (failures.length > plan.retries) this.violate("I-1", `${name}/${task} was tried again after ${failures.length} failures; it has ${plan.retries} retries`);
+  }
+
+  #truthsOf(runUid: string, task: string): Truth[] {
+    return this.#options.truths().filter((truth) => truth.runUid === runUid && truth.task === task);
+  }
+
+  /** Whether somebody who reads the cluster can see that a task has ended well (I-2). */
+  #isSatisfied(run: Stored, task: string): boolean {
+    const { uid } = run.metadata;
+    const record = (run.status as PipelineStatus | undefined)?.tasks?.[task];
+    if (record?.state === "executed") return true;
+    if (this.#podsOf(uid).some((pod) => identityOf(pod)?.task === task && pod.status?.phase === "Succeeded")) return true;
+    return this.#options.store.list(JOBS).some((job) => {
+      const conditions = (job.status?.conditions ?? []) as { type: string }[];
+      return identityOf(job)?.runUid === uid && identityOf(job)?.task === task && conditions.some(({ type }) => type === "Complete");
+    });
+  }
+
+  #judgeStatus(run: Stored, before: Stored): void {
+    const { name, uid } = run.metadata;
+    const status = run.status as PipelineStatus | undefined;
+    const previous = before.status as PipelineStatus | undefined;
+    if (status === undefined || same(status, previous)) return;
+    if (isEnded(before)) this.violate("I-3", `the status of ${name} changed after its end`);
+    const writes = (this.#writes.get(uid) ?? 0) + 1;
+    this.#writes.set(uid, writes);
+    const tasks = Object.entries(status.tasks ?? {});
+    const { counts } = status;
+    if (counts !== undefined) {
+      for (const state of ["waiting", "executing", "executed", "terminated"] as const) {
+        const have = tasks.filter(([, record]) => record.state === state).length;
+        if (counts[state] !== have) this.violate("I-6", `${name} counts ${counts[state]} ${state} tasks and has ${have}`);
+      }
+      if (counts.total !== tasks.length) this.violate("I-6", `${name} counts ${counts.total} tasks and has ${tasks.length}`);
+    }
+    for (const [task, record] of tasks) this.#judgeRecord(run, task, record, previous?.tasks?.[task]);
+    if (status.phase === "DONE" && tasks.some(([, { state }]) => state !== "executed"))
+      this.violate("I-10", `${name} is DONE and not all of its tasks are executed`);
+    if (isEnded(run) && tasks.some(([, { state }]) => state === "executing"))
+      this.violate("I-6", `${name} has ended and tasks are still executing`);
+  }
+
+  #judgeRecord(run: Stored, task: string, record: TaskStatus, before: TaskStatus | undefined): void {
+    const { name, uid } = run.metadata;
+    const where = `${name}/${task}`;
+    const isOver = before?.state === "executed" || before?.state === "terminated";
+    if (isOver && !same(before, record)) this.violate("I-3", `${where} was ${JSON.stringify(before)} and became ${JSON.stringify(record)}`);
+    if (isOver) return;
+    if ((record.attempt ?? 0) < (before?.attempt ?? 0)) this.violate("I-3", `${where} went back to attempt ${record.attempt}`);
+    if (record.state === "waiting" && record.reason === undefined) this.violate("I-4", `${where} waits without a reason`);
+    const truths = this.#truthsOf(uid, task).filter(
+      (truth) => truth.attempt === record.attempt || this.#planOf(name, task)?.kind === "Job",
+    );
+    if (record.state === "executed" && !truths.some(({ end }) => end === "succeeded"))
+      this.violate("I-10", `${where} is recorded as executed, and no pod of attempt ${record.attempt} succeeded`);
+    if (record.state !== "terminated") return;
+    const isOwn = record.reason === "Error" || record.reason === "OOMKilled";
+    if (isOwn && !truths.some(({ end, exitCode }) => end === "failed" && exitCode === record.exitCode))
+      this.violate("I-10", `${where} is recorded as failed with ${record.exitCode}, and no pod of attempt ${record.attempt} did`);
+    if (record.reason === "Timeout") this.#judgeTimeout(run, task);
+  }
+
+  /** A timeout must not come early, whatever clocks say. */
+  #judgeTimeout(run: Stored, task: string): void {
+    const { name, uid } = run.metadata;
+    const plan = this.#planOf(name, task);
+    if (plan === undefined) return;
+    const ends = plan.depends.map(
+      (dependency) => this.#truthsOf(uid, dependency).find(({ end }) => end === "succeeded")?.atMs ?? 0,
+    );
+    const readyMs = Math.max(this.#createdMs.get(uid) ?? 0, ...ends);
+    const waitedMs = this.#options.time.nowMs - readyMs;
+    if (waitedMs < (plan.timeout ?? 0) * 1000 - ROUNDING_MS)
+      this.violate("I-10", `${name}/${task} timed out after ${Math.round(waitedMs)} ms; it has ${plan.timeout} s`);
+  }
+}
+
+function isEnded({ status }: Stored): boolean {
+  return status?.phase === "DONE" || status?.phase === "TERMINATED";
+}
