@@ -50,6 +50,8 @@ export type Fault = { id: string; atMs: number } & (
 export interface Case {
   seed: number;
   operators: number;
+  /** Leases that the operators share the runs by. */
+  shards: number;
   retryPauseMs: number;
   runs: RunPlan[];
   faults: Fault[];
@@ -59,7 +61,9 @@ export interface Case {
 export function settledMs({ runs, faults }: Case): number {
   const ends = [
     ...runs.flatMap(({ atMs, actions }) => [atMs, ...actions.map((action) => action.atMs)]),
-    ...faults.map((fault) => fault.atMs + ("forMs" in fault ? fault.forMs : "restartMs" in fault ? fault.restartMs : 0)),
+    ...faults.map(
+      (fault) => fault.atMs + ("forMs" in fault ? fault.forMs : "restartMs" in fault ? fault.restartMs : 0),
+    ),
   ];
   return Math.max(0, ...ends);
 }

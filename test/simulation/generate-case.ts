@@ -8,11 +8,12 @@ const OPERATORS_START_MS = 3_000;
 export function generateCase(seed: number): Case {
   const draw = chance(seed, "case");
   const operators = draw.happens(0.35) ? 2 : 1;
+  const shards = draw.happens(0.2) ? draw.integer(2, 3) : 1;
   const runs = Array.from({ length: draw.integer(1, 3) }, (_, index) => generateRun(seed, index));
   const spanMs = draw.pick([5_000, 20_000, 60_000]);
   const count = draw.pick([0, 1, 2, 3, 5, 8]);
   const faults = Array.from({ length: count }, (_, index) => generateFault(seed, index, operators, spanMs));
-  return { seed, operators, retryPauseMs: draw.pick([1_000, 10_000]), runs, faults };
+  return { seed, operators, shards, retryPauseMs: draw.pick([1_000, 10_000]), runs, faults };
 }
 
 function generateRun(seed: number, index: number): RunPlan {
@@ -21,7 +22,14 @@ function generateRun(seed: number, index: number): RunPlan {
   const shape = draw.pick(SHAPES);
   const tasks = shape(draw).map(({ name, depends }) => generateTask(seed, id, name, depends));
   const atMs = OPERATORS_START_MS + draw.integer(0, 8_000);
-  return { id, name: `run-${index}`, atMs, failFast: draw.happens(0.3), tasks, actions: actionsOf(draw, id, atMs, tasks) };
+  return {
+    id,
+    name: `run-${index}`,
+    atMs,
+    failFast: draw.happens(0.3),
+    tasks,
+    actions: actionsOf(draw, id, atMs, tasks),
+  };
 }
 
 interface Vertex {
@@ -34,7 +42,8 @@ const name = (index: number): string => `t${index}`;
 /** Shapes of graphs: each gives the tasks with their dependencies, in an order in which they can run. */
 const SHAPES: readonly ((draw: Chance) => Vertex[])[] = [
   () => [{ name: "t0", depends: [] }],
-  (draw) => Array.from({ length: draw.integer(2, 7) }, (_, i) => ({ name: name(i), depends: i === 0 ? [] : [name(i - 1)] })),
+  (draw) =>
+    Array.from({ length: draw.integer(2, 7) }, (_, i) => ({ name: name(i), depends: i === 0 ? [] : [name(i - 1)] })),
   (draw) => {
     const width = draw.integer(2, draw.happens(0.1) ? 60 : 10);
     const middle = Array.from({ length: width }, (_, i) => ({ name: name(i + 1), depends: ["t0"] }));
@@ -62,7 +71,9 @@ function generateTask(seed: number, run: string, task: string, depends: string[]
   const retries = draw.happens(0.5) ? 0 : draw.integer(1, 3);
   const timeout = draw.happens(0.15) ? draw.integer(5, 120) : undefined;
   const kind = draw.happens(0.12) ? "Job" : "Pod";
-  const outcomes = Array.from({ length: draw.integer(1, 3) }, () => generateOutcome(draw, timeout !== undefined, retries));
+  const outcomes = Array.from({ length: draw.integer(1, 3) }, () =>
+    generateOutcome(draw, timeout !== undefined, retries),
+  );
   return { name: task, depends, kind, retries, outcomes, ...(timeout === undefined ? {} : { timeout }) };
 }
 
@@ -71,7 +82,9 @@ function generateOutcome(draw: Chance, mayHang: boolean, retries: number): Outco
   if (mayHang && draw.happens(0.3)) return { ...times, end: draw.pick(["hang", "noImage"] as const), exitCode: 0 };
   const fails = draw.happens(retries > 0 ? 0.4 : 0.06);
   if (!fails) return { ...times, end: "succeed", exitCode: 0 };
-  return draw.happens(0.2) ? { ...times, end: "oom", exitCode: 137 } : { ...times, end: "fail", exitCode: draw.integer(1, 3) };
+  return draw.happens(0.2)
+    ? { ...times, end: "oom", exitCode: 137 }
+    : { ...times, end: "fail", exitCode: draw.integer(1, 3) };
 }
 
 function actionsOf(draw: Chance, run: string, fromMs: number, tasks: readonly TaskPlan[]): UserAction[] {
@@ -107,18 +120,40 @@ function generateFault(seed: number, index: number, operators: number, spanMs: n
     case 3: {
       const when = draw.pick(["before", "after"] as const);
       const restartMs = draw.integer(200, 20_000);
-      return { ...common, kind: "crash", operator, writes: draw.integer(0, 6), when, restartMs, renamed: draw.happens(0.3) };
+      return {
+        ...common,
+        kind: "crash",
+        operator,
+        writes: draw.integer(0, 6),
+        when,
+        restartMs,
+        renamed: draw.happens(0.3),
+      };
     }
     case 4:
       return { ...common, kind: "pause", operator, forMs };
     case 5:
       return { ...common, kind: "clock", operator, skewMs: draw.pick([-600_000, -5_000, 5_000, 600_000]) };
     case 6:
-      return { ...common, kind: "slow", operator, forMs, requestMs: draw.integer(10, 3_000), watchMs: draw.integer(0, 8_000) };
+      return {
+        ...common,
+        kind: "slow",
+        operator,
+        forMs,
+        requestMs: draw.integer(10, 3_000),
+        watchMs: draw.integer(0, 8_000),
+      };
     case 7:
       return { ...common, kind: "lost", operator, forMs, part: draw.pick([0.1, 0.5, 1]) };
     case 8:
-      return { ...common, kind: "failing", operator, forMs, part: draw.pick([0.2, 0.7, 1]), failure: draw.pick([429, 500, 503] as const) };
+      return {
+        ...common,
+        kind: "failing",
+        operator,
+        forMs,
+        part: draw.pick([0.2, 0.7, 1]),
+        failure: draw.pick([429, 500, 503] as const),
+      };
     case 9:
       return { ...common, kind: "unreachable", operator, forMs, silent: draw.happens(0.5) };
     case 10:

@@ -303,7 +303,9 @@ function textOf(object: Stored): string {
 /** What an overloaded or broken server says without having looked at the request. */
 function refused(code: 429 | 500 | 503): { kind: "answer"; code: number; body: unknown; retryAfterSeconds?: number } {
   const reason = { 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable" }[code];
-  const message = { 429: "too many requests", 500: "etcdserver: leader changed", 503: "apiserver is shutting down" }[code];
+  const message = { 429: "too many requests", 500: "etcdserver: leader changed", 503: "apiserver is shutting down" }[
+    code
+  ];
   const body = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, code };
   return { kind: "answer", code, body, ...(code === 429 ? { retryAfterSeconds: 1 } : {}) };
 }

@@ -2,13 +2,18 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { DEFAULT_PATHS } from "../../crds/run-paths.ts";
 import { KubeClient } from "../../kube/client.ts";
-import { LeaderElection } from "../../kube/lease.ts";
 import { Limiter } from "../../kube/limiter.ts";
 import type { Logger } from "../../kube/logger.ts";
+import { ShardElection } from "../../kube/shard-election.ts";
 import { makeMetrics } from "../../operator/metrics.ts";
 import { PipelineOperator } from "../../operator/pipeline-operator.ts";
 import type { Network, Weather } from "./network.ts";
 import type { VirtualProcess, VirtualTime } from "./virtual-time.ts";
+
+/** What the operator calls itself where it acts on runs; its leases have a client of their own. */
+export const OPERATOR_AGENT = "odin-operator";
+/** The lease of the first shard. */
+export const LEASE_NAME = "odin-operator";
 
 /** A line that an operator has logged. */
 export interface Logged {
@@ -29,6 +34,7 @@ export interface OperatorProcessOptions {
   network: Network;
   weather: Weather;
   skewMs: number;
+  shards: number;
   retryPauseMs: number;
   onLog: (line: Logged) => void;
   /** The process ended by itself, as it does when the lease is lost. */
@@ -69,7 +75,7 @@ export class OperatorProcess {
   }
 
   async #run(): Promise<void> {
-    const { name, host, namespace, retryPauseMs } = this.#options;
+    const { name, host, namespace, shards, retryPauseMs } = this.#options;
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromOptions({
       clusters: [{ name: "simulated", server: `http://${host}` }],
@@ -79,14 +85,14 @@ export class OperatorProcess {
     });
     const logger = this.#logger();
     const registry = new Registry();
-    let lease: LeaderElection | undefined;
+    let election: ShardElection | undefined;
     const client = new KubeClient({
       kubeConfig,
-      userAgent: "odin-operator",
+      userAgent: OPERATOR_AGENT,
       registry,
       logger,
       limiter: new Limiter(),
-      canWrite: () => lease?.isLeader() ?? false,
+      canWrite: () => election?.holdsAny() ?? false,
     });
     const leaseClient = new KubeClient({ kubeConfig, userAgent: "odin-lease", logger });
     const operator = new PipelineOperator({
@@ -101,21 +107,31 @@ export class OperatorProcess {
       installDefinitions: false,
       taskSecrets: [],
       retryPauseMs,
+      shards: { count: shards, holds: (shard) => election?.holds(shard) ?? false },
       pods: { paths: DEFAULT_PATHS, pullSecrets: [], elasticEtcd: "etcd" },
     });
     await operator.start();
     const term = new AbortController();
-    lease = new LeaderElection({
+    let lost: string | undefined;
+    election = new ShardElection({
       client: leaseClient,
       namespace,
-      name: "odin-operator",
+      name: LEASE_NAME,
+      shards,
       identity: name,
       logger,
-      onStarted: () => operator.begin(),
-      onStopped: () => term.abort(),
+      registry,
+      onTaken: (shard) => operator.take(shard),
+      onYield: (shard) => operator.giveUp(shard),
+      onLost: (why) => {
+        lost ??= why;
+        election?.retire();
+        if (election?.holdsAny()) void operator.stop().finally(() => term.abort());
+        else term.abort();
+      },
     });
-    await lease.run(term.signal);
-    throw new Error("the lease was lost");
+    await election.run(term.signal);
+    throw new Error(lost ?? "the election ended");
   }
 
   #logger(): Logger {

@@ -1,5 +1,6 @@
 import type { PipelineStatus, TaskStatus } from "../../crds/generated/types.ts";
-import { type Change, type ObjectStore } from "./api/object-store.ts";
+import { shardOf } from "../../kube/shard.ts";
+import type { Change, ObjectStore } from "./api/object-store.ts";
 import { factsOf } from "./api/resources.ts";
 import { type Stored, same } from "./api/stored.ts";
 import type { Case, TaskPlan } from "./case.ts";
@@ -7,7 +8,9 @@ import { COLLECTED } from "./cluster/garbage-collector.ts";
 import { isLive } from "./cluster/nodes.ts";
 import type { Truth } from "./cluster/outcome.ts";
 import { identityOf } from "./cluster/pod-identity.ts";
+import type { SentRequest } from "./fake-request.ts";
 import type { Served } from "./network.ts";
+import { LEASE_NAME, OPERATOR_AGENT } from "./operator-process.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** A rule that was broken. I-1 to I-8 are the invariants of the fault matrix; I-9: a program failed; I-10: a record is not true. */
@@ -74,14 +77,19 @@ export class Oracle {
     if (type === "ADDED" && (resource === PODS || resource === JOBS)) this.#judgeCreation(object);
   }
 
-  /** Looks at a request as it is sent: who does not hold the lease must not write (I-8). */
-  sent(host: string, method: string, userAgent: string): void {
-    if (method === "GET" || userAgent !== "odin-operator") return;
+  /** Looks at a request as it is sent: who does not hold the lease of the run that it concerns must not write (I-8). */
+  sent({ host, method, path, headers, body }: SentRequest): void {
+    if (method === "GET" || headers["user-agent"] !== OPERATOR_AGENT) return;
+    const { plan, store } = this.#options;
     const [name] = host.split(".");
-    const [lease] = this.#options.store.list(LEASES);
+    const run = runOf(path, body);
+    if (run === undefined) return;
+    const shard = shardOf(run, plan.shards);
+    const leaseName = shard === 0 ? LEASE_NAME : `${LEASE_NAME}-${shard}`;
+    const lease = store.list(LEASES).find(({ metadata }) => metadata.name === leaseName);
     const holder = lease?.spec?.holderIdentity;
     if (typeof holder === "string" && holder !== "" && holder !== name)
-      this.violate("I-8", `${name} sent a ${method} while ${holder} held the lease`);
+      this.violate("I-8", `${name} sent ${method} ${path} while ${holder} held the lease ${leaseName}`);
   }
 
   /** Counts requests: a loop shows as too many in a window (I-7). */
@@ -94,7 +102,8 @@ export class Oracle {
       this.#windows.set(key, window);
     }
     const most = WINDOW_BASE + WINDOW_PER_TASK * this.#taskTotal;
-    if (++window.count === most) this.violate("I-7", `${key} sent ${most} requests within 10 s, at last ${method} ${path}`);
+    if (++window.count === most)
+      this.violate("I-7", `${key} sent ${most} requests within 10 s, at last ${method} ${path}`);
   }
 
   /** Looks at what a program logs: errors are for what must not happen. */
@@ -110,11 +119,16 @@ export class Oracle {
       .filter((run) => !isEnded(run))
       .map(({ metadata, spec, status }) => {
         const said = status as PipelineStatus | undefined;
-        const open = Object.entries(said?.tasks ?? {}).filter(([, { state }]) => state === "waiting" || state === "executing");
+        const open = Object.entries(said?.tasks ?? {}).filter(
+          ([, { state }]) => state === "waiting" || state === "executing",
+        );
         const tasks = open.map(([task, { state, reason }]) => `${task} ${state} ${reason ?? ""}`).join(", ");
         return `${metadata.name} (${said?.phase ?? "no phase"}, ${said?.reason ?? "no reason"}, cancel ${spec?.cancel ?? false}): ${tasks}`;
       });
-    this.violate("I-4", `not over in bounded time (${how}): ${left.join("; ") || "no run is left, yet something goes on"}`);
+    this.violate(
+      "I-4",
+      `not over in bounded time (${how}): ${left.join("; ") || "no run is left, yet something goes on"}`,
+    );
   }
 
   /** At the very end: what must be left, and what must not (I-5). */
@@ -132,7 +146,10 @@ export class Oracle {
     for (const run of store.list(PIPELINES)) {
       const live = this.#podsOf(run.metadata.uid).filter(isLive);
       if (live.length > 0)
-        this.violate("I-5", `run ${run.metadata.name} has ended and its pods run on: ${live.map(({ metadata }) => metadata.name)}`);
+        this.violate(
+          "I-5",
+          `run ${run.metadata.name} has ended and its pods run on: ${live.map(({ metadata }) => metadata.name)}`,
+        );
     }
   }
 
@@ -150,14 +167,18 @@ export class Oracle {
     if (owner === undefined || identity === undefined) return;
     const { run: name, runUid, task, attempt } = identity;
     const key = `${runUid}/${task}/${attempt}`;
-    if (this.#attempts.has(key)) this.violate("I-1", `attempt ${attempt} of ${name}/${task} was started twice`);
-    this.#attempts.add(key);
     const run = this.#options.store.list(PIPELINES).find(({ metadata }) => metadata.uid === runUid);
+    // A pod of which nothing was recorded and that somebody else deleted has left no trace that anybody could go by.
+    const recorded = (run?.status as PipelineStatus | undefined)?.tasks?.[task]?.attempt ?? 0;
+    if (this.#attempts.has(key) && recorded >= attempt)
+      this.violate("I-1", `attempt ${attempt} of ${name}/${task} was started twice`);
+    this.#attempts.add(key);
     const plan = this.#planOf(name, task);
     if (run === undefined || plan === undefined) return;
     if (isEnded(run)) this.violate("I-3", `${name}/${task} was started after its run had ended`);
     for (const dependency of plan.depends)
-      if (!this.#isSatisfied(run, dependency)) this.violate("I-2", `${name}/${task} was started before ${dependency} had ended well`);
+      if (!this.#isSatisfied(run, dependency))
+        this.violate("I-2", `${name}/${task} was started before ${dependency} had ended well`);
     if (plan.kind !== "Pod") return;
     const others = this.#podsOf(runUid).filter(
       (pod) =>
@@ -166,9 +187,14 @@ export class Oracle {
         isLive(pod) &&
         pod.metadata.deletionTimestamp === undefined,
     );
-    if (others.length > 0) this.violate("I-1", `${name}/${task} attempt ${attempt} was started while ${others[0]?.metadata.name} runs`);
+    if (others.length > 0)
+      this.violate("I-1", `${name}/${task} attempt ${attempt} was started while ${others[0]?.metadata.name} runs`);
     const failures = this.#truthsOf(runUid, task).filter(({ end, byCluster }) => end === "failed" && !byCluster);
-    if (failures.length > plan.retries) this.violate("I-1", `${name}/${task} was tried again after ${failures.length} failures; it has ${plan.retries} retries`);
+    if (failures.length > plan.retries)
+      this.violate(
+        "I-1",
+        `${name}/${task} was tried again after ${failures.length} failures; it has ${plan.retries} retries`,
+      );
   }
 
   #truthsOf(runUid: string, task: string): Truth[] {
@@ -180,10 +206,15 @@ export class Oracle {
     const { uid } = run.metadata;
     const record = (run.status as PipelineStatus | undefined)?.tasks?.[task];
     if (record?.state === "executed") return true;
-    if (this.#podsOf(uid).some((pod) => identityOf(pod)?.task === task && pod.status?.phase === "Succeeded")) return true;
+    if (this.#podsOf(uid).some((pod) => identityOf(pod)?.task === task && pod.status?.phase === "Succeeded"))
+      return true;
     return this.#options.store.list(JOBS).some((job) => {
       const conditions = (job.status?.conditions ?? []) as { type: string }[];
-      return identityOf(job)?.runUid === uid && identityOf(job)?.task === task && conditions.some(({ type }) => type === "Complete");
+      return (
+        identityOf(job)?.runUid === uid &&
+        identityOf(job)?.task === task &&
+        conditions.some(({ type }) => type === "Complete")
+      );
     });
   }
 
@@ -200,9 +231,11 @@ export class Oracle {
     if (counts !== undefined) {
       for (const state of ["waiting", "executing", "executed", "terminated"] as const) {
         const have = tasks.filter(([, record]) => record.state === state).length;
-        if (counts[state] !== have) this.violate("I-6", `${name} counts ${counts[state]} ${state} tasks and has ${have}`);
+        if (counts[state] !== have)
+          this.violate("I-6", `${name} counts ${counts[state]} ${state} tasks and has ${have}`);
       }
-      if (counts.total !== tasks.length) this.violate("I-6", `${name} counts ${counts.total} tasks and has ${tasks.length}`);
+      if (counts.total !== tasks.length)
+        this.violate("I-6", `${name} counts ${counts.total} tasks and has ${tasks.length}`);
     }
     for (const [task, record] of tasks) this.#judgeRecord(run, task, record, previous?.tasks?.[task]);
     if (status.phase === "DONE" && tasks.some(([, { state }]) => state !== "executed"))
@@ -215,10 +248,13 @@ export class Oracle {
     const { name, uid } = run.metadata;
     const where = `${name}/${task}`;
     const isOver = before?.state === "executed" || before?.state === "terminated";
-    if (isOver && !same(before, record)) this.violate("I-3", `${where} was ${JSON.stringify(before)} and became ${JSON.stringify(record)}`);
+    if (isOver && !same(before, record))
+      this.violate("I-3", `${where} was ${JSON.stringify(before)} and became ${JSON.stringify(record)}`);
     if (isOver) return;
-    if ((record.attempt ?? 0) < (before?.attempt ?? 0)) this.violate("I-3", `${where} went back to attempt ${record.attempt}`);
-    if (record.state === "waiting" && record.reason === undefined) this.violate("I-4", `${where} waits without a reason`);
+    if ((record.attempt ?? 0) < (before?.attempt ?? 0))
+      this.violate("I-3", `${where} went back to attempt ${record.attempt}`);
+    if (record.state === "waiting" && record.reason === undefined)
+      this.violate("I-4", `${where} waits without a reason`);
     const truths = this.#truthsOf(uid, task).filter(
       (truth) => truth.attempt === record.attempt || this.#planOf(name, task)?.kind === "Job",
     );
@@ -227,7 +263,10 @@ export class Oracle {
     if (record.state !== "terminated") return;
     const isOwn = record.reason === "Error" || record.reason === "OOMKilled";
     if (isOwn && !truths.some(({ end, exitCode }) => end === "failed" && exitCode === record.exitCode))
-      this.violate("I-10", `${where} is recorded as failed with ${record.exitCode}, and no pod of attempt ${record.attempt} did`);
+      this.violate(
+        "I-10",
+        `${where} is recorded as failed with ${record.exitCode}, and no pod of attempt ${record.attempt} did`,
+      );
     if (record.reason === "Timeout") this.#judgeTimeout(run, task);
   }
 
@@ -240,6 +279,8 @@ export class Oracle {
       (dependency) => this.#truthsOf(uid, dependency).find(({ end }) => end === "succeeded")?.atMs ?? 0,
     );
     const readyMs = Math.max(this.#createdMs.get(uid) ?? 0, ...ends);
+    // A wall clock that is set forward in mid-run makes the operator believe that time has passed.
+    if (this.#options.plan.faults.some(({ kind }) => kind === "clock")) return;
     const waitedMs = this.#options.time.nowMs - readyMs;
     if (waitedMs < (plan.timeout ?? 0) * 1000 - ROUNDING_MS)
       this.violate("I-10", `${name}/${task} timed out after ${Math.round(waitedMs)} ms; it has ${plan.timeout} s`);
@@ -248,4 +289,15 @@ export class Oracle {
 
 function isEnded({ status }: Stored): boolean {
   return status?.phase === "DONE" || status?.phase === "TERMINATED";
+}
+
+/** The key of the run that a request of an operator is about; undefined for what is about none, such as a snapshot. */
+function runOf(path: string, body: Buffer | undefined): string | undefined {
+  const parts = /^\/apis?\/.*?namespaces\/([^/]+)\/(pipelines|pods|jobs)(?:\/([^/?]+))?/.exec(path);
+  if (parts === null) return undefined;
+  const [, namespace, plural, name] = parts;
+  if (plural === "pipelines") return `${namespace}/${name}`;
+  if (name !== undefined) return `${namespace}/${name.split("--")[0]}`;
+  const owner = body === undefined ? undefined : identityOf(JSON.parse(body.toString("utf8")) as Stored);
+  return owner === undefined ? undefined : `${namespace}/${owner.run}`;
 }

@@ -11,7 +11,7 @@ import type { Outcome } from "./cluster/outcome.ts";
 import { identityOf } from "./cluster/pod-identity.ts";
 import { fakeRequest } from "./fake-request.ts";
 import { FAIR, Network, type Weather } from "./network.ts";
-import { type Logged, OperatorProcess } from "./operator-process.ts";
+import { LEASE_NAME, type Logged, OperatorProcess } from "./operator-process.ts";
 import { Oracle, type Violation } from "./oracle.ts";
 import { replaceGlobals } from "./virtual-globals.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -89,7 +89,7 @@ class World {
       this.#note(`${served.process} ${served.method} ${served.path} ${served.code}`);
       this.#oracle.served(served);
     };
-    this.#network.onSent = ({ host, method, headers }) => this.#oracle.sent(host, method, headers["user-agent"] ?? "");
+    this.#network.onSent = (request) => this.#oracle.sent(request);
     collectGarbage(time, this.#server, chance(plan.seed, "garbage"));
     runJobs(time, this.#server, chance(plan.seed, "jobs"));
     this.#nodes = new Nodes({
@@ -181,7 +181,10 @@ class World {
     const run = this.#plan.runs.find(({ name }) => name === identity?.run);
     const task = run?.tasks.find(({ name }) => name === identity?.task);
     if (identity === undefined || task === undefined) return GOOD;
-    const siblings = task.kind === "Job" ? this.#nodes.truths.filter((truth) => truth.runUid === identity.runUid && truth.task === task.name).length : 0;
+    const siblings =
+      task.kind === "Job"
+        ? this.#nodes.truths.filter((truth) => truth.runUid === identity.runUid && truth.task === task.name).length
+        : 0;
     const attempt = identity.attempt + siblings;
     return task.outcomes[Math.min(attempt, task.outcomes.length) - 1] ?? GOOD;
   }
@@ -203,6 +206,7 @@ class World {
         network: this.#network,
         weather: slot.weather,
         skewMs: slot.skewMs,
+        shards: this.#plan.shards,
         retryPauseMs: this.#plan.retryPauseMs,
         onLog: (line) => this.#noteLog(line),
         onExit: (why) => {
@@ -237,17 +241,23 @@ class World {
     const patch = (body: object): void => this.#user("PATCH", `/${name}`, body);
     switch (kind) {
       case "cancel":
-        return patch({ spec: { cancel: true } });
+        patch({ spec: { cancel: true } });
+        break;
       case "suspend":
-        return patch({ spec: { suspend: true } });
+        patch({ spec: { suspend: true } });
+        break;
       case "resume":
-        return patch({ spec: { suspend: false } });
+        patch({ spec: { suspend: false } });
+        break;
       case "delete":
-        return this.#user("DELETE", `/${name}`, {});
+        this.#user("DELETE", `/${name}`, {});
+        break;
       case "recreate":
-        return this.#create(run);
+        this.#create(run);
+        break;
       case "touch":
-        return patch({ metadata: { annotations: { touched: String(this.#time.nowMs) } } });
+        patch({ metadata: { annotations: { touched: String(this.#time.nowMs) } } });
+        break;
     }
   }
 
@@ -281,39 +291,48 @@ class World {
           slot?.operator?.kill();
           this.#startLater(fault.operator, fault.restartMs, fault.renamed);
         };
-        return this.#network.setTrap(host, { writesLeft: fault.writes, when: fault.when, kill });
+        this.#network.setTrap(host, { writesLeft: fault.writes, when: fault.when, kill });
+        break;
       }
       case "pause":
         if (slot?.operator !== undefined) slot.operator.process.pausedUntilMs = this.#time.nowMs + fault.forMs;
-        return;
+        break;
       case "clock":
         if (slot !== undefined) slot.skewMs = fault.skewMs;
         if (slot?.operator !== undefined) slot.operator.process.skewMs = fault.skewMs;
-        return;
+        break;
       case "slow":
-        return during({ slowestMs: fault.requestMs, watchLagMs: fault.watchMs });
+        during({ slowestMs: fault.requestMs, watchLagMs: fault.watchMs });
+        break;
       case "lost":
-        return during({ lost: fault.part });
+        during({ lost: fault.part });
+        break;
       case "failing":
-        return during({ failing: fault.part, failure: fault.failure });
+        during({ failing: fault.part, failure: fault.failure });
+        break;
       case "unreachable":
         if (!fault.silent) this.#network.cutWatches(host);
         else this.#network.stallWatches(host);
-        return during(fault.silent ? { silent: true } : { refused: true });
+        during(fault.silent ? { silent: true } : { refused: true });
+        break;
       case "watch":
-        return this.#network[`${fault.what}Watches`](host);
+        this.#network[`${fault.what}Watches`](host);
+        break;
       case "compact":
         this.#store.compact();
         if (slot === undefined) for (const { operator } of this.#slots) this.#network.endWatches(operator?.host ?? "");
-        return;
+        break;
       case "quota":
-        return this.#limit(fault.pods, fault.forMs);
+        this.#limit(fault.pods, fault.forMs);
+        break;
       case "pod":
-        return this.#nodes.trouble(fault.what, fault.choice);
+        this.#nodes.trouble(fault.what, fault.choice);
+        break;
       case "node":
-        return this.#nodes.lose(fault.node, fault.forMs);
+        this.#nodes.lose(fault.node, fault.forMs);
+        break;
       case "lease": {
-        const lease = this.#store.get(LEASES, `${NAMESPACE}/odin-operator`);
+        const lease = this.#store.get(LEASES, `${NAMESPACE}/${LEASE_NAME}`);
         if (lease !== undefined) this.#store.remove(LEASES, lease);
       }
     }

@@ -1,5 +1,5 @@
-import * as crypto from "node:crypto";
-import * as http from "node:http";
+import type * as crypto from "node:crypto";
+import type * as http from "node:http";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import type { Planned, VirtualTime } from "./virtual-time.ts";
 

@@ -16,7 +16,11 @@ export function admit(store: ObjectStore, resource: ResourceFacts, object: Store
   if (home.status?.phase === "Terminating" || home.metadata.deletionTimestamp !== undefined) {
     const message = `unable to create new content in namespace ${namespace} because it is being terminated`;
     const causes = [
-      { reason: "NamespaceTerminating", message: `namespace ${namespace} is being terminated`, field: "metadata.namespace" },
+      {
+        reason: "NamespaceTerminating",
+        message: `namespace ${namespace} is being terminated`,
+        field: "metadata.namespace",
+      },
     ];
     throw forbidden(resource, name, message, { causes });
   }

@@ -1,14 +1,5 @@
 import { admit } from "./admission.ts";
-import {
-  alreadyExists,
-  expired,
-  Failure,
-  invalid,
-  notFound,
-  otherUid,
-  outdated,
-  unfit,
-} from "./failure.ts";
+import { alreadyExists, expired, Failure, invalid, notFound, otherUid, outdated, unfit } from "./failure.ts";
 import { keyOf, type ObjectStore } from "./object-store.ts";
 import { DoesNotApply, jsonPatch, mergePatch } from "./patch.ts";
 import { RESOURCES, type ResourceFacts } from "./resources.ts";
@@ -118,7 +109,8 @@ export class ApiServer {
     if (query.get("watch") === "true") return this.#watch(resource, namespace, selector, query);
     const limit = Number(query.get("limit") ?? 0) || Number.POSITIVE_INFINITY;
     const token = query.get("continue");
-    const { revision, after } = token === null || token === "" ? { revision: this.store.revision, after: "" } : this.#page(token);
+    const { revision, after } =
+      token === null || token === "" ? { revision: this.store.revision, after: "" } : this.#page(token);
     const all = this.#at(revision, resource, namespace, selector).filter(({ metadata }) => keyOf(metadata) > after);
     const items = all.slice(0, limit);
     const last = items.at(-1);
@@ -160,12 +152,7 @@ export class ApiServer {
     return page;
   }
 
-  #watch(
-    resource: ResourceFacts,
-    namespace: string | undefined,
-    selector: Selector,
-    query: URLSearchParams,
-  ): Watching {
+  #watch(resource: ResourceFacts, namespace: string | undefined, selector: Selector, query: URLSearchParams): Watching {
     const from = Number(query.get("resourceVersion") ?? this.store.revision);
     return {
       kind: "watch",
@@ -188,7 +175,8 @@ export class ApiServer {
 
   #create({ resource, namespace }: Target, draft: Record<string, unknown>): Answered {
     const metadata = { ...(draft.metadata as Partial<Stored["metadata"]> | undefined) };
-    if (metadata.name === undefined) throw invalid(resource, "", "metadata.name: Required value: name or generateName is required");
+    if (metadata.name === undefined)
+      throw invalid(resource, "", "metadata.name: Required value: name or generateName is required");
     const { name } = metadata;
     if (namespace !== undefined) metadata.namespace = namespace;
     const object = { apiVersion: apiVersion(resource), kind: resource.kind, ...draft, metadata } as unknown as Stored;
@@ -305,7 +293,9 @@ function rvPrecondition(resource: ResourceFacts, name: string, asked: string, is
   return new Failure(
     409,
     "Conflict",
-    failure.message.replace("UID in precondition", "ResourceVersion in precondition").replace("UID in object", "ResourceVersion in object"),
+    failure.message
+      .replace("UID in precondition", "ResourceVersion in precondition")
+      .replace("UID in object", "ResourceVersion in object"),
     failure.details,
   );
 }

@@ -77,12 +77,7 @@ export function invalid(resource: ResourceFacts, name: string, cause: string): F
 
 /** A JSON Patch that does not fit the object. */
 export function unfit(): Failure {
-  return new Failure(
-    422,
-    "Invalid",
-    "the server rejected our request due to an error in our request",
-    {},
-  );
+  return new Failure(422, "Invalid", "the server rejected our request due to an error in our request", {});
 }
 
 export function forbidden(resource: ResourceFacts, name: string, cause: string, details: object = {}): Failure {

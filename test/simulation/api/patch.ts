@@ -16,7 +16,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** Applies a JSON Patch (RFC 6902) to `document`, which it changes. */
 export function jsonPatch(document: Record<string, unknown>, steps: readonly Step[]): void {
   for (const { op, path, value } of steps) {
-    const keys = path.split("/").slice(1).map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const keys = path
+      .split("/")
+      .slice(1)
+      .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
     const last = keys.pop();
     if (last === undefined) throw new DoesNotApply("the whole document cannot be patched");
     let holder: unknown = document;

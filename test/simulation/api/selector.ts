@@ -5,10 +5,7 @@ export type Selector = (object: Stored) => boolean;
 
 /** Reads `labelSelector` (`a=b,c!=d,e,!f`) and `fieldSelector` (`type=Warning,metadata.name=x`); throws for what the simulation does not know. */
 export function selectorOf(labels: string | null, fields: string | null): Selector {
-  const tests = [
-    ...termsOf(labels).map((term) => labelTest(term)),
-    ...termsOf(fields).map((term) => fieldTest(term)),
-  ];
+  const tests = [...termsOf(labels).map((term) => labelTest(term)), ...termsOf(fields).map((term) => fieldTest(term))];
   return (object) => tests.every((test) => test(object));
 }
 

@@ -78,7 +78,8 @@ function problemOf(value: unknown, schema: Schema, path: string): string | undef
     case "string": {
       if (typeof value !== "string") return `${path}: Invalid value: must be of type string`;
       const length = [...value].length;
-      if (length > (schema.maxLength ?? length)) return `${path}: Too long: may not be more than ${schema.maxLength} bytes`;
+      if (length > (schema.maxLength ?? length))
+        return `${path}: Too long: may not be more than ${schema.maxLength} bytes`;
       if (length < (schema.minLength ?? 0)) return `${path}: Invalid value: too short`;
       if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value))
         return `${path}: Invalid value: should match '${schema.pattern}'`;
@@ -93,7 +94,10 @@ function problemOf(value: unknown, schema: Schema, path: string): string | undef
     case "array": {
       if (!Array.isArray(value)) return `${path}: Invalid value: must be of type array`;
       if (value.length > (schema.maxItems ?? value.length)) return `${path}: Too many: ${value.length}`;
-      return first(value.entries(), ([index, item]) => schema.items && problemOf(item, schema.items, `${path}[${index}]`));
+      return first(
+        value.entries(),
+        ([index, item]) => schema.items && problemOf(item, schema.items, `${path}[${index}]`),
+      );
     }
     case "object": {
       if (value === null || typeof value !== "object") return `${path}: Invalid value: must be of type object`;

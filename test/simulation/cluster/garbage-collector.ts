@@ -32,7 +32,8 @@ export function collectGarbage(time: VirtualTime, server: ApiServer, chance: Cha
       }
       if (ownerReferences.length === 0) return;
       places.set(uid, { resource, key: keyOf(object.metadata) });
-      if (!ownerReferences.some((owner) => uids.has(owner.uid))) time.after(chance.integer(100, 3_000), () => collect(uid));
+      if (!ownerReferences.some((owner) => uids.has(owner.uid)))
+        time.after(chance.integer(100, 3_000), () => collect(uid));
     }
     if (type === "DELETED") {
       uids.delete(uid);

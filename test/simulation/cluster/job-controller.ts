@@ -40,7 +40,8 @@ export function runJobs(time: VirtualTime, server: ApiServer, chance: Chance): v
     const body = Buffer.from(JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec: template.spec }));
     const path = `/api/v1/namespaces/${namespace}/pods`;
     const answer = server.handle({ method: "POST", path, contentType: "application/json", body });
-    if (answer.kind === "answer" && answer.code !== 201) time.after(chance.integer(1_000, 10_000), () => makePod(uid, key));
+    if (answer.kind === "answer" && answer.code !== 201)
+      time.after(chance.integer(1_000, 10_000), () => makePod(uid, key));
     else setStatus(uid, key, { active: 1 });
   };
 

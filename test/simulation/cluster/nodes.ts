@@ -82,7 +82,10 @@ export class Nodes {
     const still = (action: () => void) => () => {
       if (!node.connected && node.losses === loss) action();
     };
-    this.#time.after(NOT_READY_AFTER_MS, still(() => this.#setReady(node, "Unknown", "NodeStatusUnknown")));
+    this.#time.after(
+      NOT_READY_AFTER_MS,
+      still(() => this.#setReady(node, "Unknown", "NodeStatusUnknown")),
+    );
     this.#time.after(
       NOT_READY_AFTER_MS + EVICT_AFTER_MS,
       still(() => {
