@@ -6,18 +6,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { runInterruptibly } from "../../local/interrupt.ts";
-import { silentProgress, streamProgress } from "../../local/progress.ts";
+import { streamProgress } from "../../local/progress.ts";
 import { ROOT } from "../support/documents.ts";
-import { type BenchCluster, startBenchCluster } from "./engine/cluster.ts";
-import { JobsSystem } from "./engine/jobs-system.ts";
-import { type Measurement, measure } from "./engine/measure.ts";
-import { OdinSystem } from "./engine/odin-system.ts";
 import { BENCH_HELP, type BenchOptions, parseBenchOptions } from "./engine/options.ts";
+import { type Outcome, runScenario } from "./engine/scenario.ts";
 import { summaryLine } from "./engine/table.ts";
 import { type Workload, workload } from "./engine/workloads.ts";
-
-const TASK_MS = [200, 400] as const;
-const TIMEOUT_MS = 300_000;
 
 await runInterruptibly(async (signal) => {
   const options = parseBenchOptions(process.argv.slice(2));
@@ -34,13 +28,13 @@ await runInterruptibly(async (signal) => {
 });
 
 async function runAll(options: BenchOptions, directory: string, signal: AbortSignal): Promise<void> {
-  const results: { workload: string; repeat: number; measurement: Measurement }[] = [];
+  const results: { workload: string; repeat: number; outcome: Outcome }[] = [];
   for (let repeat = 1; repeat <= options.repeat; repeat++) {
     for (const id of options.only) {
       const wanted = workload(id, options.scale);
-      const measurement = await runOne(wanted, options, join(directory, `${id}-${repeat}`), signal);
-      results.push({ workload: id, repeat, measurement });
-      process.stdout.write(`${summaryLine(id, measurement)}\n`);
+      const outcome = await runOne(wanted, options, join(directory, `${id}-${repeat}`), signal);
+      results.push({ workload: id, repeat, outcome });
+      process.stdout.write(`${summaryLine(id, outcome)}\n`);
     }
   }
   const out = resolve(options.out);
@@ -51,40 +45,17 @@ async function runAll(options: BenchOptions, directory: string, signal: AbortSig
 
 async function runOne(
   wanted: Workload,
-  options: BenchOptions,
+  { placement, scale }: BenchOptions,
   directory: string,
   signal: AbortSignal,
-): Promise<Measurement> {
+): Promise<Outcome> {
   const step = streamProgress().step(`${wanted.id}: ${wanted.title}`);
-  let cluster: BenchCluster | undefined;
   try {
-    step.update("starting a cluster");
-    cluster = await startBenchCluster({
-      directory,
-      root: ROOT,
-      taskMs: TASK_MS,
-      placement: options.placement,
-      ...(wanted.system === "jobs" ? { controller: "kube-controller-manager" as const } : {}),
-      progress: silentProgress,
-      signal,
-    });
-    const system = wanted.system === "jobs" ? new JobsSystem(cluster) : await OdinSystem.start(cluster, { root: ROOT });
-    try {
-      const measurement = await measure(cluster, system, wanted.runs, {
-        atOnce: wanted.atOnce,
-        timeoutMs: TIMEOUT_MS,
-        signal,
-        onProgress: (pods) => step.update(`${pods} pods have ended`),
-      });
-      step.done();
-      return measurement;
-    } finally {
-      await system.stop();
-    }
+    const outcome = await runScenario(wanted, { root: ROOT, directory, placement, scale, step, signal });
+    step.done();
+    return outcome;
   } catch (error) {
     step.fail("failed");
     throw error;
-  } finally {
-    await cluster?.stop();
   }
 }

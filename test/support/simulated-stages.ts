@@ -12,7 +12,7 @@ const RUNNING = [
   { key: ".status.phase", operator: "In", values: ["Running"] },
 ];
 const IMAGE = ".spec.containers.[].image";
-const ATTEMPT = '.metadata.labels["odin.io/attempt"]';
+const ATTEMPT = '.metadata.annotations["odin.io/attempt"]';
 
 /** Makes a node ready with room for any number of pods. */
 const NODE_STATUS = `

@@ -23,6 +23,8 @@ export interface LogFigures {
   /** From the run received to the creation of its first pod received, µs. */
   startUs: Distribution | undefined;
   startsUs: number[];
+  /** When the creation of each pod was received, µs since the epoch. */
+  podCreationsUs: number[];
   /** Requests of the controller under test, without watches and leases, by `verb resource/subresource`. */
   requests: Record<string, number>;
   /** Its watches and requests for leases, which go with time and not with tasks. */
@@ -37,9 +39,17 @@ export interface LogFigures {
 
 const CREATED = 201;
 
-/** Computes the figures from the answered requests of one load, in the order of the log. */
-export function figuresOf(events: readonly AuditEvent[], runs: readonly BenchRun[], subject: Subject): LogFigures {
-  const pods = podsOf(events, subject);
+/**
+ * Computes the figures from the answered requests of one load, in the order of the log, and the names of the pods that are there after it: the
+ * log lacks the names that the server chose, and what an API server had not yet written when it was killed.
+ */
+export function figuresOf(
+  events: readonly AuditEvent[],
+  runs: readonly BenchRun[],
+  subject: Subject,
+  existing: readonly string[],
+): LogFigures {
+  const pods = podsOf(events, subject, existing);
   const runStarts = new Map<string, number>();
   let begin = Number.POSITIVE_INFINITY;
   let end = 0;
@@ -63,6 +73,7 @@ export function figuresOf(events: readonly AuditEvent[], runs: readonly BenchRun
     levelUs: distribution(levelsUs),
     startsUs,
     startUs: distribution(startsUs),
+    podCreationsUs: [...pods.values()].map(({ createdUs }) => createdUs).filter((at) => !Number.isNaN(at)),
     ...requestCounts(events, subject.user),
     ...missingAndDoubled(runs, pods),
   };
@@ -70,33 +81,39 @@ export function figuresOf(events: readonly AuditEvent[], runs: readonly BenchRun
 
 interface PodTimes {
   created: number;
-  /** When the creation was received, µs. */
+  /** When the creation was received, µs; NaN where the log does not say. */
   createdUs: number;
-  /** When the answer to the last change of its status was sent, µs; 0 before that. */
+  /** When the answer to the last change of its status was sent, µs; NaN where there was none. */
   endedUs: number;
 }
 
 /** Times of each attempt's pod, by `run/task/attempt`; what nobody asked for is there under its own name. */
-function podsOf(events: readonly AuditEvent[], subject: Subject): Map<string, PodTimes> {
+function podsOf(events: readonly AuditEvent[], subject: Subject, existing: readonly string[]): Map<string, PodTimes> {
   const pods = new Map<string, PodTimes>();
   const keys = new Map<string, string>();
+  const add = (name: string, createdUs: number): void => {
+    const identity = subject.identify(name);
+    const key = identity === undefined ? name : `${identity.run}/${identity.task}/${identity.attempt}`;
+    keys.set(name, key);
+    const known = pods.get(key);
+    if (known === undefined) pods.set(key, { created: 1, createdUs, endedUs: Number.NaN });
+    else known.created += 1;
+  };
   for (const event of events) {
-    if (event.resource !== "pods") continue;
-    if (event.verb === "create" && event.subresource === "" && event.code === CREATED) {
-      const identity = subject.identify(event.name);
-      const key = identity === undefined ? event.name : `${identity.run}/${identity.task}/${identity.attempt}`;
-      keys.set(event.name, key);
-      const known = pods.get(key);
-      if (known === undefined) pods.set(key, { created: 1, createdUs: event.receivedUs, endedUs: 0 });
-      else known.created += 1;
-    }
+    if (isPodCreation(event) && event.name !== "") add(event.name, event.receivedUs);
   }
+  for (const name of existing) if (!keys.has(name)) add(name, Number.NaN);
   for (const event of events) {
     if (!isNodeReport(event)) continue;
     const pod = pods.get(keys.get(event.name) ?? "");
-    if (pod !== undefined) pod.endedUs = Math.max(pod.endedUs, event.answeredUs);
+    if (pod !== undefined) pod.endedUs = event.answeredUs;
   }
   return pods;
+}
+
+/** Whether a pod was created. */
+export function isPodCreation({ resource, subresource, verb, code }: AuditEvent): boolean {
+  return resource === "pods" && subresource === "" && verb === "create" && code === CREATED;
 }
 
 /** Whether the simulated node says something of a pod: first that it runs, then that it has ended. */
@@ -110,8 +127,8 @@ function levelTimes(runs: readonly BenchRun[], pods: Map<string, PodTimes>): num
   return runs.flatMap(({ name, tasks }) => {
     const attempts = new Map(tasks.map(({ name: task, failsOnce }) => [task, failsOnce ? 2 : 1]));
     return tasks.flatMap(({ name: task, depends }) => {
-      const created = pods.get(`${name}/${task}/1`)?.createdUs;
-      if (created === undefined || depends.length === 0) return [];
+      const created = pods.get(`${name}/${task}/1`)?.createdUs ?? Number.NaN;
+      if (depends.length === 0) return [];
       const ends = depends.map(
         (parent) => pods.get(`${name}/${parent}/${attempts.get(parent)}`)?.endedUs ?? Number.NaN,
       );
@@ -126,9 +143,9 @@ function startTimes(runs: readonly BenchRun[], runStarts: Map<string, number>, p
     const received = runStarts.get(name);
     const firsts = tasks
       .filter(({ depends }) => depends.length === 0)
-      .map(({ name: task }) => pods.get(`${name}/${task}/1`)?.createdUs ?? Number.POSITIVE_INFINITY);
-    const first = Math.min(...firsts);
-    return received === undefined || first === Number.POSITIVE_INFINITY ? [] : [first - received];
+      .map(({ name: task }) => pods.get(`${name}/${task}/1`)?.createdUs ?? Number.NaN)
+      .filter((at) => !Number.isNaN(at));
+    return received === undefined || firsts.length === 0 ? [] : [Math.min(...firsts) - received];
   });
 }
 

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { POD } from "../../../kube/core-resources.ts";
+import { isKubeError } from "../../../kube/errors.ts";
+import { collectionPath, type KubeObject } from "../../../kube/resource.ts";
 import { Interrupted } from "../../../local/local-error.ts";
 import { AuditTail } from "./audit-tail.ts";
-import type { BenchCluster } from "./cluster.ts";
-import { figuresOf, isNodeReport, type LogFigures } from "./figures.ts";
+import { type BenchCluster, NAMESPACE } from "./cluster.ts";
+import { figuresOf, isNodeReport, isPodCreation, type LogFigures } from "./figures.ts";
 import { type BenchRun, podsNeeded } from "./graphs.ts";
 import { type ProcessUsage, processUsage } from "./process-usage.ts";
 import type { System } from "./system.ts";
@@ -31,17 +34,21 @@ export interface Measurement extends LogFigures {
   unfinished: string[];
 }
 
+/** When runs are submitted: so many side by side, each when the one before it has ended, or so many a second. */
+export type Pace = { atOnce: number } | "one after the other" | { perSecond: number };
+
 /** How a load is put on the system. */
 export interface LoadOptions {
-  /** Runs that are submitted side by side; 0: each when the one before it has ended. */
-  atOnce: number;
+  pace: Pace;
   timeoutMs: number;
   signal: AbortSignal;
-  /** Called about ten times a second with the number of pods that have ended. */
-  onProgress?: (endedPods: number) => Promise<void> | void;
+  /** Called about ten times a second with the number of pods that were created and that have ended. */
+  onProgress?: (pods: { created: number; ended: number }) => Promise<void> | void;
 }
 
 const LOOK_EVERY_MS = 100;
+/** An API server that is killed takes the last lines of its log with it; then the runs themselves are asked, this often. */
+const ASK_EVERY_MS = 3_000;
 const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
 
 /** Submits the runs, waits until they have ended, and reads what it cost. */
@@ -55,19 +62,24 @@ export async function measure(
   try {
     await tail.read();
     const first = tail.events.length;
+    const before = await cluster.client.listAll<KubeObject>(collectionPath(POD, NAMESPACE));
+    const earlier = new Set(before.items.map(({ metadata }) => metadata.name));
     const usage = await UsageMeter.begin(cluster, system);
     const watch = new PodCount(tail);
     const unfinished = await put(system, runs, watch, usage, o);
     const used = await usage.end();
+    const pods = await cluster.client.listAll<KubeObject>(collectionPath(POD, NAMESPACE));
     await tail.read();
-    return { ...figuresOf(tail.events.slice(first), runs, system), usage: used, unfinished };
+    const existing = pods.items.map(({ metadata }) => metadata.name).filter((name) => !earlier.has(name));
+    return { ...figuresOf(tail.events.slice(first), runs, system, existing), usage: used, unfinished };
   } finally {
     await tail.close();
   }
 }
 
-/** Counts in the audit log how many pods have ended: the second thing that a simulated node says of one. */
+/** Counts in the audit log how many pods were created and how many have ended: the second thing that a simulated node says of one. */
 class PodCount {
+  created = 0;
   ended = 0;
   readonly #reports = new Map<string, number>();
   readonly #tail: AuditTail;
@@ -78,6 +90,7 @@ class PodCount {
 
   async look(): Promise<void> {
     for (const event of await this.#tail.read()) {
+      if (isPodCreation(event)) this.created += 1;
       if (!isNodeReport(event)) continue;
       const reports = (this.#reports.get(event.name) ?? 0) + 1;
       this.#reports.set(event.name, reports);
@@ -97,19 +110,24 @@ async function put(
   const deadline = performance.now() + o.timeoutMs;
   const untilEnded = async (submitted: readonly BenchRun[]): Promise<string[]> => {
     const wanted = podsNeeded(submitted);
-    for (;;) {
+    let askAgainAt = performance.now() + ASK_EVERY_MS;
+    for (let ended = -1; ; ) {
       if (o.signal.aborted) throw new Interrupted();
       await watch.look();
       usage.sample();
-      await o.onProgress?.(watch.ended);
-      if (watch.ended >= wanted || performance.now() > deadline) {
-        const left = await system.unfinished(submitted);
-        if (left.length === 0 || performance.now() > deadline) return left;
+      await o.onProgress?.(watch);
+      const now = performance.now();
+      if (watch.ended !== ended) askAgainAt = now + ASK_EVERY_MS;
+      ended = watch.ended;
+      if (ended >= wanted || now > askAgainAt || now > deadline) {
+        const left = await unfinishedOf(system, submitted);
+        if (left.length === 0 || now > deadline) return left;
+        if (ended < wanted) askAgainAt = performance.now() + ASK_EVERY_MS;
       }
       await delay(LOOK_EVERY_MS);
     }
   };
-  if (o.atOnce === 0) {
+  if (o.pace === "one after the other") {
     for (const [index, run] of runs.entries()) {
       await system.submit(run);
       const left = await untilEnded(runs.slice(0, index + 1));
@@ -117,12 +135,35 @@ async function put(
     }
     return [];
   }
+  const [left] = await Promise.all([untilEnded(runs), submitAll(system, runs, o.pace)]);
+  return left;
+}
+
+/** While the API server is away nothing is known to have ended. */
+async function unfinishedOf(system: System, runs: readonly BenchRun[]): Promise<string[]> {
+  try {
+    return await system.unfinished(runs);
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    return runs.map(({ name }) => name);
+  }
+}
+
+async function submitAll(system: System, runs: readonly BenchRun[], pace: Exclude<Pace, string>): Promise<void> {
+  if ("perSecond" in pace) {
+    const beganAt = performance.now();
+    const submitted = runs.map(async (run, index) => {
+      await delay(beganAt + (1000 * index) / pace.perSecond - performance.now());
+      await system.submit(run);
+    });
+    await Promise.all(submitted);
+    return;
+  }
   let next = 0;
-  const submitting = Array.from({ length: o.atOnce }, async () => {
+  const workers = Array.from({ length: pace.atOnce }, async () => {
     for (let run = runs[next++]; run !== undefined; run = runs[next++]) await system.submit(run);
   });
-  const [left] = await Promise.all([untilEnded(runs), ...submitting]);
-  return left;
+  await Promise.all(workers);
 }
 
 /** The difference of the kernel's counters between two moments; a process that was restarted in between counts from its start. */

@@ -1,8 +1,10 @@
 import { totalOf } from "./figures.ts";
-import type { Measurement } from "./measure.ts";
+import { sustainedRate } from "./ramp.ts";
+import type { Outcome } from "./scenario.ts";
 
 /** One line with what matters most of one measurement. */
-export function summaryLine(id: string, m: Measurement): string {
+export function summaryLine(id: string, outcome: Outcome): string {
+  const { measurement: m, steps, recoverySeconds, readySeconds } = outcome;
   const perTask = (value: number, digits = 2): string => (value / m.tasks).toFixed(digits);
   const perThousand = (value: number | undefined): string => (((value ?? Number.NaN) * 1000) / m.tasks).toFixed(1);
   const level =
@@ -16,6 +18,9 @@ export function summaryLine(id: string, m: Measurement): string {
     `, ${perTask(bytes, 0)} body bytes/task, CPU-s/1000: controller ${perThousand(m.usage.cpuSeconds.controller)}`,
     `, API server ${perThousand(m.usage.cpuSeconds["kube-apiserver"])}`,
     `, peak RSS ${(m.usage.peakRss / 1e6).toFixed(0)} MB, lost ${m.lost.length}, doubled ${m.doubled.length}`,
+    readySeconds === undefined ? "" : `, ready after ${readySeconds.toFixed(1)} s`,
+    recoverySeconds === undefined ? "" : `, recovered after ${recoverySeconds.toFixed(2)} s`,
+    steps === undefined ? "" : `, sustains ${sustainedRate(steps)} runs/s`,
     m.unfinished.length === 0 ? "" : `, NOT FINISHED ${m.unfinished.length}`,
   ].join("");
 }

@@ -1,8 +1,12 @@
-import { type BenchRun, chains, fan, singles } from "./graphs.ts";
+import { type BenchRun, chains, fan, layers, singles, withFailures } from "./graphs.ts";
+import type { Pace } from "./measure.ts";
 
 /** Names of the workloads, in the order in which they run; `Jobs` is the reference line. */
-export const WORKLOAD_IDS = ["W0", "W1", "Jobs", "W2", "W3"] as const;
+export const WORKLOAD_IDS = ["W0", "W1", "Jobs", "W2", "W3", "W4", "W5", "W6", "W7", "W7c", "W8", "W9"] as const;
 export type WorkloadId = (typeof WORKLOAD_IDS)[number];
+
+/** What happens to a workload when half of its pods have been created. */
+export type Trouble = "operator killed" | "operator killed, another takes over" | "API server killed";
 
 /** A load that is put on a fresh cluster. */
 export interface Workload {
@@ -11,33 +15,76 @@ export interface Workload {
   title: string;
   system: "odin" | "jobs";
   runs: BenchRun[];
-  /** Runs submitted side by side; 0: one after the other. */
-  atOnce: number;
+  pace: Pace;
+  trouble?: Trouble;
+  /** Finished runs that are there before the operator starts. */
+  finishedRuns?: number;
+  /** The rate of runs is raised until they start too late. */
+  ramp?: true;
+  /** Further flags of the operator. */
+  operatorFlags?: readonly string[];
 }
 
-/** Submits side by side as fast as the API server takes them. */
-const BURST = 16;
+/** As fast as the API server takes them. */
+const BURST: Pace = { atOnce: 16 };
+const DAG_SEED = 20_260_101;
 
 /** The workload of that name, with `scale` of its full size. */
 export function workload(id: WorkloadId, scale: number): Workload {
   const size = (full: number): number => Math.max(1, Math.round(full * scale));
+  const burst = singles("single", size(300));
+  const twenty = chains("chain", size(20), 10);
+  const burstTitle = `${burst.length} runs of one task at once`;
+  const twentyTitle = `${twenty.length} chains of 10 at once`;
   switch (id) {
-    case "W0":
-      return load(id, "one chain of 10 on an idle cluster, five times", chains("chain", size(5), 10), 0);
+    case "W0": {
+      const runs = chains("chain", size(5), 10);
+      return {
+        ...load(id, `one chain of 10 on an idle cluster, ${runs.length} times`, runs),
+        pace: "one after the other",
+      };
+    }
     case "W1":
-      return load(id, `${size(300)} runs of one task at once`, singles("single", size(300)));
+      return load(id, burstTitle, burst);
     case "Jobs":
       return {
-        ...load(id, `${size(300)} plain batch/v1 Jobs at once`, singles("job", size(300))),
+        ...load(id, `${burst.length} plain batch/v1 Jobs at once`, singles("job", burst.length)),
         system: "jobs",
       };
     case "W2":
-      return load(id, `${size(20)} chains of 10 at once`, chains("chain", size(20), 10));
+      return load(id, twentyTitle, twenty);
     case "W3":
       return load(id, `one task, then ${size(100)}, then one`, [fan("fan", size(100))]);
+    case "W4":
+      return { ...load(id, "runs of one task at a rate that is raised until they start late", []), ramp: true };
+    case "W5":
+      return { ...load(id, `${burstTitle}, beside ${size(5000)} finished ones`, burst), finishedRuns: size(5000) };
+    case "W6":
+      return load(id, `one run of ${size(2000)} tasks in layers of 40`, [layers("dag", size(2000), 40, DAG_SEED)]);
+    case "W7":
+      return {
+        ...load(id, `${burstTitle}, operator killed at half and started again`, burst),
+        trouble: "operator killed",
+      };
+    case "W7c":
+      return {
+        ...load(id, `${burstTitle}, operator killed at half, another waits for its lease`, burst),
+        trouble: "operator killed, another takes over",
+      };
+    case "W8":
+      return {
+        ...load(id, `${twentyTitle}, API server killed at half and started again`, twenty),
+        trouble: "API server killed",
+      };
+    case "W9":
+      return {
+        ...load(id, `${twentyTitle}, every tenth task fails once`, withFailures(twenty, 10)),
+        // The shortest there is; by default a second attempt waits ten seconds.
+        operatorFlags: ["--retry-pause=1"],
+      };
   }
 }
 
-function load(id: WorkloadId, title: string, runs: BenchRun[], atOnce = BURST): Workload {
-  return { id, title, system: "odin", runs, atOnce };
+function load(id: WorkloadId, title: string, runs: BenchRun[]): Workload {
+  return { id, title, system: "odin", runs, pace: BURST };
 }

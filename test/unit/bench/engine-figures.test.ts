@@ -85,6 +85,7 @@ log("a level is from the end of the last parent to the creation of the child", (
     ],
     [run],
     subject,
+    [],
   );
   assert.equal(figures.levelsUs, [700]);
   assert.equal(figures.startsUs, [50]);
@@ -108,6 +109,7 @@ log("the child of a task that failed once waits for the second attempt", () => {
     ],
     [run],
     subject,
+    [],
   );
   assert.equal(figures.levelsUs, [50]);
   assert.equal([figures.lost, figures.doubled], [[], []]);
@@ -124,9 +126,20 @@ log("names what never got a pod, what got two, and what nobody asked for", () =>
     ],
     [{ name: "r", tasks: chains("r", 1, 2)[0]?.tasks ?? [] }],
     subject,
+    [],
   );
   assert.equal(figures.lost, ["r/t1/1"]);
   assert.equal(figures.doubled, ["r/t0/1", "stray"]);
+});
+
+log("takes the names that the server chose, and what the log has lost, from the pods that are there", () => {
+  const figures = figuresOf(
+    [submitted("r", 0), event(10, { name: "" }), ...pod("r--t1", 50, 60, 90), written("r", 300)],
+    chains("r", 1, 2).map((run) => ({ ...run, name: "r" })),
+    subject,
+    ["r--t0", "r--t1"],
+  );
+  assert.equal([figures.lost, figures.doubled, figures.levelsUs, figures.startsUs], [[], [], [], []]);
 });
 
 log("a refused creation is a request and no pod; watches and leases are counted apart", () => {
@@ -141,6 +154,7 @@ log("a refused creation is a request and no pod; watches and leases are counted 
     ],
     [{ name: "r", tasks: chains("r", 1, 1)[0]?.tasks ?? [] }],
     subject,
+    [],
   );
   assert.equal(figures.requests, { "create pods": 2, "patch pipelines/status": 1 });
   assert.equal(figures.standing, { "watch pods": 1, "update leases": 1 });
