@@ -12,6 +12,7 @@ import { type Logger, silentLogger } from "./logger.ts";
 import { type ClientSource, type KubeMetrics, kubeMetrics } from "./metrics.ts";
 import { describeRequest, laneOf, type RequestLabels, withQuery } from "./request-path.ts";
 import type { KubeList } from "./resource.ts";
+import { ServerClock } from "./server-clock.ts";
 import { type Connection, Transport } from "./transport.ts";
 import { readWatch, type WatchEvent } from "./watch.ts";
 
@@ -97,6 +98,8 @@ const LIST_RESTARTS = 3;
  * 401 with credentials read again, and a GET whose kept-alive connection was closed under it.
  */
 export class KubeClient {
+  /** What time it is for the API server. */
+  readonly clock: ServerClock;
   readonly #transport: Transport;
   readonly #limiter: Limiter;
   readonly #metrics: KubeMetrics;
@@ -111,6 +114,7 @@ export class KubeClient {
   /** `shared`: a client whose connections, limits and counts are used; for `guarded` only. */
   constructor(options: KubeClientOptions, shared?: KubeClient) {
     this.#options = options;
+    this.clock = shared?.clock ?? new ServerClock();
     if (shared !== undefined) {
       this.#transport = shared.#transport;
       this.#limiter = shared.#limiter;
@@ -296,6 +300,7 @@ export class KubeClient {
         this.#exchange(connection, labels.what, options),
       );
       code = answer.status;
+      this.clock.heard(answer.date, sentAt);
       return answer;
     } catch (error) {
       if (isKubeError(error)) {

@@ -8,6 +8,8 @@ export interface Answer {
   status: number;
   /** The Retry-After header as it came. */
   retryAfter: string | undefined;
+  /** The Date header as it came. */
+  date: string | undefined;
   body: Buffer;
 }
 
@@ -126,7 +128,8 @@ function readBody(
   });
   answer.once("end", () => {
     const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
-    finish({ status: answer.statusCode ?? 0, retryAfter: answer.headers["retry-after"], body });
+    const { date, "retry-after": retryAfter } = answer.headers;
+    finish({ status: answer.statusCode ?? 0, retryAfter, date, body });
   });
   answer.on("error", fail);
   answer.once("close", () => {

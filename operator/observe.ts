@@ -43,6 +43,7 @@ export async function observe(client: KubeClient, caches: Caches, run: Pipeline,
   const warnings: ObservedWarning[] = [];
   const objects: ObservedObject[] = [];
   let againInMs: number | undefined;
+  const nowMs = client.clock.nowMs();
   for (const object of caches.objectsByRun.of(run.metadata)) {
     const own = caches.warningsByObject.of(object.uid, object.task);
     warnings.push(...own);
@@ -60,8 +61,8 @@ export async function observe(client: KubeClient, caches: Caches, run: Pipeline,
       warnings.push(...said);
       return explained(pod, said);
     });
-    objects.push(withMembers(withoutPods(object, task, own, members.length), members, speaker));
-    const patience = Date.parse(object.createdAt) + PODS_WITHIN_MS - Date.now();
+    objects.push(withMembers(withoutPods(object, task, own, members.length, nowMs), members, speaker));
+    const patience = Date.parse(object.createdAt) + PODS_WITHIN_MS - nowMs;
     if (isNews && members.length === 0 && patience > 0) againInMs = Math.min(againInMs ?? patience, patience);
   }
   return { objects, warnings, ...(againInMs === undefined ? {} : { againInMs }) };
@@ -125,6 +126,7 @@ function withoutPods(
   task: Task | undefined,
   said: readonly ObservedWarning[],
   pods: number,
+  nowMs: number,
 ): ObservedObject {
   if (object.phase !== "Pending" || object.waiting !== undefined || object.gone) return object;
   const refusal = said.findLast(({ reason }) => CREATING_TROUBLE.test(reason));
@@ -132,7 +134,7 @@ function withoutPods(
     const reason = /exceeded quota/i.test(refusal.message) ? "QuotaExceeded" : refusal.reason;
     return { ...object, waiting: { reason, message: refusal.message } };
   }
-  if (pods > 0 || Date.now() < Date.parse(object.createdAt) + PODS_WITHIN_MS) return object;
+  if (pods > 0 || nowMs < Date.parse(object.createdAt) + PODS_WITHIN_MS) return object;
   const { install }: TaskKindFacts = kindFactsOf(task ?? {});
   const message = `nobody has made pods for this ${object.resource.kind}; is ${install ?? "the controller manager"} running?`;
   return { ...object, waiting: { reason: "NoPodsYet", message } };

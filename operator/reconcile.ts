@@ -72,7 +72,7 @@ export class Reconciler {
 
   /** One pass over the run at `namespace/name`; throws what the queue should repeat with back-off. */
   async reconcile(key: string): Promise<Next> {
-    const { caches, plans } = this.#options;
+    const { client, caches, plans } = this.#options;
     const cached = caches.runs.get(key);
     if (cached?.active === undefined) {
       if (cached !== undefined) this.forget(key, cached.metadata.uid);
@@ -81,13 +81,13 @@ export class Reconciler {
     const run = cached.active;
     const memory = this.#memoryOf(key, run);
     if (memory.plan === undefined) {
-      const result = await plans.planFor(run, Date.now());
+      const result = await plans.planFor(run, client.clock.nowMs());
       if (result.kind === "refused")
-        return await this.#write(key, run, refusedStatus(run, result.reason, result.message, now()));
+        return await this.#write(key, run, refusedStatus(run, result.reason, result.message, client.clock.now()));
       if (result.kind === "wait") return await this.#waitForJob(key, run, result.message, result.untilMs);
       const unserved = run.status?.tasks === undefined ? await this.#unservedKind(result.plan) : undefined;
       if (unserved !== undefined)
-        return await this.#write(key, run, refusedStatus(run, "KindNotServed", unserved, now()));
+        return await this.#write(key, run, refusedStatus(run, "KindNotServed", unserved, client.clock.now()));
       const later = await this.#prepare(key, run, result.plan);
       if (later !== undefined) return later;
       memory.plan = result.plan;
@@ -130,7 +130,7 @@ export class Reconciler {
   async #waitForJob(key: string, run: Pipeline, message: string, untilMs: number): Promise<Next> {
     this.#waitingForJob.add(key);
     await this.#write(key, run, buildingStatus(run, "JobNotFound", message));
-    return { requeueAfterMs: Math.max(50, untilMs - Date.now()) };
+    return { requeueAfterMs: Math.max(50, untilMs - this.#options.client.clock.nowMs()) };
   }
 
   /** Makes the directories of a run on the shared volume before its first task; undefined once they are there. */
@@ -174,7 +174,7 @@ export class Reconciler {
       retryPauseMs: this.#options.retryPauseMs ?? RETRY_PAUSE_MS,
       ...(infrastructureRetries === undefined ? {} : { infrastructureRetries }),
       ...(cache === undefined ? {} : { cache: cache.answers(run.metadata.uid) }),
-      now: now(),
+      now: client.clock.now(),
     };
     const decision = decide(view);
     if (losesPod(run, decision) && (await this.#isOutdated(run))) return { requeueAfterMs: 0 };
@@ -198,7 +198,7 @@ export class Reconciler {
     if (more || refused !== undefined || skipsTask(run, decision)) return { requeueAfterMs: 0 };
     const lingering = hasLingering(tasks) ? LINGERING_LOOK_MS : undefined;
     const due = sooner(sooner(written, memory.nextTryMs(performance.now())), lingering);
-    return sooner(sooner(due, againInMs), wakeMs(decision));
+    return sooner(sooner(due, againInMs), wakeMs(decision, client.clock.nowMs()));
   }
 
   /**
@@ -367,13 +367,9 @@ function skipsTask(run: Pipeline, decision: Decision): boolean {
 }
 
 /** Milliseconds until the decision says to look again; bounded by what a timer takes. */
-function wakeMs({ wakeAt }: Decision): number | undefined {
+function wakeMs({ wakeAt }: Decision, nowMs: number): number | undefined {
   if (wakeAt === undefined) return undefined;
-  return Math.min(Math.max(1, Date.parse(wakeAt) - Date.now()), LONGEST_SLEEP_MS);
-}
-
-function now(): string {
-  return new Date().toISOString();
+  return Math.min(Math.max(1, Date.parse(wakeAt) - nowMs), LONGEST_SLEEP_MS);
 }
 
 function sooner(next: Next, ms: number | undefined): Next {
