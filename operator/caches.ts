@@ -38,10 +38,12 @@ export interface CacheOptions {
   registry: Registry;
   /** Time between two looks at which kinds the cluster serves; by default half a minute. */
   lookEveryMs?: number;
+  /** Told of each version of a run as the server gave it, before it is reduced; must be quick. */
+  onRun?: (raw: KubeObject) => void;
 }
 
 /** Makes the caches; nothing is read before they are started. */
-export function makeCaches({ client, namespace, logger, registry, lookEveryMs }: CacheOptions): Caches {
+export function makeCaches({ client, namespace, logger, registry, lookEveryMs, onRun }: CacheOptions): Caches {
   const informer = <P extends { metadata: KeptMetadata }>(
     resource: Resource,
     project: (raw: KubeObject) => P,
@@ -57,7 +59,10 @@ export function makeCaches({ client, namespace, logger, registry, lookEveryMs }:
       ...(namespace === undefined ? {} : { namespace }),
     });
   const caches: Caches = {
-    runs: informer(PIPELINE, projectRun),
+    runs: informer(PIPELINE, (raw) => {
+      onRun?.(raw);
+      return projectRun(raw);
+    }),
     jobs: informer(JOB, projectJob),
     pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
     snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),

@@ -57,7 +57,14 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     logger,
     registry,
     metrics,
-    ...(store === undefined ? {} : { store, logRetentionDays: settings.logRetention }),
+    ...(store === undefined
+      ? {}
+      : {
+          store,
+          logRetentionDays: settings.logRetention,
+          runRetentionDays: settings.runRetention,
+          maxLogBytes: settings.logMaxTotal * 1024 * 1024,
+        }),
     workers: settings.workers,
     namespace: settings.namespace === "*" ? undefined : (settings.namespace ?? own),
     installDefinitions: settings.installDefinitions,

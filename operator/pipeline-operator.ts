@@ -7,8 +7,10 @@ import type { Change as ObjectChange } from "../kube/object-cache.ts";
 import { objectPath } from "../kube/resource.ts";
 import type { Store } from "../store/store.ts";
 import { LogKeeper } from "./act/archive.ts";
+import { makeArchiveMetrics } from "./act/archive-metrics.ts";
 import { ArchiveSweep } from "./act/archive-sweep.ts";
 import { CoreEvents } from "./act/core-events.ts";
+import { RunKeeper } from "./act/run-keeper.ts";
 import { TaskCache } from "./cache/task-cache.ts";
 import type { CachedJob } from "./cached-job.ts";
 import type { CachedRun } from "./cached-run.ts";
@@ -36,6 +38,10 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   store?: Store;
   /** Days for which logs are kept; 0 or absent: as long as their run. */
   logRetentionDays?: number;
+  /** Days for which an ended run is kept when its object is gone; 0 or absent: not at all. */
+  runRetentionDays?: number;
+  /** Most bytes that logs may take up in the store, compressed; 0 or absent: any number. */
+  maxLogBytes?: number;
   /** Pause before a task's second attempt; 10 s if left out. */
   retryPauseMs?: number;
   /** Attempts of a task that may be lost to the infrastructure where the task does not say; 3 if left out. */
@@ -60,6 +66,7 @@ export class PipelineOperator extends DurableOperator {
   readonly #sweep: SnapshotSweep;
   readonly #cache: TaskCache | undefined;
   readonly #logs: LogKeeper | undefined;
+  readonly #endedRuns: RunKeeper | undefined;
   readonly #archiveSweep: ArchiveSweep | undefined;
   #runs: ResourceWatch<CachedRun> | undefined;
   #jobs: ResourceWatch<CachedJob> | undefined;
@@ -68,14 +75,27 @@ export class PipelineOperator extends DurableOperator {
     super(options);
     this.#options = options;
     const { client, logger, namespace, pods, metrics } = options;
-    this.#caches = makeCaches(options);
+    this.#caches = makeCaches({ ...options, onRun: (raw) => this.#endedRuns?.offer(raw) });
     const events = new CoreEvents(client, logger);
-    const { store, logRetentionDays: retentionDays = 0 } = options;
+    const { store, logRetentionDays = 0, runRetentionDays = 0 } = options;
     if (store !== undefined) {
-      const { logs: archive } = store;
+      const caches = this.#caches;
       const owns = (run: string): boolean => this.#shards.has(run);
-      this.#logs = new LogKeeper({ client, caches: this.#caches, archive, events, metrics, logger, owns });
-      this.#archiveSweep = new ArchiveSweep({ store, caches: this.#caches, namespace, retentionDays, logger });
+      const counted = makeArchiveMetrics(options.registry, {
+        logs: () => this.#logs,
+        runs: () => this.#endedRuns,
+      });
+      if (runRetentionDays > 0)
+        this.#endedRuns = new RunKeeper({ client, caches, archive: store.runs, metrics: counted, logger, owns });
+      this.#logs = new LogKeeper({
+        ...{ client, caches, archive: store.logs, events, metrics, logger, owns },
+        outlives: (uid) => this.#endedRuns?.holds(uid) ?? false,
+        onFailure: counted.failed,
+      });
+      this.#archiveSweep = new ArchiveSweep({
+        ...{ store, caches, namespace, logRetentionDays, runRetentionDays, logger },
+        maxLogBytes: options.maxLogBytes ?? 0,
+      });
     }
     const { sharedVolume, paths } = pods;
     this.#cache =
@@ -160,8 +180,15 @@ export class PipelineOperator extends DurableOperator {
       this.#archiveSweep?.start();
     }
     this.#logs?.begin();
+    this.#endedRuns?.begin();
     this.#runs?.touchAll();
     this.#jobs?.touchAll();
+  }
+
+  /** Whether deleting a run's object loses nothing: its history and its logs are in the store, or there is none to put them in. */
+  isArchived(uid: string): boolean {
+    if (this.#logs?.owes(uid)) return false;
+    return this.#endedRuns?.holds(uid) ?? true;
   }
 
   /** Stops acting on a shard and resolves when nothing is being done on it; what is under way is finished, for as long as ten seconds. */
@@ -179,7 +206,7 @@ export class PipelineOperator extends DurableOperator {
     this.#sweep.stop();
     await super.stop();
     await this.#cache?.stop();
-    await Promise.all([this.#logs?.stop(), this.#archiveSweep?.stop()]);
+    await Promise.all([this.#logs?.stop(), this.#endedRuns?.stop(), this.#archiveSweep?.stop()]);
     await stopCompanions(this.#caches);
   }
 
@@ -201,7 +228,8 @@ export class PipelineOperator extends DurableOperator {
     if (type === "deleted") {
       await this.#shards.work(key, async ({ reconciler }) => reconciler.forget(key, object.metadata.uid));
       this.#sweep.soon();
-      this.#archiveSweep?.runGone(object.metadata.uid);
+      const isKept = this.#endedRuns?.runGone(object.metadata.uid) ?? false;
+      if (!isKept) this.#archiveSweep?.runGone(object.metadata.uid);
       return undefined;
     }
     return await this.#shards.work(key, ({ reconciler }) => reconciler.reconcile(key));

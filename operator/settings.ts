@@ -83,6 +83,20 @@ export const OPERATOR_SETTINGS = {
     fallback: "90",
     parse: integerValue(0, 36_500),
   },
+  logMaxTotal: {
+    flag: "log-max-total",
+    env: "ODIN_LOG_MAX_TOTAL",
+    help: "Most MiB that the logs in the store take up, compressed; beyond that the oldest are removed. 0: any number.",
+    fallback: "0",
+    parse: integerValue(0, 1024 * 1024 * 1024),
+  },
+  runRetention: {
+    flag: "run-retention",
+    env: "ODIN_RUN_RETENTION",
+    help: "Days for which the store keeps ended runs whose object was deleted other than by the REST API; 0: they go with their object.",
+    fallback: "365",
+    parse: integerValue(0, 36_500),
+  },
   elasticEtcd: {
     flag: "elastic-etcd",
     env: "PYTORCH_ELASTIC_ETCD_SVC",

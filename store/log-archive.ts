@@ -123,22 +123,51 @@ export class LogArchive {
     return this.#remove("run_uid = ?", [runUid]);
   }
 
-  /** Every run of which something is kept, with the namespace and the time of the newest entry (milliseconds since 1970). */
-  async runs(): Promise<{ runUid: string; namespace: string; newest: number }[]> {
-    const text = "SELECT run_uid, namespace, MAX(stored_at) AS newest FROM pod_log GROUP BY run_uid, namespace";
-    const rows = await this.#sql.read({ text });
-    return rows.map((row) => ({
-      runUid: String(row.run_uid),
-      namespace: String(row.namespace),
-      newest: Number(row.newest),
-    }));
+  /** Runs of which something is kept, in the order of their UIDs, after one of them, with the time of the newest entry (milliseconds since 1970). */
+  async runs(
+    namespace: string | undefined,
+    after: string,
+    limit: number,
+  ): Promise<{ runUid: string; newest: number }[]> {
+    const within = namespace === undefined ? "" : " AND namespace = ?";
+    const text = `SELECT run_uid, MAX(stored_at) AS newest FROM pod_log WHERE run_uid > ?${within} GROUP BY run_uid ORDER BY run_uid LIMIT ?`;
+    const rows = await this.#sql.read({
+      text,
+      values: [after, ...(namespace === undefined ? [] : [namespace]), limit],
+    });
+    return rows.map((row) => ({ runUid: String(row.run_uid), newest: Number(row.newest) }));
   }
 
   /** Drops the texts stored before `time` (milliseconds since 1970) and keeps `reason` in their place; how many that were. */
   async expire(time: number, reason: string): Promise<number> {
-    const text =
-      "UPDATE pod_log SET log = NULL, grade = ?, size = 0, dropped = 0, reason = ? WHERE stored_at < ? AND grade > ?";
-    const [changed = 0] = await this.#sql.write([{ text, values: [GRADE.none, reason, time, GRADE.lost] }]);
+    return await this.#drop("stored_at < ?", [time], reason);
+  }
+
+  /** Drops the oldest texts until the others take up no more than `most` bytes, and keeps `reason` in their place; how many that were. */
+  async shrink(most: number, reason: string): Promise<number> {
+    const [sum] = await this.#sql.read({ text: "SELECT SUM(stored_size) AS bytes FROM pod_log" });
+    let excess = Number(sum?.bytes ?? 0) - most;
+    let dropped = 0;
+    while (excess > 0) {
+      const oldest = await this.#sql.read({
+        text: "SELECT pod_uid, stored_size FROM pod_log WHERE grade > ? ORDER BY stored_at, pod_uid LIMIT ?",
+        values: [GRADE.lost, ASKED_AT_ONCE],
+      });
+      const some: string[] = [];
+      for (const { pod_uid, stored_size } of oldest) {
+        if (excess <= 0) break;
+        some.push(String(pod_uid));
+        excess -= Number(stored_size);
+      }
+      if (some.length === 0) break;
+      dropped += await this.#drop(`pod_uid IN (${some.map(() => "?").join(", ")})`, some, reason);
+    }
+    return dropped;
+  }
+
+  async #drop(where: string, values: readonly SqlValue[], reason: string): Promise<number> {
+    const text = `UPDATE pod_log SET log = NULL, grade = ?, size = 0, stored_size = 0, dropped = 0, reason = ? WHERE grade > ? AND ${where}`;
+    const [changed = 0] = await this.#sql.write([{ text, values: [GRADE.none, reason, GRADE.lost, ...values] }]);
     return changed;
   }
 
@@ -155,26 +184,26 @@ export class LogArchive {
     reason: string | undefined,
     log: Uint8Array | null,
   ): Promise<void> {
-    const text = `INSERT INTO pod_log (${COLUMNS}, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    const text = `INSERT INTO pod_log (${COLUMNS}, stored_size, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (pod_uid) DO UPDATE SET
         container = excluded.container, stored_at = excluded.stored_at, grade = excluded.grade, size = excluded.size,
-        dropped = excluded.dropped, reason = excluded.reason, log = excluded.log
+        dropped = excluded.dropped, reason = excluded.reason, stored_size = excluded.stored_size, log = excluded.log
       WHERE excluded.grade > pod_log.grade
         OR (excluded.grade = pod_log.grade AND excluded.size + excluded.dropped > pod_log.size + pod_log.dropped)`;
     const { podUid, namespace, pod, runUid, run, task, attempt, container, createdAt } = owner;
     const created = Date.parse(createdAt);
+    const shownReason = reason?.slice(0, MAX_REASON).replaceAll("\0", "\u{FFFD}") ?? null;
     const values = [
       ...[podUid, namespace, pod, runUid, run, task, attempt, container, Number.isNaN(created) ? 0 : created],
-      ...[
-        this.#now(),
-        GRADE[state],
-        size,
-        dropped,
-        reason?.slice(0, MAX_REASON).replaceAll("\0", "\u{FFFD}") ?? null,
-        log,
-      ],
+      ...[this.#now(), GRADE[state], size, dropped, shownReason, log?.byteLength ?? 0, log],
     ];
-    await this.#sql.write([{ text, values }]);
+    // A run that was removed on request stays removed, also where a log of it is late (O-211).
+    const late =
+      "DELETE FROM pod_log WHERE pod_uid = ? AND run_uid IN (SELECT uid FROM run_record WHERE uid = ? AND removed_at > 0)";
+    await this.#sql.write([
+      { text, values },
+      { text: late, values: [podUid, runUid] },
+    ]);
   }
 }
 

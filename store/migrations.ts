@@ -53,6 +53,13 @@ const MIGRATIONS: readonly ((types: ColumnTypes) => readonly string[])[] = [
     "CREATE INDEX run_record_newest ON run_record (namespace, created_at DESC, name) WHERE gone_at > 0 AND removed_at = 0",
     "CREATE INDEX run_record_by_end ON run_record (ended_at) WHERE gone_at > 0 AND removed_at = 0",
   ],
+  () => [
+    // What a log takes up, wherever it lies: here, or under `place` in a bucket.
+    "ALTER TABLE pod_log ADD COLUMN stored_size BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE pod_log ADD COLUMN place TEXT",
+    "CREATE INDEX run_record_there ON run_record (uid) WHERE gone_at = 0 AND removed_at = 0",
+    "UPDATE pod_log SET stored_size = LENGTH(log) WHERE log IS NOT NULL",
+  ],
 ];
 
 /** Whether the tables are as this program needs them, so that nothing has to be locked for `migrate`. `run` may reject where there are none yet. */

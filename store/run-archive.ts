@@ -77,13 +77,7 @@ export class RunArchive {
 
   /** Those of the UIDs for which nothing is to be done: kept, or removed on request. */
   async known(uids: readonly string[]): Promise<Set<string>> {
-    const known = new Set<string>();
-    for (let at = 0; at < uids.length; at += ASKED_AT_ONCE) {
-      const some = uids.slice(at, at + ASKED_AT_ONCE);
-      const text = `SELECT uid FROM run_record WHERE uid IN (${marks(some)})`;
-      for (const row of await this.#sql.read({ text, values: some })) known.add(String(row.uid));
-    }
-    return known;
+    return await this.#those(uids, "1 = 1");
   }
 
   /** The newest kept run of each of the names; at most 200 of these. */
@@ -144,15 +138,25 @@ export class RunArchive {
     await this.#sql.write(uids.map((uid) => ({ text, values: [uid] })));
   }
 
-  /** UIDs of kept runs, in the order of UIDs, after one of them: whether their object is said to be gone; all namespaces if none is given. */
-  async page(namespace: string | undefined, after: string, limit: number): Promise<{ uid: string; gone: boolean }[]> {
-    const within = namespace === undefined ? "" : "namespace = ? AND ";
-    const text = `SELECT uid, gone_at FROM run_record WHERE ${within}uid > ? AND removed_at = 0 ORDER BY uid LIMIT ?`;
+  /** UIDs of kept runs that are not said to be gone, in their order, after one of them; of all namespaces if none is given. */
+  async withObject(namespace: string | undefined, after: string, limit: number): Promise<string[]> {
+    const within = namespace === undefined ? "" : " AND namespace = ?";
+    const text = `SELECT uid FROM run_record WHERE gone_at = 0 AND removed_at = 0 AND uid > ?${within} ORDER BY uid LIMIT ?`;
     const rows = await this.#sql.read({
       text,
-      values: [...(namespace === undefined ? [] : [namespace]), after, limit],
+      values: [after, ...(namespace === undefined ? [] : [namespace]), limit],
     });
-    return rows.map(({ uid, gone_at }) => ({ uid: String(uid), gone: Number(gone_at) > 0 }));
+    return rows.map(({ uid }) => String(uid));
+  }
+
+  /** Those of the UIDs that are kept and said to be gone. */
+  async withoutObject(uids: readonly string[]): Promise<string[]> {
+    return [...(await this.#those(uids, "gone_at > 0 AND removed_at = 0"))];
+  }
+
+  /** Those of the UIDs that are kept. */
+  async kept(uids: readonly string[]): Promise<Set<string>> {
+    return await this.#those(uids, "removed_at = 0");
   }
 
   /** Forgets a run and its logs on request, for good: also where it was not kept yet. True if it was kept. */
@@ -182,6 +186,16 @@ export class RunArchive {
       { text: "DELETE FROM run_record WHERE removed_at > 0 AND removed_at < ?", values: [removedBefore] },
     ]);
     return dropped;
+  }
+
+  async #those(uids: readonly string[], condition: string): Promise<Set<string>> {
+    const those = new Set<string>();
+    for (let at = 0; at < uids.length; at += ASKED_AT_ONCE) {
+      const some = uids.slice(at, at + ASKED_AT_ONCE);
+      const text = `SELECT uid FROM run_record WHERE ${condition} AND uid IN (${marks(some)})`;
+      for (const row of await this.#sql.read({ text, values: some })) those.add(String(row.uid));
+    }
+    return those;
   }
 
   #matching(namespace: string, parts: readonly string[]): { where: string; values: SqlValue[] } {

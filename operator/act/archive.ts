@@ -32,6 +32,10 @@ export interface LogKeeperOptions {
   logger: Logger;
   /** Whether this process keeps the logs of a run, `namespace/name`; by default it keeps all. */
   owns?: (run: string) => boolean;
+  /** Whether a run is kept though its object is gone, by its UID: its logs are kept too then. */
+  outlives?: (runUid: string) => boolean;
+  /** Told of each refusal of the store. */
+  onFailure?: (error: unknown) => void;
 }
 
 /** A pod whose log is to be read: it has ended, or it is being stopped while too many others are for it to be followed. */
@@ -40,6 +44,8 @@ interface Pending {
   tries: number;
   notBeforeMs: number;
   reading: boolean;
+  /** When it was first to be read; monotonic. */
+  sinceMs: number;
   /** It is not there any more: what is being read now is the last chance. */
   gone: boolean;
   /** Why the last try came to nothing. */
@@ -74,7 +80,7 @@ export class LogKeeper {
   constructor(options: LogKeeperOptions) {
     this.#options = options;
     this.#lost = new LostLogs(options);
-    this.#store = new StorePatience(options.logger);
+    this.#store = new StorePatience(options.logger, "logs", options.onFailure);
   }
 
   /** Starts to read, with the pods that ended while nobody looked; again when there are more runs to keep logs of. Returns at once. */
@@ -89,6 +95,25 @@ export class LogKeeper {
     clearTimeout(this.#timer);
     this.#stopping.abort();
     await Promise.all(this.#work);
+  }
+
+  /** Pods whose log is to be read or stored. */
+  get waiting(): number {
+    return this.#pending.size + this.#lost.waiting;
+  }
+
+  /** Age in seconds of the oldest log that is not stored yet, of a pod that has ended. */
+  get lagSeconds(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { pod, sinceMs } of this.#pending.values()) if (hasEnded(pod)) oldest = Math.min(oldest, sinceMs);
+    return oldest === Number.POSITIVE_INFINITY ? 0 : (performance.now() - oldest) / 1000;
+  }
+
+  /** Whether logs of a run are still to be read or stored. */
+  owes(runUid: string): boolean {
+    for (const { pod } of this.#pending.values()) if (pod.run?.uid === runUid) return true;
+    for (const { pod } of this.#following.values()) if (pod.run?.uid === runUid) return true;
+    return this.#lost.owes(runUid);
   }
 
   /** Takes in a change of a pod. */
@@ -170,8 +195,9 @@ export class LogKeeper {
     return run !== undefined && this.#options.owns?.(`${metadata.namespace}/${run.name}`) !== false;
   }
 
-  /** Logs of runs that are gone, or going, are not kept (O-211). */
+  /** Logs of runs that are gone, or going, are not kept, unless the run itself is (O-211). */
   #hasRun({ run, metadata }: CachedPod): boolean {
+    if (run !== undefined && this.#options.outlives?.(run.uid)) return true;
     const known = run && this.#options.caches.runs.get(`${metadata.namespace}/${run.name}`);
     return known?.metadata.uid === run?.uid && known?.metadata.deletionTimestamp === undefined && known !== undefined;
   }
@@ -333,7 +359,7 @@ export class LogKeeper {
 }
 
 function newPending(pod: CachedPod): Pending {
-  return { pod, tries: 0, notBeforeMs: 0, reading: false, gone: false, onTried: [] };
+  return { pod, tries: 0, notBeforeMs: 0, reading: false, gone: false, sinceMs: performance.now(), onTried: [] };
 }
 
 function hasEnded({ state }: CachedPod): boolean {

@@ -15,12 +15,14 @@ const QUIET_MS = 150;
 export class FollowedLog {
   /** How it ended. Never rejects. */
   readonly result: Promise<ReadResult>;
+  readonly pod: CachedPod;
   readonly #newest = new NewestBytes(MAX_LOG_BYTES);
   #opened = false;
   #ended = false;
   #lastPieceMs = 0;
 
   constructor(client: KubeClient, pod: CachedPod, signal: AbortSignal) {
+    this.pod = pod;
     this.result = this.#follow(client, pod, signal).finally(() => {
       this.#ended = true;
     });

@@ -32,6 +32,11 @@ export class LostLogs {
     return this.#waiting.length;
   }
 
+  /** Whether a loss of a run is not in the archive yet. */
+  owes(runUid: string): boolean {
+    return this.#waiting.some(({ owner }) => owner.runUid === runUid);
+  }
+
   /** Takes a loss in and tells it; `flush` writes it down. */
   add(owner: LogOwner, reason: string): void {
     const { caches, events, logger, metrics } = this.#options;

@@ -7,11 +7,16 @@ const LONGEST_PAUSE_MS = 60_000;
 /** Leaves a store that does not work alone for a while, longer each time, and says so once. */
 export class StorePatience {
   readonly #logger: Logger;
+  readonly #what: string;
+  readonly #onFailure: (error: unknown) => void;
   #failures = 0;
   #restUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(logger: Logger) {
+  /** `what`: what is to be stored, for messages. `onFailure` is told of each refusal. */
+  constructor(logger: Logger, what = "logs", onFailure: (error: unknown) => void = () => undefined) {
     this.#logger = logger;
+    this.#what = what;
+    this.#onFailure = onFailure;
   }
 
   /** Monotonic time until which the store is to be left alone; in the past if it is not. */
@@ -33,13 +38,16 @@ export class StorePatience {
   /** The store refused something. Anything but a `StoreProblem` is a fault of ours and only logged. */
   failed(error: unknown): void {
     if (!(error instanceof StoreProblem)) {
-      this.#logger.error({ err: error }, "keeping a log failed");
+      this.#onFailure(error);
+      this.#logger.error({ err: error }, `storing ${this.#what} failed`);
       return;
     }
     if (error.kind === "closed") return;
+    this.#onFailure(error);
     const details = { kind: error.kind, err: error.message };
-    if (this.#failures === 0) this.#logger.error(details, "logs cannot be stored; runs go on, and this is tried again");
-    else this.#logger.debug(details, "logs still cannot be stored");
+    if (this.#failures === 0)
+      this.#logger.error(details, `${this.#what} cannot be stored; runs go on, and this is tried again`);
+    else this.#logger.debug(details, `${this.#what} still cannot be stored`);
     this.#restUntilMs = performance.now() + Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
     this.#failures += 1;
   }

@@ -42,6 +42,8 @@ export interface StageOptions {
   lookEveryMs?: number;
   /** Whom the operator is to the API server; by default one who may do everything. */
   operator?: KubeConfig;
+  /** Days for which ended runs are kept without their object. */
+  runRetentionDays?: number;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import * as assert from "uvu/assert";
 import { LogArchive, type LogOwner, MAX_LOG_BYTES } from "../../../store/log-archive.ts";
 import type { Sql } from "../../../store/sql.ts";
@@ -12,7 +13,7 @@ export function logArchiveCases(
 
   test("a new database has nothing in it", async () => {
     archive = new LogArchive(await open(), () => now);
-    assert.equal(await archive.runs(), []);
+    assert.equal(await archive.runs(undefined, "", 10), []);
   });
 
   const owner = (more: Partial<LogOwner> = {}): LogOwner => ({
@@ -83,7 +84,9 @@ export function logArchiveCases(
   test("O-211: a run that is removed leaves nothing", async () => {
     await archive.save(owner({ podUid: "p5", runUid: "run-5" }), { text: bytes("x"), dropped: 0 }, "whole");
     await archive.lose(owner({ podUid: "p6", runUid: "run-5" }), "gone");
-    assert.ok((await archive.runs()).some(({ runUid, newest }) => runUid === "run-5" && newest === now));
+    assert.ok(
+      (await archive.runs(undefined, "", 10)).some(({ runUid, newest }) => runUid === "run-5" && newest === now),
+    );
     assert.is(await archive.removeRun("run-5"), 2);
     assert.equal(await archive.ofRun("run-5"), []);
     assert.is(await archive.removeRun("run-5"), 0);
@@ -118,6 +121,33 @@ export function logArchiveCases(
       "whole",
     );
     assert.is((await archive.ofRun(podUid))[0]?.podUid, podUid);
+  });
+
+  test("F-37: beyond the bound the oldest texts are dropped, and what was done is told in their place", async () => {
+    now += 3_600_000;
+    await archive.expire(now, "old");
+    for (let n = 0; n < 5; n++) {
+      now += 1000;
+      await archive.save(
+        owner({ podUid: `cap-${n}`, runUid: "cap" }),
+        { text: randomBytes(1000), dropped: 0 },
+        "whole",
+      );
+    }
+    const states = async (): Promise<(string | undefined)[][]> =>
+      (await archive.ofRun("cap")).map(({ podUid, state, reason }) => [podUid, state, reason]).sort();
+    assert.is(await archive.shrink(6000, "made room"), 0);
+    // Each takes a little more than its thousand bytes: noise cannot be compressed.
+    assert.is(await archive.shrink(3500, "made room"), 2);
+    assert.equal(await states(), [
+      ["cap-0", "none", "made room"],
+      ["cap-1", "none", "made room"],
+      ...["cap-2", "cap-3", "cap-4"].map((uid) => [uid, "whole", undefined]),
+    ]);
+    assert.is(await archive.text("cap-0"), undefined);
+    assert.is((await archive.text("cap-4"))?.length, 1000);
+    assert.is(await archive.shrink(3500, "made room"), 0);
+    assert.is(await archive.shrink(0, "made room"), 3);
   });
 
   test("PostgreSQL has no text with a NUL: in a reason it is replaced, in a log it stays", async () => {

@@ -1,4 +1,5 @@
 import * as assert from "uvu/assert";
+import { LogArchive } from "../../../store/log-archive.ts";
 import { type KeptRun, RunArchive } from "../../../store/run-archive.ts";
 import type { Sql } from "../../../store/sql.ts";
 
@@ -127,16 +128,39 @@ export function runArchiveCases(
     );
   });
 
-  test("archive of runs: pages of UIDs", async () => {
-    const seen: string[] = [];
+  test("archive of runs: which have an object, and which are said to have none", async () => {
+    const there: string[] = [];
     for (let after = ""; ; ) {
-      const page = await runs.page("list", after, 10);
-      seen.push(...page.map(({ uid, gone }) => `${uid} ${gone}`));
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.uid;
+      const page = await runs.withObject("list", after, 1);
+      there.push(...page);
+      after = page.at(-1) ?? "";
+      if (after === "") break;
     }
-    // Those of the list that are gone were dropped for their age.
-    assert.equal(seen, ["l-00 false", "l-24 false"]);
+    // The others of the list were dropped for their age.
+    assert.equal(there, ["l-00", "l-24"]);
+    await runs.gone(["l-00"]);
+    assert.equal(await runs.withObject("list", "", 10), ["l-24"]);
+    assert.equal(await runs.withoutObject(["l-00", "l-24", "nobody"]), ["l-00"]);
+    assert.equal(await runs.kept(["l-00", "l-24", "nobody"]), new Set(["l-00", "l-24"]));
+    assert.ok((await runs.withObject(undefined, "", 100)).includes("old-there"));
+  });
+
+  test("O-211: a log that comes late does not bring back what was removed", async () => {
+    const logs = new LogArchive(sql);
+    const owner = {
+      podUid: "late",
+      namespace: "ns",
+      pod: "p",
+      run: "r",
+      task: "t",
+      attempt: 1,
+      container: "m",
+      createdAt: "",
+    };
+    await runs.remove({ uid: "r-late", namespace: "ns", name: "r-late" });
+    await logs.save({ ...owner, runUid: "r-late" }, { text: Buffer.from("x"), dropped: 0 }, "whole");
+    assert.equal(await logs.ofRun("r-late"), []);
+    await logs.save({ ...owner, runUid: "r-other" }, { text: Buffer.from("x"), dropped: 0 }, "whole");
+    assert.is((await logs.ofRun("r-other")).length, 1);
   });
 }
