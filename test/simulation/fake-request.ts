@@ -26,7 +26,12 @@ export interface AnswerStream {
 }
 
 /** Stands for the connection: answers here are pushed and never read from one. */
-const NO_SOCKET = { readable: false, readableHighWaterMark: 65_536, destroyed: true } as unknown as Socket;
+const NO_SOCKET = {
+  readable: false,
+  readableHighWaterMark: 65_536,
+  destroyed: true,
+  connecting: false,
+} as unknown as Socket;
 
 /** A request to the simulated network; to the client it is one of `node:http`. */
 class FakeRequest extends EventEmitter {
@@ -41,6 +46,8 @@ class FakeRequest extends EventEmitter {
     super();
     this.#options = options;
     this.#send = send;
+    // The connections of this network are always there.
+    process.nextTick(() => this.emit("socket", NO_SOCKET));
   }
 
   end(body?: Buffer): this {

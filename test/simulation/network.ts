@@ -66,6 +66,8 @@ interface OpenWatch {
 }
 
 const BOOKMARK_EVERY_MS = 60_000;
+/** One comes this long before the end of a watch in any case. */
+const LAST_BOOKMARK_MS = 2_000;
 
 /** Carries requests between programs and the server, each on its way for a random time, through whatever weather there is. */
 export class Network {
@@ -233,7 +235,10 @@ export class Network {
     request.onGivenUp = () => this.#close(watch);
     for (const change of this.#server.store.history(watching.resource))
       if (change.revision > watching.from) this.#offer(watch, change);
-    if (watching.bookmarks) this.#planBookmark(watch);
+    if (watching.bookmarks) {
+      this.#planBookmark(watch, BOOKMARK_EVERY_MS);
+      this.#planBookmark(watch, Math.max(0, watching.timeoutSeconds * 1000 - LAST_BOOKMARK_MS));
+    }
     this.#time.after(watching.timeoutSeconds * 1000, () => {
       if (!watch.open) return;
       this.#close(watch);
@@ -246,8 +251,8 @@ export class Network {
     this.#watches.delete(watch);
   }
 
-  #planBookmark(watch: OpenWatch): void {
-    this.#time.after(BOOKMARK_EVERY_MS, () => {
+  #planBookmark(watch: OpenWatch, inMs: number): void {
+    this.#time.after(inMs, () => {
       if (!watch.open) return;
       const { resource } = watch.watching;
       const object = {
@@ -256,7 +261,7 @@ export class Network {
         metadata: { resourceVersion: String(this.#server.store.revision), creationTimestamp: null },
       };
       this.#line(watch, `${JSON.stringify({ type: "BOOKMARK", object })}\n`);
-      this.#planBookmark(watch);
+      if (inMs === BOOKMARK_EVERY_MS) this.#planBookmark(watch, BOOKMARK_EVERY_MS);
     });
   }
 

@@ -25,7 +25,7 @@ const LEASES = factsOf("coordination.k8s.io", "leases");
 /** After everything planned is over, runs have this long to end. */
 const PATIENCE_MS = 60 * 60_000;
 /** Time after the last run's end in which leftovers must go. */
-const CLEANUP_MS = 6 * 60_000;
+const CLEANUP_MS = 150_000;
 const MAX_STEPS = 400_000;
 
 const GOOD: Outcome = { startMs: 0, runMs: 10, end: "succeed", exitCode: 0 };

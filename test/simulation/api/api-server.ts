@@ -262,6 +262,7 @@ export class ApiServer {
     if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion)
       throw rvPrecondition(resource, name, resourceVersion, current.metadata.resourceVersion);
     if (propagationPolicy === "Foreground") throw new Error("the simulation does not know foreground deletion");
+    if (resource.plural === "namespaces") return ok(this.#endNamespace(resource, current));
     const graceSeconds = resource.plural === "pods" ? podGrace(current, gracePeriodSeconds) : 0;
     const finalizers = current.metadata.finalizers?.length ?? 0;
     if (graceSeconds > 0 || finalizers > 0) {
@@ -279,6 +280,14 @@ export class ApiServer {
     const { group, plural } = resource;
     const details = { name, ...(group === "" ? {} : { group }), kind: plural, uid: current.metadata.uid };
     return ok({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details });
+  }
+
+  /** A namespace lives on until it is empty; that it ever is, is not simulated. */
+  #endNamespace(resource: ResourceFacts, current: Stored): Stored {
+    const draft = copyOf(current);
+    draft.metadata.deletionTimestamp ??= this.#stamp();
+    draft.status = { ...draft.status, phase: "Terminating" };
+    return this.store.update(resource, draft);
   }
 }
 
