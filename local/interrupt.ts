@@ -28,5 +28,6 @@ export async function runInterruptibly(main: (signal: AbortSignal) => Promise<vo
   } finally {
     for (const { name, handler } of handlers) process.off(name, handler);
   }
-  process.exitCode = status;
+  // Where nothing went wrong here, the status that the command itself chose stands.
+  if (status !== 0) process.exitCode = status;
 }

@@ -1,7 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { ROOT } from "../support/documents.ts";
 import type { LoadResult } from "./load.ts";
+import { replaceSection } from "./page-section.ts";
 
 /** One row of the table: the facade beside the bare server. */
 export interface Measured {
@@ -17,10 +15,6 @@ export interface Measured {
   /** Lists and gets that the facade sent to the API server during all loads. */
   readsOfApiServer?: number;
 }
-
-const PAGE = "docs/performance.md";
-const BEGIN = "<!-- bench:api -->";
-const END = "<!-- /bench:api -->";
 
 /** Replaces the numbers of the page and prints them. */
 export function writeTable(
@@ -41,22 +35,15 @@ export function writeTable(
     ].join(" | "),
   );
   const reads = measured.at(-1)?.readsOfApiServer ?? 0;
-  const table = `${BEGIN}
-${setup.runs} runs, ${setup.clients} clients, ${setup.processors} processors, Node ${process.versions.node}.
+  const table = `${setup.runs} runs, ${setup.clients} clients, ${setup.processors} processors, Node ${process.versions.node}.
 
 | reply | KB | requests/s | bare Koa | share | p50 / p99 ms | bare Koa | processor ms a reply | event loop delay p99 ms |
 |---|---|---|---|---|---|---|---|---|
 ${rows.map((row) => `| ${row} |`).join("\n")}
 
-Lists and gets that reached the API server during all of this: ${reads}.
-${END}`;
-  const path = join(ROOT, PAGE);
-  const text = readFileSync(path, "utf8");
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`${PAGE} has no place for the numbers: ${BEGIN} … ${END}`);
-  writeFileSync(path, text.slice(0, from) + table + text.slice(to + END.length));
-  process.stdout.write(`${table}\nwrote ${PAGE}\n`);
+Lists and gets that reached the API server during all of this: ${reads}.`;
+  process.stdout.write(`${table}\n`);
+  replaceSection("bench:api", table);
 }
 
 function kilobytes(bytes: number): string {

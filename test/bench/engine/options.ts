@@ -12,11 +12,13 @@ export interface BenchOptions {
   placement: Placement;
   /** Part of each workload's size, for a quick look. */
   scale: number;
+  /** Write the report into docs/performance.md. */
+  write: boolean;
   help: boolean;
 }
 
 /** The text of `--help`. */
-export const BENCH_HELP = `Usage: npm run bench -- [--only W1,W2] [--repeat N] [--out DIR] [--placement HOW] [--scale PART]
+export const BENCH_HELP = `Usage: npm run bench -- [--only W1,W2] [--repeat N] [--out DIR] [--placement HOW] [--scale PART] [--write]
 
 Measures the operator from outside: a real API server with simulated nodes, the operator as a process of its own, and the audit log as the
 witness. Each workload gets a cluster of its own. Takes the machine for itself: close what else runs.
@@ -26,6 +28,7 @@ witness. Each workload gets a cluster of its own. Takes the machine for itself: 
   --out DIR         where the raw data, the table and the plots go (.odin/bench)
   --placement HOW   ${PLACEMENTS.join(", ")}: which processes are bound to which processors (controller)
   --scale PART      part of each workload's size, above 0 and at most 1, for a quick look (1)
+  --write           write the report into docs/performance.md and its plots beside it
   --help            this text
 `;
 
@@ -38,6 +41,7 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
     out: values.out,
     placement: placementOf(values.placement),
     scale: numberBetween("--scale", values.scale, 0.01, 1, false),
+    write: values.write,
     help: values.help,
   };
 }
@@ -52,6 +56,7 @@ function valuesOf(argv: readonly string[]) {
         out: { type: "string", default: ".odin/bench" },
         placement: { type: "string", default: "controller" },
         scale: { type: "string", default: "1" },
+        write: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     }).values;

@@ -40,7 +40,7 @@ export function workload(id: WorkloadId, scale: number): Workload {
     case "W0": {
       const runs = chains("chain", size(5), 10);
       return {
-        ...load(id, `one chain of 10 on an idle cluster, ${runs.length} times`, runs),
+        ...load(id, `chains of 10 on an idle cluster, ${runs.length} one after the other`, runs),
         pace: "one after the other",
       };
     }
