@@ -1,7 +1,7 @@
-import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { KubeClient } from "../kube/client.ts";
 import { loadCluster } from "../settings/kube-config.ts";
+import { makeLogger } from "../settings/logger.ts";
 import { helpText } from "../settings/settings.ts";
 import { describePublicReads } from "./auth/access.ts";
 import { CertificateRenewal, readCertificate } from "./certificate.ts";
@@ -21,8 +21,9 @@ export async function runApi(argv: readonly string[], env: NodeJS.ProcessEnv, si
   const tls = settings.tls === undefined ? undefined : await readCertificate(settings.tls);
   const { kubeConfig, namespace: own } = loadCluster(settings.cluster.kubeconfig, settings.cluster.context);
   const namespace = settings.namespace ?? own;
-  const logger = pino({ name: "odin-api", level: settings.logLevel });
   const registry = new Registry();
+  const { logLevel, logFormat } = settings;
+  const logger = makeLogger({ name: "odin-api", logLevel, logFormat, registry });
   collectDefaultMetrics({ register: registry });
   const client = new KubeClient({ kubeConfig, userAgent: "odin-api", registry, logger });
   try {

@@ -178,6 +178,7 @@ export interface ApiSettings {
   /** Where the store is; absent: there is none. */
   store?: StoreSetting & { passwordFile?: string };
   logLevel: string;
+  logFormat: "auto" | "json" | "text";
 }
 
 /** Reads and checks all settings; throws a `SettingProblem` that names the wrong one. */
@@ -213,6 +214,7 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     gpus: gpuSettings(values),
     ...(store === undefined ? {} : { store }),
     logLevel: values.logLevel,
+    logFormat: values.logFormat,
   };
 }
 

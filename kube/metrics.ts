@@ -40,6 +40,7 @@ export interface KubeMetrics {
   queueRetries: Counter<"queue_name">;
   queueWaitSeconds: Histogram<"queue_name">;
   queueRunSeconds: Histogram<"queue_name">;
+  errors: Counter<"cause">;
   leaseTransitions: Counter<"lease">;
   isLeader: Gauge<"lease">;
   clients: Set<ClientSource>;
@@ -70,7 +71,7 @@ function register(registry: Registry): KubeMetrics {
   const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets: number[]) =>
     new Histogram({ name: `odin_${name}`, help, labelNames, buckets, registers });
   const metrics: KubeMetrics = {
-    requests: counter("k8s_request_total", "Requests to the API server; code 0: no answer.", [
+    requests: counter("api_requests_total", "Requests to the API server; code 0: no answer.", [
       "verb",
       "resource",
       "code",
@@ -81,7 +82,7 @@ function register(registry: Registry): KubeMetrics {
       ["verb", "resource"],
       REQUEST_BUCKETS,
     ),
-    requestBytes: counter("k8s_request_bytes_total", "Bytes of request bodies sent.", ["verb", "resource"]),
+    requestBytes: counter("api_request_bytes_total", "Bytes of request bodies sent.", ["verb", "resource"]),
     inFlight: gauge("k8s_requests_in_flight", "Requests sent and not yet answered.", ["lane"]),
     limiterSeconds: histogram(
       "client_rate_limiter_latency_seconds",
@@ -101,6 +102,7 @@ function register(registry: Registry): KubeMetrics {
     queueRetries: counter("queue_retries", "Runs that failed and were put off.", ["queue_name"]),
     queueWaitSeconds: histogram("queue_latency", "Seconds from queued to started.", ["queue_name"], QUEUE_BUCKETS),
     queueRunSeconds: histogram("queue_duration", "Seconds of one run.", ["queue_name"], QUEUE_BUCKETS),
+    errors: counter("error_count", "Runs of queues that failed, by what went wrong.", ["cause"]),
     leaseTransitions: counter("lease_transitions_total", "Times that leadership was won or lost.", ["lease"]),
     isLeader: gauge("is_leader", "1 while this process leads.", ["lease"]),
     clients: new Set(),

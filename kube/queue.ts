@@ -11,10 +11,10 @@ export interface Requeue {
   requeueAfterMs: number;
 }
 
-/** Works on one key. `signal` aborts when a drain has run out of time. */
+/** Works on one key. `signal` aborts when a drain has run out of time; `queuedAt` is when it was due, by the queue's clock. */
 export type KeyHandler = (
   key: string,
-  context: { signal: AbortSignal },
+  context: { signal: AbortSignal; queuedAt: number },
 ) => Promise<void> | Promise<Requeue | undefined>;
 
 /** Construction options of `WorkQueue`. */
@@ -246,7 +246,7 @@ export class WorkQueue {
     this.#running.set(entry, startedAt);
     this.#metrics.queueWaitSeconds.observe({ queue_name: name }, Math.max(0, startedAt - entry.queuedAt) / 1_000);
     try {
-      const result = await handler(entry.key, { signal: this.#stopping.signal });
+      const result = await handler(entry.key, { signal: this.#stopping.signal, queuedAt: entry.queuedAt });
       entry.failures = 0;
       entry.notBefore = 0;
       // Not Math.max: a delay that is no number must not spoil the order of the others.
@@ -269,6 +269,7 @@ export class WorkQueue {
     const now = this.#now();
     entry.notBefore = now + (asked ?? Math.min(delayMs, EVENT_MIN_PAUSE_MS));
     this.#metrics.queueRetries.inc({ queue_name: name });
+    this.#metrics.errors.inc({ cause: isKubeError(error) ? error.category : "internal" });
     const err = isKubeError(error)
       ? error.message
       : error instanceof Error

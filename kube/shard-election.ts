@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Registry } from "prom-client";
+import { Registry } from "prom-client";
 import type { KubeClient } from "./client.ts";
 import { isKubeError } from "./errors.ts";
 import { LEASE, LeaderElection } from "./lease.ts";
@@ -95,7 +95,8 @@ export class ShardElection {
     this.#elections = Array.from({ length: shards }, (_, shard) => this.#electionOf(shard));
     if (shards > 1) {
       this.#members = [identity];
-      this.#presence = this.#election(`${options.name}-member-${fingerprint(identity)}`, {});
+      // Not counted: a series for each process that ever was would never end.
+      this.#presence = this.#election(`${options.name}-member-${fingerprint(identity)}`, { registry: new Registry() });
     }
   }
 

@@ -7,6 +7,8 @@ export interface CachedRun {
   metadata: KeptMetadata;
   /** The whole object; absent once the run has ended or is being deleted. */
   active?: Pipeline;
+  /** The phase, of all runs. */
+  phase?: string;
   /** The snapshot that the run was started from, or is to be. */
   snapshot?: string;
 }
@@ -20,6 +22,7 @@ export function projectRun(raw: KubeObject): CachedRun {
   return {
     metadata: keptMetadata(raw.metadata),
     ...(active ? { active: run } : {}),
+    ...(phase === undefined ? {} : { phase }),
     ...(snapshot === undefined ? {} : { snapshot }),
   };
 }

@@ -1,9 +1,9 @@
-import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { KubeClient } from "../kube/client.ts";
 import { Limiter } from "../kube/limiter.ts";
 import { ShardElection } from "../kube/shard-election.ts";
 import { loadCluster } from "../settings/kube-config.ts";
+import { makeLogger } from "../settings/logger.ts";
 import { helpText, readSettings, SettingProblem } from "../settings/settings.ts";
 import { sharedVolumeOf } from "../settings/shared.ts";
 import { storeOf } from "../settings/store-setting.ts";
@@ -29,8 +29,9 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
   const sharedVolume = sharedVolumeOf(settings);
   const storeSetting = storeOf(settings);
   const { kubeConfig, namespace: own } = loadCluster(settings.kubeconfig, settings.context);
-  const logger = pino({ name: "operator", level: settings.logLevel });
   const registry = new Registry();
+  const { logLevel, logFormat } = settings;
+  const logger = makeLogger({ name: "operator", logLevel, logFormat, registry });
   collectDefaultMetrics({ register: registry });
   const metrics = makeMetrics(registry);
 

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Condition } from "../crds/generated/types.ts";
 import { JOB, PIPELINE } from "../crds/resources.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { POD } from "../kube/core-resources.ts";
 import { isKubeError } from "../kube/errors.ts";
 import type { Change as ObjectChange } from "../kube/object-cache.ts";
 import { objectPath } from "../kube/resource.ts";
@@ -21,8 +22,10 @@ import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
 import { DurableOperator, type DurableOperatorOptions } from "./operator.ts";
 import { PlanSource } from "./plan-source.ts";
+import { reasonLabel } from "./reason-label.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { Change, ResourceWatch } from "./resource-watch.ts";
+import { registerRunGauges } from "./run-gauges.ts";
 import { SnapshotSweep } from "./snapshot-sweep.ts";
 
 const CRD_DIRECTORY = resolve(import.meta.dirname, "../../crds/generated");
@@ -101,6 +104,7 @@ export class PipelineOperator extends DurableOperator {
     this.#cache =
       sharedVolume && new TaskCache({ shared: sharedVolume, paths, logger, onAnswer: (key) => this.#runs?.touch(key) });
     this.#shards = new HeldShards(options.shards?.count ?? 1, (shard) => this.#workerOf(shard, events));
+    registerRunGauges(options.registry, this.#caches, (run) => this.#shards.has(run));
     // Another process may be about to use what this one does not know of yet.
     const youngMs = this.#shards.count > 1 ? { youngMs: SHARED_YOUNG_MS } : {};
     const isClaimed = (namespace: string | undefined, name: string): boolean =>
@@ -151,6 +155,8 @@ export class PipelineOperator extends DurableOperator {
       // Also where another process works on the run: nobody here will ask for its objects again.
       if (type === "deleted" || object.active === undefined) this.#forgetObjects(object.metadata);
     });
+    for (const { active, metadata } of this.#caches.runs.list())
+      if (active === undefined) this.#forgetObjects(metadata);
     this.#caches.jobs.onChange(({ type }) => {
       if (type === "deleted") this.#sweep.soon();
       else this.#wakeWaitingForJob();
@@ -224,7 +230,12 @@ export class PipelineOperator extends DurableOperator {
     }
   }
 
-  async #runChanged({ key, type, object }: Change<CachedRun>): Promise<{ requeueAfterMs: number } | undefined> {
+  async #runChanged({
+    key,
+    type,
+    object,
+    queuedMs,
+  }: Change<CachedRun>): Promise<{ requeueAfterMs: number } | undefined> {
     if (type === "deleted") {
       await this.#shards.work(key, async ({ reconciler }) => reconciler.forget(key, object.metadata.uid));
       this.#sweep.soon();
@@ -232,7 +243,7 @@ export class PipelineOperator extends DurableOperator {
       if (!isKept) this.#archiveSweep?.runGone(object.metadata.uid);
       return undefined;
     }
-    return await this.#shards.work(key, ({ reconciler }) => reconciler.reconcile(key));
+    return await this.#shards.work(key, ({ reconciler }) => reconciler.reconcile(key, queuedMs));
   }
 
   async #jobChanged({ key, type, object }: Change<CachedJob>): Promise<undefined> {
@@ -277,6 +288,7 @@ export class PipelineOperator extends DurableOperator {
     if (object.run === undefined) return;
     const { namespace } = object.metadata;
     const key = `${namespace}/${object.run.name}`;
+    if (this.#shards.has(key)) this.#count(type, object, previous);
     const run = this.#caches.runs.get(key);
     if (run?.active === undefined || run.metadata.uid !== object.run.uid) {
       // The run has ended or is gone: nothing will ask for its objects again.
@@ -289,6 +301,22 @@ export class PipelineOperator extends DurableOperator {
     if (!freed) return;
     for (const { reconciler } of this.#shards.workers())
       for (const held of reconciler.wakeHeld(namespace)) this.#runs?.touch(held);
+  }
+
+  /** Counts what a change says of an object's start; times are those of this process. */
+  #count(type: ObjectChange<CachedObject>["type"], object: CachedObject, previous: CachedObject | undefined): void {
+    const { starts, podPhases, podWaits } = this.#options.metrics;
+    const { phase, waiting, uid, resource } = object.state;
+    if (type === "deleted") {
+      starts.gone(uid);
+      return;
+    }
+    if (phase !== previous?.state.phase) {
+      if (phase !== "Pending" && phase !== "Unknown") starts.running(uid, performance.now());
+      if (resource === POD) podPhases.inc({ phase });
+    }
+    if (waiting !== undefined && waiting.reason !== previous?.state.waiting?.reason)
+      podWaits.inc({ reason: reasonLabel(waiting.reason) });
   }
 
   #touchRunOf(objectKey: string, uid: string): void {

@@ -6,6 +6,7 @@ import { type KubeObject, objectPath } from "../kube/resource.ts";
 import type { LogKeeper } from "./act/archive.ts";
 import type { CoreEvents } from "./act/core-events.ts";
 import { createObject, deleteObject, notCreatable } from "./act/objects.ts";
+import { tellNews } from "./act/run-news.ts";
 import { writeStatus } from "./act/status.ts";
 import type { TaskCache } from "./cache/task-cache.ts";
 import type { Caches } from "./caches.ts";
@@ -70,8 +71,10 @@ export class Reconciler {
     this.#options = options;
   }
 
-  /** One pass over the run at `namespace/name`; throws what the queue should repeat with back-off. */
-  async reconcile(key: string): Promise<Next> {
+  /**
+   * One pass over the run at `namespace/name`, called for at monotonic time `calledMs`; throws what the queue should repeat with back-off.
+   */
+  async reconcile(key: string, calledMs = performance.now()): Promise<Next> {
     const { client, caches, plans } = this.#options;
     const cached = caches.runs.get(key);
     if (cached?.active === undefined) {
@@ -80,6 +83,8 @@ export class Reconciler {
     }
     const run = cached.active;
     const memory = this.#memoryOf(key, run);
+    memory.passes += 1;
+    memory.calledMs = calledMs;
     if (memory.plan === undefined) {
       const result = await plans.planFor(run, client.clock.nowMs());
       if (result.kind === "refused")
@@ -235,6 +240,7 @@ export class Reconciler {
       // What pods an object of another kind had is not known; those that were seen are told of by themselves.
       const isPod = (task.resourceType ?? "Pod") === "Pod";
       if (state !== "executing" || pod === undefined || object !== undefined || !isPod) continue;
+      this.#options.metrics.podsMissing.inc();
       this.#options.logs?.vanished({ namespace, run: name, runUid: uid, task: task.name, pod, attempt });
     }
   }
@@ -281,9 +287,10 @@ export class Reconciler {
         : notCreatable(choice, view.now);
     const context = { namespace: run.metadata.namespace, run: run.metadata.name, task: task.name, attempt: number };
     if (result.kind === "created") {
-      memory.unhold(task.name);
-      if (result.adopted) metrics.adoptions.inc();
+      const sinceMs = memory.unhold(task.name);
       const object = noteOwnObject(caches, result.form, result.object);
+      if (result.adopted) metrics.adoptions.inc();
+      else metrics.starts.created(object.uid, sinceMs, performance.now());
       const word = kindWord(object.resource.kind);
       logger.info(context, `${result.adopted ? "adopted" : "created"} ${word}`);
       return { task, object, record: recordOfObject(record, object, view.now, undefined) };
@@ -326,20 +333,8 @@ export class Reconciler {
         events.tell(run, fresh);
         caches.runs.noteWritten(result.object as unknown as KubeObject);
         if (result.object.status?.snapshot !== undefined) plans.release(run.metadata.uid);
-        if (status.completionTime !== undefined) {
-          metrics.runsFinished.inc({ phase: status.phase ?? "" });
-          logger.info(
-            {
-              namespace: run.metadata.namespace,
-              run: run.metadata.name,
-              phase: status.phase,
-              reason: status.reason,
-              progress: status.progress,
-            },
-            "run finished",
-          );
-          this.forget(key, run.metadata.uid);
-        }
+        tellNews(run, status, fresh, this.#memory.get(run.metadata.uid)?.passes ?? 0, { metrics, logger });
+        if (status.completionTime !== undefined) this.forget(key, run.metadata.uid);
         return undefined;
       }
     }

@@ -15,6 +15,8 @@ export interface Change<P extends Watched> {
   key: string;
   type: "added" | "modified" | "deleted";
   object: P;
+  /** When the key was queued, in monotonic milliseconds. */
+  queuedMs: number;
 }
 
 /** Handles a change; the queue repeats it with back-off when it throws, and looks again when told to. */
@@ -50,7 +52,7 @@ export class ResourceWatch<P extends Watched> {
     this.#queue = new WorkQueue({
       name: resource.plural,
       concurrency: workers,
-      handler: (key) => this.#handle(key),
+      handler: (key, { queuedAt }) => this.#handle(key, queuedAt),
       logger,
       registry,
     });
@@ -89,13 +91,13 @@ export class ResourceWatch<P extends Watched> {
     return await this.#queue.drain(deadlineMs);
   }
 
-  async #handle(key: string): Promise<{ requeueAfterMs: number } | undefined> {
+  async #handle(key: string, queuedMs: number): Promise<{ requeueAfterMs: number } | undefined> {
     if (!this.#owns(key)) {
       this.#deleted.delete(key);
       return undefined;
     }
     for (let gone = this.#deleted.get(key)?.[0]; gone !== undefined; gone = this.#deleted.get(key)?.[0]) {
-      await this.#handler({ key, type: "deleted", object: gone });
+      await this.#handler({ key, type: "deleted", object: gone, queuedMs });
       this.#seen.delete(gone.metadata.uid);
       const left = this.#deleted.get(key)?.slice(1) ?? [];
       if (left.length > 0) this.#deleted.set(key, left);
@@ -104,7 +106,7 @@ export class ResourceWatch<P extends Watched> {
     const object = this.informer.get(key);
     if (object === undefined) return undefined;
     const type = this.#seen.has(object.metadata.uid) ? "modified" : "added";
-    const next = await this.#handler({ key, type, object });
+    const next = await this.#handler({ key, type, object, queuedMs });
     this.#seen.add(object.metadata.uid);
     return next;
   }

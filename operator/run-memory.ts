@@ -7,6 +7,8 @@ interface Hold {
   /** Monotonic milliseconds after which it is tried again. */
   untilMs: number;
   refusals: number;
+  /** Monotonic time of the first refusal. */
+  sinceMs: number;
 }
 
 const FIRST_HOLD_MS = 1_000;
@@ -17,6 +19,10 @@ export class RunMemory {
   plan?: Plan;
   /** Monotonic time of the last status write. */
   lastWriteMs = Number.NEGATIVE_INFINITY;
+  /** How often the run was looked at. */
+  passes = 0;
+  /** Monotonic time at which the look that goes on was called for. */
+  calledMs = 0;
   readonly key: string;
   readonly namespace: string | undefined;
   readonly #holds = new Map<string, Hold>();
@@ -28,13 +34,17 @@ export class RunMemory {
 
   /** Puts a task off after a refusal for now, each time for longer (F-12: 1 s to 60 s). */
   hold(task: string, record: TaskStatus, nowMs: number, retryAfterMs: number | undefined): void {
-    const refusals = (this.#holds.get(task)?.refusals ?? 0) + 1;
+    const before = this.#holds.get(task);
+    const refusals = (before?.refusals ?? 0) + 1;
     const pause = retryAfterMs ?? Math.min(FIRST_HOLD_MS * 2 ** (refusals - 1), LONGEST_HOLD_MS);
-    this.#holds.set(task, { record, untilMs: nowMs + pause, refusals });
+    this.#holds.set(task, { record, untilMs: nowMs + pause, refusals, sinceMs: before?.sinceMs ?? this.calledMs });
   }
 
-  unhold(task: string): void {
+  /** A task was created; returns the monotonic time since when it could have been. */
+  unhold(task: string): number {
+    const sinceMs = this.#holds.get(task)?.sinceMs ?? this.calledMs;
     this.#holds.delete(task);
+    return sinceMs;
   }
 
   /** Lets every held task try again at once: something was freed. The pauses keep growing if that was not enough. */

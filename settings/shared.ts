@@ -107,6 +107,13 @@ export const LOG_SETTINGS = {
     fallback: "info",
     parse: choiceValue(["debug", "info", "warn", "error", "silent"]),
   },
+  logFormat: {
+    flag: "log-format",
+    env: "ODIN_LOG_FORMAT",
+    help: "How it is logged: `json`, an object a line; `text`, for people; `auto`: text where standard output is a terminal.",
+    fallback: "auto",
+    parse: choiceValue(["auto", "json", "text"]),
+  },
 } as const satisfies Record<string, Setting<string>>;
 
 /** The name of a PersistentVolumeClaim. */

@@ -403,9 +403,9 @@ metrics("requests are counted by verb, resource and code, without names", async 
   await fails(counted.get(path("counted-secret-name-2")), "notFound");
   await counted.listPage(collection(), { limit: 1 });
   const text = await registry.metrics();
-  assert.match(text, /odin_k8s_request_total\{verb="create",resource="configmaps",code="201"\} 1/);
-  assert.match(text, /odin_k8s_request_total\{verb="get",resource="configmaps",code="404"\} 1/);
-  assert.match(text, /odin_k8s_request_total\{verb="list",resource="configmaps",code="200"\} 1/);
+  assert.match(text, /odin_api_requests_total\{verb="create",resource="configmaps",code="201"\} 1/);
+  assert.match(text, /odin_api_requests_total\{verb="get",resource="configmaps",code="404"\} 1/);
+  assert.match(text, /odin_api_requests_total\{verb="list",resource="configmaps",code="200"\} 1/);
   assert.match(text, /odin_k8s_requests_in_flight\{lane="create"\} 0/);
   assert.match(text, /odin_k8s_sockets [1-9]/);
   assert.not.match(text, /counted-secret-name|odin-client/);

@@ -1,0 +1,35 @@
+/**
+ * Metrics that are called what another engine calls its own, so that dashboards carry over: the name without our prefix, and theirs. Where such a
+ * name breaks the rules of today (a counter that does not end in `_total`, a type in the name) it is kept all the same.
+ */
+export const METRIC_ORIGINS: Readonly<Record<string, string>> = {
+  odin_gauge: "Argo Workflows: `gauge`",
+  odin_total_count: "Argo Workflows: `total_count`",
+  odin_queue_depth_gauge: "Argo Workflows: `queue_depth_gauge`",
+  odin_queue_adds_count: "Argo Workflows: `queue_adds_count`",
+  odin_queue_latency: "Argo Workflows: `queue_latency`",
+  odin_queue_duration: "Argo Workflows: `queue_duration`, `operation_duration_seconds`",
+  odin_queue_retries: "Argo Workflows: `queue_retries`",
+  odin_queue_unfinished_work: "Argo Workflows: `queue_unfinished_work`",
+  odin_queue_longest_running: "Argo Workflows: `queue_longest_running`",
+  odin_workers_busy_count: "Argo Workflows: `workers_busy_count`",
+  odin_api_requests_total: "Argo Workflows: `k8s_request_total`",
+  odin_k8s_request_duration_seconds: "Argo Workflows: `k8s_request_duration`",
+  odin_client_rate_limiter_latency_seconds: "Argo Workflows: `client_rate_limiter_latency`",
+  odin_pods_gauge: "Argo Workflows: `pods_gauge`",
+  odin_pods_total_count: "Argo Workflows: `pods_total_count`",
+  odin_pod_missing: "Argo Workflows: `pod_missing`",
+  odin_pod_pending_count: "Argo Workflows: `pod_pending_count`",
+  odin_pod_restarts_total: "Argo Workflows: `pod_restarts_total`; Kueue: `evicted_workloads_total`",
+  odin_is_leader: "Argo Workflows: `is_leader`",
+  odin_log_messages: "Argo Workflows: `log_messages`",
+  odin_error_count: "Argo Workflows: `error_count`",
+  odin_pipelinerun_duration_seconds: "Tekton: `pipelinerun_duration_seconds`",
+  odin_running_pipelineruns: "Tekton: `running_pipelineruns`",
+  odin_running_taskruns_throttled_by_quota: "Tekton: `running_taskruns_throttled_by_quota`",
+  odin_running_taskruns_throttled_by_node: "Tekton: `running_taskruns_throttled_by_node`",
+  odin_task_start_latency_seconds: "Tekton: `taskruns_pod_latency_milliseconds`; Kueue: `admission_wait_time_seconds`",
+  odin_pods_waiting: "Kueue: `pending_workloads`",
+  odin_completed_total: "JobSet: `completed_total`",
+  odin_failed_total: "JobSet: `failed_total`",
+};
