@@ -34,6 +34,7 @@ export const ERRORS = {
   Internal: { status: 500, title: "Internal error", retryable: false },
   KubernetesUnavailable: { status: 503, title: "The Kubernetes API is not available", retryable: true },
   RepositoryUnavailable: { status: 503, title: "The jobs repository is not available", retryable: true },
+  StoreUnavailable: { status: 503, title: "The store of ended runs is not available", retryable: true },
   NotReady: { status: 503, title: "The server is starting", retryable: true },
   NodesUnreadable: { status: 503, title: "The nodes cannot be read", retryable: true },
   Busy: { status: 503, title: "The server is busy", retryable: true },

@@ -28,6 +28,7 @@ import { KeptLogs } from "./odin/kept-logs.ts";
 import { kubernetesLogs } from "./odin/log-source.ts";
 import { OperatorLease } from "./odin/operator-lease.ts";
 import { odinRoutes } from "./odin/routes.ts";
+import { RunHistory } from "./odin/run-history.ts";
 import { openApiRoutes } from "./openapi/route.ts";
 import type { Route } from "./route.ts";
 import { buildApp } from "./server.ts";
@@ -105,6 +106,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   });
   const archive = settings.store === undefined ? undefined : openStore(settings.store);
   const keptLogs = new KeptLogs(archive?.logs, namespace, logger);
+  const history = new RunHistory(archive?.runs, namespace, view, logger);
   const served: Route[] = [
     ...healthRoutes(registry, notReady),
     ...authRoutes(logins, tokens),
@@ -128,10 +130,14 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
         filesAreLive,
         taskSecrets: settings.taskSecrets,
       },
-      cleaner: { client, namespace, view, files, logger, ...(archive === undefined ? {} : { archive: archive.logs }) },
+      cleaner: {
+        ...{ client, namespace, view, files, history, logger },
+        ...(archive === undefined ? {} : { archive: archive.logs, runs: archive.runs }),
+      },
       gpus,
       openLog: keptLogs.opener(kubernetesLogs(client, namespace)),
       keptLogs,
+      history,
       stopping: stopping.signal,
     }),
   ];

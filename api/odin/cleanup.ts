@@ -7,6 +7,7 @@ import { isKubeError } from "../../kube/errors.ts";
 import type { Logger } from "../../kube/logger.ts";
 import { type KubeObject, objectPath } from "../../kube/resource.ts";
 import type { LogArchive } from "../../store/log-archive.ts";
+import type { RunArchive } from "../../store/run-archive.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
 import { type CachedPod, projectPod } from "../cache/pod.ts";
 import { projectRun } from "../cache/run.ts";
@@ -17,6 +18,7 @@ import { inTime } from "./in-time.ts";
 import { saveLogs } from "./log-saver.ts";
 import { inOrder, stateOf } from "./pipeline-view.ts";
 import { isPod } from "./resource.ts";
+import type { RunHistory } from "./run-history.ts";
 import { deleteTaskObjects } from "./task-objects.ts";
 
 type YesNo = "Yes" | "No";
@@ -37,6 +39,9 @@ export interface Cleaner {
   files: Pick<RunFiles, "remove">;
   /** The logs of ended pods; absent: none are kept. */
   archive?: LogArchive;
+  /** The ended runs that are kept; absent: none are. */
+  runs?: RunArchive;
+  history: Pick<RunHistory, "run">;
   logger: Logger;
 }
 
@@ -49,7 +54,7 @@ export interface Extent {
 }
 
 const CONCURRENT_DELETES = 8;
-/** How long the removal of logs is waited for. */
+/** How long the removal of a run from the store is waited for. */
 const STORE_MS = 3_000;
 
 /**
@@ -59,7 +64,8 @@ const STORE_MS = 3_000;
 export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, fs }: Extent): Promise<CleanupRow[]> {
   const { client, namespace, view, files, logger } = cleaner;
   const path = objectPath(PIPELINE, namespace, id);
-  const found = await readRun(client, path, id);
+  const found = await readRun(client, path);
+  if (found === undefined) return await cleanUpKept(cleaner, id, user, { db, fs });
   // Looked up before the run is stopped: the operator deletes pods of a stopped run too, and that is this call's doing.
   const podsBefore = view.podsOf(found.metadata.uid);
   const pipeline = await stop(cleaner, path, found, user);
@@ -91,14 +97,31 @@ function never(): Error {
   return new Error("a queue without end is never full");
 }
 
-async function readRun(client: KubeClient, path: string, id: string): Promise<KubeObject & Pipeline> {
+/** Cleans up a run of which there is no object any more: nothing of it runs, so only what it wrote and its record are left. */
+async function cleanUpKept(cleaner: Cleaner, id: string, user: string, { db, fs }: Extent): Promise<CleanupRow[]> {
+  const run = await cleaner.history.run(id);
+  if (run === undefined) throw pipelineUnknown(id);
+  const { pipeline, tasks, workPath } = run;
+  const started = inOrder(pipeline, tasks).filter((task) => stateOf(pipeline, task) !== "waiting");
+  const removed = fs && (await cleaner.files.remove(pipeline, tasks, workPath));
+  const purged = db && (await forget(cleaner, pipeline));
+  cleaner.logger.info({ run: id, user, db, fs }, "run without an object cleaned up");
+  return [id, ...started.map((task) => taskId(id, task.name))].map((rowId) => ({
+    taskId: rowId,
+    cleanedFromK8s: "No",
+    purgedFromDb: purged ? "Yes" : "No",
+    removedFromFs: removed ? "Yes" : "No",
+  }));
+}
+
+async function readRun(client: KubeClient, path: string): Promise<(KubeObject & Pipeline) | undefined> {
   try {
     const run = await client.get<KubeObject & Pipeline>(path);
     if (run.metadata.deletionTimestamp === undefined) return run;
   } catch (error) {
     if (!isKubeError(error, "notFound")) throw error;
   }
-  throw pipelineUnknown(id);
+  return undefined;
 }
 
 /** Writes the cancellation unless the run has ended or is cancelled already; from then on nothing new starts. */
@@ -173,8 +196,13 @@ async function deletePod({ client, namespace, logger }: Cleaner, pod: CachedPod)
   }
 }
 
-/** Deletes the Pipeline; what it owns follows by its owner references. True if it is gone. */
-async function purge({ client, view, archive, logger }: Cleaner, path: string, run: Pipeline): Promise<boolean> {
+/**
+ * Deletes the run from the store, then its object; what that owns follows by its owner references. True if it is gone: where the store does not take
+ * it the object stays too, or else the run would come back from the store as soon as that works.
+ */
+async function purge(cleaner: Cleaner, path: string, run: Pipeline): Promise<boolean> {
+  if (!(await forget(cleaner, run))) return false;
+  const { client, view, logger } = cleaner;
   const { uid, name } = run.metadata;
   try {
     await client.delete(path, { uid, propagationPolicy: "Background" });
@@ -185,11 +213,16 @@ async function purge({ client, view, archive, logger }: Cleaner, path: string, r
     }
   }
   view.noteRunDeleted(uid);
-  // Nobody can ask for its logs any more; what cannot be removed now the operator finds later.
-  try {
-    if (archive !== undefined) await inTime(archive.removeRun(uid), STORE_MS);
-  } catch (error) {
-    logger.warn({ run: name, err: String(error) }, "logs of a removed run not removed yet");
-  }
   return true;
+}
+
+/** Removes a run and its logs from the store, for good. True if it is not there, or there is no store. */
+async function forget({ runs, namespace, logger }: Cleaner, { metadata: { uid, name } }: Pipeline): Promise<boolean> {
+  try {
+    if (runs !== undefined) await inTime(runs.remove({ uid, namespace, name }), STORE_MS);
+    return true;
+  } catch (error) {
+    logger.warn({ run: name, err: String(error) }, "run not removed from the store, so its record stays");
+    return false;
+  }
 }

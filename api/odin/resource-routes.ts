@@ -15,6 +15,7 @@ import { followLogs } from "./log-follow.ts";
 import { type LogOptions, type LogTarget, logTargets, type OpenLog } from "./log-source.ts";
 import { logReply } from "./logs.ts";
 import { type FoundResource, findResource } from "./resource.ts";
+import type { RunHistory } from "./run-history.ts";
 
 /** What the routes below /v1/resources rest on. */
 export interface ResourceParts {
@@ -22,6 +23,7 @@ export interface ResourceParts {
   paths: Paths;
   openLog: OpenLog;
   keptLogs: KeptLogs;
+  history: RunHistory;
   /** Aborts when the server stops: streams that would go on for ever end. */
   stopping: AbortSignal;
 }
@@ -96,7 +98,10 @@ function getLogs(parts: ResourceParts): Handler {
 
 /** The same resource as it is at a later time; undefined once its run is gone. */
 function refound(view: ClusterView, found: FoundResource, ctx: RouterContext): () => FoundResource | undefined {
+  const wasKept = view.run(found.run.pipeline.metadata.name)?.pipeline.metadata.uid !== found.run.pipeline.metadata.uid;
   return () => {
+    // A run that only the archive knew when it was asked for does not change any more.
+    if (wasKept) return found;
     const run = view.run(found.run.pipeline.metadata.name);
     if (run?.pipeline.metadata.uid !== found.run.pipeline.metadata.uid) return undefined;
     return findResource(view, param(ctx, "id")) ?? { ...found, run };
@@ -123,18 +128,22 @@ function logOptions(ctx: RouterContext): LogOptions {
 }
 
 /** The resource of the path; one that only the archive still knows is found there. Throws a 404 for everything else (O-220). */
-async function resourceOf({ view, keptLogs }: ResourceParts, ctx: RouterContext): Promise<FoundResource> {
+async function resourceOf(parts: ResourceParts, ctx: RouterContext): Promise<FoundResource> {
   const id = param(ctx, "id");
-  const found = findResource(view, id) ?? (isObjectName(id) ? await keptPod(view, keptLogs, id) : undefined);
+  const found =
+    findResource(parts.view, id) ??
+    (isObjectName(id) ? ((await parts.history.find(id)) ?? (await keptPod(parts, id))) : undefined);
   if (found === undefined) throw resourceUnknown(id);
   return found;
 }
 
-async function keptPod(view: ClusterView, keptLogs: KeptLogs, pod: string): Promise<FoundResource | undefined> {
+async function keptPod({ view, keptLogs, history }: ResourceParts, pod: string): Promise<FoundResource | undefined> {
   // Names of our pods hold `--`: for others nobody needs to look.
   const entry = pod.includes("--") ? await keptLogs.ofPod(pod) : undefined;
-  const run = entry === undefined ? undefined : view.run(entry.run);
-  if (entry === undefined || run?.pipeline.metadata.uid !== entry.runUid) return undefined;
+  if (entry === undefined) return undefined;
+  const there = view.run(entry.run);
+  const run = there?.pipeline.metadata.uid === entry.runUid ? there : await history.byUid(entry.runUid);
+  if (run === undefined) return undefined;
   const task = run.tasks.find(({ name }) => name === entry.task);
   return task === undefined ? undefined : { run, task, pod };
 }

@@ -12,11 +12,14 @@ export interface FoundResource {
   pod?: string;
 }
 
+/** Where runs and pods are looked up. */
+export type RunLookup = Pick<ClusterView, "run" | "pod" | "pipelines" | "runOf">;
+
 /** Attempts whose names are tried; a task that has had more is found by its pods while they are there. */
 const MAX_ATTEMPTS = 100;
 
 /** Finds a run by its id, a task by its id, or a task by the name of its object or of one of its pods; undefined for everything else. */
-export function findResource(view: ClusterView, id: string): FoundResource | undefined {
+export function findResource(view: RunLookup, id: string): FoundResource | undefined {
   if (!isObjectName(id)) return undefined;
   const run = view.run(id);
   if (run !== undefined) return { run };
@@ -24,7 +27,7 @@ export function findResource(view: ClusterView, id: string): FoundResource | und
 }
 
 /** Names of runs and of tasks may hold `--` themselves, so every place where the id can be split is tried. */
-function findTask(view: ClusterView, id: string): FoundResource | undefined {
+function findTask(view: RunLookup, id: string): FoundResource | undefined {
   for (let at = id.indexOf("--", 1); at > 0; at = id.indexOf("--", at + 1)) {
     const run = view.run(id.slice(0, at));
     if (run === undefined) continue;
@@ -46,7 +49,7 @@ function isObjectOf({ pipeline }: Run, task: Task, name: string): boolean {
   return false;
 }
 
-function findPod(view: ClusterView, name: string): FoundResource | undefined {
+function findPod(view: RunLookup, name: string): FoundResource | undefined {
   const pod = view.pod(name);
   const run = pod?.runName === undefined ? undefined : view.run(pod.runName);
   if (pod === undefined || run === undefined || run.pipeline.metadata.uid !== pod.runUid) return undefined;
@@ -55,7 +58,7 @@ function findPod(view: ClusterView, name: string): FoundResource | undefined {
 }
 
 /** A task whose object has a name that does not begin with the run's: names of some kinds allow less, and end in a hash then. */
-function findByObject(view: ClusterView, name: string): FoundResource | undefined {
+function findByObject(view: RunLookup, name: string): FoundResource | undefined {
   if (!/-[0-9a-f]{8}$/.test(name)) return undefined;
   for (const pipeline of view.pipelines()) {
     const found = Object.entries(pipeline.status?.tasks ?? {}).find(([, record]) => record.pod === name);

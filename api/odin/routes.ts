@@ -6,6 +6,7 @@ import { param, type Route } from "../route.ts";
 import { Turns } from "../turns.ts";
 import { type AppParts, appRoutes } from "./app-route.ts";
 import { type Cleaner, cleanUp } from "./cleanup.ts";
+import { HistoryPages } from "./history-pages.ts";
 import { isObjectName, parseJobId, pipelineUnknown } from "./ids.ts";
 import { type JobParts, jobRoutes } from "./job-routes.ts";
 import { type Launcher, launch } from "./launch.ts";
@@ -63,25 +64,27 @@ const ping: Handler = (ctx) => {
   ctx.body = JSON.stringify("pong");
 };
 
-function listPipelines({ view }: OdinParts): Handler {
+function listPipelines({ view, history }: OdinParts): Handler {
   const list = new RunList(view);
+  const pages = new HistoryPages(history, view);
   const turns = new Turns();
   return async (ctx) => {
     const q = queryText(ctx.query, "q");
     const limit = queryInteger(ctx.query, "limit", 1, MAX_LIMIT) ?? MAX_LIMIT;
-    const kept = list.kept(q, limit);
+    const older = pages.fresh(q, limit) ?? (await pages.page(q, limit));
+    const kept = list.kept(q, limit, older);
     if (kept === undefined || kept.body.length > SMALL_BYTES) await turns.next();
-    const { body, total } = list.reply(q, limit);
+    const { body, total } = list.reply(q, limit, older);
     if (total > limit) ctx.set("X-Total-Count", String(total));
     ctx.type = "json";
     ctx.body = body;
   };
 }
 
-function getPipeline({ view }: OdinParts): Handler {
-  return (ctx) => {
+function getPipeline({ view, history }: OdinParts): Handler {
+  return async (ctx) => {
     const id = param(ctx, "id");
-    const run = view.run(id);
+    const run = view.run(id) ?? (await history.run(id));
     if (run === undefined) throw pipelineUnknown(id);
     ctx.body = { pipeline: pipelineView(run) };
   };

@@ -1,5 +1,6 @@
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import type { ClusterView } from "../cache/cluster-view.ts";
+import type { HistoryPage, HistoryPiece } from "./history-pages.ts";
 import { pipelineView } from "./pipeline-view.ts";
 import { searchTest } from "./search.ts";
 
@@ -25,7 +26,7 @@ export class RunList {
   #order: readonly Pipeline[] = [];
   #places: ReadonlyMap<string, number> = new Map();
   readonly #pieces = new WeakMap<Pipeline, { tasks: readonly Task[]; bytes: Buffer }>();
-  #replies = new Map<string, RunListReply>();
+  #replies = new Map<string, { reply: RunListReply; history: HistoryPage }>();
   #keptBytes = 0;
   /** Version of the view that all of the above is of. */
   #version = -1;
@@ -35,20 +36,24 @@ export class RunList {
   }
 
   /** The reply if it is at hand, which costs nothing. */
-  kept(q: string | undefined, limit: number): RunListReply | undefined {
-    return this.#version === this.#view.runsVersion ? this.#replies.get(keyOf(q, limit)) : undefined;
+  kept(q: string | undefined, limit: number, history: HistoryPage = NO_HISTORY): RunListReply | undefined {
+    if (this.#version !== this.#view.runsVersion) return undefined;
+    const kept = this.#replies.get(keyOf(q, limit));
+    return kept?.history === history ? kept.reply : undefined;
   }
 
-  /** The reply for the runs whose id `q` matches, at most `limit` of them. */
-  reply(q: string | undefined, limit: number): RunListReply {
-    const kept = this.kept(q, limit);
+  /** The reply for the runs whose id `q` matches, at most `limit` of them; `history` are those among them that have no object any more. */
+  reply(q: string | undefined, limit: number, history: HistoryPage = NO_HISTORY): RunListReply {
+    const kept = this.kept(q, limit, history);
     if (kept !== undefined) return kept;
     this.#refresh();
     const matches = searchTest(q);
     const found = this.#order.filter(({ metadata }) => matches(metadata.name));
-    const pieces = found.slice(0, limit).map((pipeline) => this.#pieceOf(pipeline));
-    const reply = { body: joined(pieces), total: found.length };
-    this.#keep(keyOf(q, limit), reply);
+    const older = history.pieces.filter(({ name }) => this.#view.run(name) === undefined);
+    const pieces = merged(found, older, limit).map((one) => ("bytes" in one ? one.bytes : this.#pieceOf(one)));
+    const hidden = history.pieces.length - older.length;
+    const reply = { body: joined(pieces), total: found.length + history.total - hidden };
+    this.#keep(keyOf(q, limit), reply, history);
     return reply;
   }
 
@@ -85,12 +90,38 @@ export class RunList {
     return bytes;
   }
 
-  #keep(key: string, reply: RunListReply): void {
+  #keep(key: string, reply: RunListReply, history: HistoryPage): void {
+    const before = this.#replies.get(key)?.reply;
+    if (before !== undefined) this.#keptBytes -= before.body.length + key.length + ENTRY_BYTES;
+    this.#replies.delete(key);
     const bytes = reply.body.length + key.length + ENTRY_BYTES;
     if (this.#keptBytes + bytes > MOST_KEPT_BYTES) return;
     this.#keptBytes += bytes;
-    this.#replies.set(key, reply);
+    this.#replies.set(key, { reply, history });
   }
+}
+
+const NO_HISTORY: HistoryPage = { pieces: [], total: 0 };
+
+/** The newest of both, which are in this order each. */
+function merged(
+  runs: readonly Pipeline[],
+  older: readonly HistoryPiece[],
+  limit: number,
+): readonly (Pipeline | HistoryPiece)[] {
+  if (older.length === 0) return runs.slice(0, limit);
+  const both: (Pipeline | HistoryPiece)[] = [];
+  let nextOlder = 0;
+  for (const run of runs) {
+    const createdAt = Date.parse(run.metadata.creationTimestamp ?? "") || 0;
+    for (let piece = older[nextOlder]; piece !== undefined && piece.createdAt > createdAt; piece = older[nextOlder]) {
+      both.push(piece);
+      nextOlder += 1;
+    }
+    both.push(run);
+    if (both.length >= limit) break;
+  }
+  return [...both, ...older.slice(nextOlder)].slice(0, limit);
 }
 
 const OPENING = Buffer.from('{"pipelines":[');
