@@ -8,6 +8,7 @@ import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
 import { KubeClient } from "../../../kube/client.ts";
 import { POD } from "../../../kube/core-resources.ts";
 import type { Logger } from "../../../kube/logger.ts";
+import { kubeMetrics } from "../../../kube/metrics.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import type { PodSettings } from "../../../operator/kinds/pod-template.ts";
 import { makeMetrics } from "../../../operator/metrics.ts";
@@ -97,6 +98,7 @@ export class Stage {
       kubeConfig,
       userAgent: `odin-operator-${this.namespace}`,
       logger,
+      registry,
       ...(canWrite === undefined ? {} : { canWrite }),
     });
     const store = this.#store === undefined ? undefined : openStore(this.#store);
@@ -137,6 +139,12 @@ export class Stage {
     const level = process.env.ODIN_LOG_LEVEL ?? "silent";
     const shown = level === "silent" ? [] : [{ level, stream: process.stdout }];
     return pino({ level: "debug", base: null }, pino.multistream([{ level: "debug", stream: kept }, ...shown]));
+  }
+
+  /** Bytes of request bodies that the operator sent since its start, by `verb resource`. */
+  async sentBytes(): Promise<Map<string, number>> {
+    const { values } = await kubeMetrics(this.#registry).requestBytes.get();
+    return new Map(values.map(({ labels: { verb, resource }, value }) => [`${verb} ${resource}`, value]));
   }
 
   /** Stops the operator, as for an upgrade. */
