@@ -1,5 +1,5 @@
 import { MAX_FILES } from "./limits.ts";
-import { RUN_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
+import { JOB_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
 import { flag, integer, type Kind, list, map, object, type Rule, type Schema, text, time } from "./schema.ts";
 import { fieldPathAt, type SpecPlace, TASKS, taskRules } from "./task.ts";
 
@@ -71,7 +71,7 @@ export const JOB_KIND: Kind = {
         { minLength: 1 },
       ),
       failFast: flag("The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` says."),
-      ...RUN_POLICY,
+      ...JOB_POLICY,
     },
     [],
     {

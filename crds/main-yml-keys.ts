@@ -24,7 +24,15 @@ const list = (item: Shape): Shape => ({ kind: "list", item });
 const amount = object({ limits: text, requests: text });
 
 /** Policies of the job's runs, in one mapping: keys above the tasks are free for anchors, and few should be taken from them. */
-const runPolicy = object({ failurePolicy: text, timeout: integer });
+const runPolicy = object({
+  failurePolicy: text,
+  timeout: integer,
+  parallelism: integer,
+  parallelRuns: integer,
+  ttlSecondsAfterFinished: integer,
+  successfulRunsHistoryLimit: integer,
+  failedRunsHistoryLimit: integer,
+});
 
 /** The keys above the tasks that mean something; all others are free (O-120). */
 export const TOP_KEYS: Keys = { name: text, failFast: { kind: "flag" }, runPolicy };

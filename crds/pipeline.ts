@@ -50,7 +50,7 @@ const isSame = (field: string): string =>
 
 const immutable = (field: string): Rule => ({
   rule: isSame(field),
-  message: `a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel and cancelledBy may change)`,
+  message: `a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel, cancelledBy, parallelism, priority and ttlSecondsAfterFinished may change)`,
   fieldPath: `.${field}`,
 });
 
@@ -146,6 +146,10 @@ export const PIPELINE_KIND: Kind = {
       failFast: flag("The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` or the Job says."),
       ...RUN_POLICY,
       user: text("Who submitted the run, where the REST API did.", 64),
+      priority: integer(
+        "Where runs wait for each other, for their turn among those of the job or for a place in the namespace, the higher goes first, then the older. Left out: 0.",
+        { minimum: -1000000, maximum: 1000000 },
+      ),
       suspend: flag("Start no further task until it is false again; running tasks go on."),
       stop: flag(
         "Start no further task, let the running ones finish, then end the run as TERMINATED. Cannot be taken back.",

@@ -30,6 +30,20 @@ export const REASONS = {
     class: "waiting",
     meaning: "The API server did not take the pod; tried again with growing intervals.",
   },
+  RunParallelism: {
+    class: "waiting",
+    meaning: "As many tasks of the run are executing as its `parallelism` allows; starts when one of them ends.",
+  },
+  NamespaceParallelism: {
+    class: "waiting",
+    meaning:
+      "As many tasks are executing in the namespace as the operator allows (`--namespace-parallelism`); runs of higher priority, then older ones, go first.",
+  },
+  JobParallelism: {
+    class: "waiting",
+    meaning:
+      "As many runs of the job go on as its `parallelRuns` allows; the message names them. Runs of higher priority, then older ones, go first.",
+  },
   KindNotWatched: {
     class: "waiting",
     meaning: "The operator cannot watch objects of the task's kind yet, for example because it lacks the right to.",

@@ -10,6 +10,9 @@ export type FailurePolicy = (typeof FAILURE_POLICIES)[number];
 /** Longest time that can be asked for, in seconds: a year. */
 export const MAX_SECONDS = 31_536_000;
 
+/** Most tasks or runs at a time that a limit can name. */
+export const MAX_PARALLELISM = 100_000;
+
 /** Fields that a Job sets for its runs and a Pipeline for itself; what the Pipeline says wins. */
 export const RUN_POLICY: Readonly<Record<string, Schema>> = {
   failurePolicy: {
@@ -22,12 +25,46 @@ export const RUN_POLICY: Readonly<Record<string, Schema>> = {
     "Seconds after which the run ends as TERMINATED, counted from when it was taken up; the time that it is suspended does not count.",
     { minimum: 1, maximum: MAX_SECONDS },
   ),
+  parallelism: integer("Most tasks of a run that have a pod or other object at a time. Left out: no limit.", {
+    minimum: 1,
+    maximum: MAX_PARALLELISM,
+  }),
+  ttlSecondsAfterFinished: integer(
+    "Seconds after its end for which a run is kept; then the operator deletes it, once what is to outlive it is stored. Left out: as the operator's settings say, normally for ever.",
+    { minimum: 0, maximum: MAX_SECONDS },
+  ),
 };
 
-/** The policy fields of a Job or Pipeline, as a run's frozen definition holds them. */
-export type RunPolicy = Pick<JobSpec, "failurePolicy" | "timeout">;
+/** Fields of a Job that are about all of its runs together. */
+export const JOB_POLICY: Readonly<Record<string, Schema>> = {
+  ...RUN_POLICY,
+  parallelRuns: integer(
+    "Most runs of this job that go on at a time; later ones wait for their turn. Left out: no limit.",
+    { minimum: 1, maximum: MAX_PARALLELISM },
+  ),
+  successfulRunsHistoryLimit: integer(
+    "How many runs that ended as DONE are kept; the oldest ones beyond that are deleted. Left out: all.",
+    { minimum: 0, maximum: MAX_PARALLELISM },
+  ),
+  failedRunsHistoryLimit: integer(
+    "How many runs that ended as TERMINATED are kept; the oldest ones beyond that are deleted. Left out: all.",
+    { minimum: 0, maximum: MAX_PARALLELISM },
+  ),
+};
 
-const POLICY_SCHEMA: Schema = object("Policies of a run.", { ...RUN_POLICY });
+/** The policy fields of a Job, as the frozen definition of its runs holds them; a Pipeline has some of them. */
+export type RunPolicy = Pick<
+  JobSpec,
+  | "failurePolicy"
+  | "timeout"
+  | "parallelism"
+  | "ttlSecondsAfterFinished"
+  | "parallelRuns"
+  | "successfulRunsHistoryLimit"
+  | "failedRunsHistoryLimit"
+>;
+
+const POLICY_SCHEMA: Schema = object("Policies of a job's runs.", { ...JOB_POLICY });
 
 /** Admission rules over the fields beside `failFast`. */
 export const RUN_POLICY_RULES: readonly Rule[] = [
@@ -40,7 +77,7 @@ export const RUN_POLICY_RULES: readonly Rule[] = [
 
 /** The policy fields among others; those that are left out stay so. */
 export function runPolicyOf(spec: RunPolicy): RunPolicy {
-  const known = Object.keys(RUN_POLICY).map((key) => [key, spec[key as keyof RunPolicy]] as const);
+  const known = Object.keys(JOB_POLICY).map((key) => [key, spec[key as keyof RunPolicy]] as const);
   return Object.fromEntries(known.filter(([, value]) => value !== undefined));
 }
 

@@ -1,6 +1,7 @@
 import type { Condition, Job } from "../crds/generated/types.ts";
 import { summary } from "../crds/problem.ts";
-import { jobId, snapshotOfJob, snapshotProblems } from "../crds/snapshot.ts";
+import type { RunPolicy } from "../crds/run-policy.ts";
+import { jobId, policyOf, snapshotOfJob, snapshotProblems } from "../crds/snapshot.ts";
 import { validateDefinition } from "../crds/validate.ts";
 import { type KeptMetadata, keptMetadata } from "../kube/kept-metadata.ts";
 import type { KubeObject } from "../kube/resource.ts";
@@ -17,6 +18,8 @@ export interface CachedJob {
   mirrored: boolean;
   /** Version that runs of a mirrored Job are of, where it says so. */
   version?: string;
+  /** What it says about all of its runs; absent where it says nothing. */
+  policy?: RunPolicy;
   /** Why it cannot be run; empty if it can. */
   problem: string;
   valid?: Condition;
@@ -36,6 +39,7 @@ export function projectJob(raw: KubeObject): CachedJob {
     snapshot: job.spec.snapshot ?? snapshot.metadata.name,
     mirrored: job.spec.snapshot !== undefined,
     ...(job.spec.version === undefined ? {} : { version: job.spec.version }),
+    ...policyOf(job.spec),
     problem: summary([...validateDefinition(job.spec.tasks ?? [], job.spec.files), ...snapshotProblems(snapshot)]),
     ...(valid === undefined ? {} : { valid }),
     ...(job.status?.observedGeneration === undefined ? {} : { observedGeneration: job.status.observedGeneration }),

@@ -207,6 +207,16 @@ export interface JobSpec {
   failurePolicy?: "Stop" | "FailFast" | "Continue";
   /** Seconds after which the run ends as TERMINATED, counted from when it was taken up; the time that it is suspended does not count. */
   timeout?: number;
+  /** Most tasks of a run that have a pod or other object at a time. Left out: no limit. */
+  parallelism?: number;
+  /** Seconds after its end for which a run is kept; then the operator deletes it, once what is to outlive it is stored. Left out: as the operator's settings say, normally for ever. */
+  ttlSecondsAfterFinished?: number;
+  /** Most runs of this job that go on at a time; later ones wait for their turn. Left out: no limit. */
+  parallelRuns?: number;
+  /** How many runs that ended as DONE are kept; the oldest ones beyond that are deleted. Left out: all. */
+  successfulRunsHistoryLimit?: number;
+  /** How many runs that ended as TERMINATED are kept; the oldest ones beyond that are deleted. Left out: all. */
+  failedRunsHistoryLimit?: number;
 }
 
 /** One condition. */
@@ -255,8 +265,14 @@ export interface PipelineSpec {
   failurePolicy?: "Stop" | "FailFast" | "Continue";
   /** Seconds after which the run ends as TERMINATED, counted from when it was taken up; the time that it is suspended does not count. */
   timeout?: number;
+  /** Most tasks of a run that have a pod or other object at a time. Left out: no limit. */
+  parallelism?: number;
+  /** Seconds after its end for which a run is kept; then the operator deletes it, once what is to outlive it is stored. Left out: as the operator's settings say, normally for ever. */
+  ttlSecondsAfterFinished?: number;
   /** Who submitted the run, where the REST API did. */
   user?: string;
+  /** Where runs wait for each other, for their turn among those of the job or for a place in the namespace, the higher goes first, then the older. Left out: 0. */
+  priority?: number;
   /** Start no further task until it is false again; running tasks go on. */
   suspend?: boolean;
   /** Start no further task, let the running ones finish, then end the run as TERMINATED. Cannot be taken back. */

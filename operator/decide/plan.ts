@@ -1,6 +1,6 @@
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { dependenciesOf } from "../../crds/graph.ts";
-import { failurePolicyOf } from "../../crds/run-policy.ts";
+import { failurePolicyOf, type RunPolicy } from "../../crds/run-policy.ts";
 import type { Definition } from "../../crds/snapshot.ts";
 import type { Controls, Plan } from "./run.ts";
 
@@ -25,8 +25,17 @@ export function planOf(definition: Definition, { snapshot, version, rootFiles }:
     tasks: definition.tasks,
     files: definition.files,
     failurePolicy: failurePolicyOf({ failFast: definition.failFast, ...definition.policy }),
-    ...(definition.policy?.timeout === undefined ? {} : { timeout: definition.policy.timeout }),
+    ...limitsOf(definition.policy ?? {}),
     dependencies: new Map(definition.tasks.map((task: Task) => [task.name, dependenciesOf(task)])),
+  };
+}
+
+/** What a policy bounds; limits that are left out stay so. */
+function limitsOf({ timeout, parallelism, parallelRuns }: RunPolicy): Pick<Plan, "timeout" | "parallelism" | "parallelRuns"> {
+  return {
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(parallelism === undefined ? {} : { parallelism }),
+    ...(parallelRuns === undefined ? {} : { parallelRuns }),
   };
 }
 
@@ -45,6 +54,7 @@ export function controlsOf(run: Pipeline): Controls {
     suspend: run.spec.suspend ?? false,
     cancel: run.spec.cancel ?? false,
     stop: run.spec.stop ?? false,
+    ...(run.spec.parallelism === undefined ? {} : { parallelism: run.spec.parallelism }),
     ...(run.spec.cancelledBy === undefined ? {} : { cancelledBy: run.spec.cancelledBy }),
   };
 }

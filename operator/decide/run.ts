@@ -67,6 +67,10 @@ export interface Plan {
   failurePolicy: FailurePolicy;
   /** Seconds that the run may take, suspensions not counted; absent: no limit. */
   timeout?: number;
+  /** Most tasks that have an object at a time; absent: no limit. */
+  parallelism?: number;
+  /** Most runs of the job that go on at a time, where the definition says so; a live Job's own word wins. */
+  parallelRuns?: number;
   /** Which of the objects exist that Odin's own programs are given; undefined: no task runs one (O-166). */
   odinObjects?: { credential: boolean; identity: boolean; sshConfig: boolean; knownHosts: boolean };
   /** By task: the tasks that must be executed first. */
@@ -79,6 +83,8 @@ export interface Controls {
   /** Start nothing more and end when what runs has ended. */
   stop: boolean;
   cancel: boolean;
+  /** Instead of the plan's limit. */
+  parallelism?: number;
   cancelledBy?: string;
 }
 
