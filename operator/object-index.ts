@@ -32,6 +32,8 @@ function runOf(object: CachedObject): RunIdentity | undefined {
 /** The objects of each run and the pods made for them, those included that are gone but whose end is not recorded yet. */
 export class ObjectIndex {
   readonly #byRun = new Map<string, RunObjects>();
+  /** Told in which namespace the number of tasks whose objects have not ended has changed, and by how much. */
+  onLive: (namespace: string, by: number) => void = () => {};
 
   /** Takes in what an object, or a pod made for one, looks like now. */
   set(object: CachedObject & Pick<CachedPod, "member">): void {
@@ -42,7 +44,10 @@ export class ObjectIndex {
       known = { objects: new Map(), members: new Map() };
       this.#byRun.set(keyOf(run), known);
     }
-    groupOf(known, object.member, true)?.set(object.state.name, object.state);
+    const group = groupOf(known, object.member, true);
+    const before = group?.get(object.state.name);
+    group?.set(object.state.name, object.state);
+    if (object.member === undefined) this.#count(run, Number(isLive(object.state)) - Number(isLive(before)));
     if (object.snapshot !== undefined) known.snapshot = object.snapshot;
   }
 
@@ -52,7 +57,14 @@ export class ObjectIndex {
     const known = run && this.#byRun.get(keyOf(run));
     const group = known && groupOf(known, object.member, false);
     const { name, uid } = object.state;
-    if (group?.get(name)?.uid === uid) group.set(name, { ...object.state, gone: true });
+    const before = group?.get(name);
+    if (before?.uid !== uid) return;
+    group?.set(name, { ...object.state, gone: true });
+    if (object.member === undefined && isLive(before)) this.#count(run, -1);
+  }
+
+  #count(run: RunIdentity | undefined, by: number): void {
+    if (by !== 0 && run?.namespace !== undefined) this.onLive(run.namespace, by);
   }
 
   /** Objects of a run. */
@@ -79,8 +91,14 @@ export class ObjectIndex {
     const known = this.#byRun.get(keyOf(run));
     if (known === undefined) return [];
     this.#byRun.delete(keyOf(run));
+    this.#count(run, -[...known.objects.values()].filter(isLive).length);
     return [known.objects, ...known.members.values()].flatMap((group) => [...group.values()].map(({ uid }) => uid));
   }
+}
+
+/** Whether an object still executes its task. */
+function isLive(object: ObservedObject | undefined): boolean {
+  return object !== undefined && !object.gone && object.phase !== "Succeeded" && object.phase !== "Failed";
 }
 
 function groupOf(

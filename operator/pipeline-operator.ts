@@ -26,7 +26,9 @@ import { reasonLabel } from "./reason-label.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { Change, ResourceWatch } from "./resource-watch.ts";
 import { registerRunGauges } from "./run-gauges.ts";
+import { RunTurns } from "./run-turns.ts";
 import { SnapshotSweep } from "./snapshot-sweep.ts";
+import { TaskSlots } from "./task-slots.ts";
 
 const CRD_DIRECTORY = resolve(import.meta.dirname, "../../crds/generated");
 
@@ -50,6 +52,8 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   /** Attempts of a task that may be lost to the infrastructure where the task does not say; 3 if left out. */
   infrastructureRetries?: number;
   metrics: Metrics;
+  /** Most tasks of a namespace that have an object at a time; absent: no limit. */
+  namespaceParallelism?: number;
   /** Time between two looks at which kinds the cluster serves; by default half a minute. */
   lookEveryMs?: number;
   /** How many shards the runs are divided into, and which of them may be written to now. By default one, always. */
@@ -66,6 +70,8 @@ export class PipelineOperator extends DurableOperator {
   readonly #options: PipelineOperatorOptions;
   readonly #caches: Caches;
   readonly #shards: HeldShards;
+  readonly #slots: TaskSlots;
+  readonly #turns: RunTurns;
   readonly #sweep: SnapshotSweep;
   readonly #cache: TaskCache | undefined;
   readonly #logs: LogKeeper | undefined;
@@ -79,11 +85,15 @@ export class PipelineOperator extends DurableOperator {
     this.#options = options;
     const { client, logger, namespace, pods, metrics } = options;
     this.#caches = makeCaches({ ...options, onRun: (raw) => this.#endedRuns?.offer(raw) });
+    const touch = (key: string): void => this.#runs?.touch(key);
+    const owns = (key: string): boolean => this.#shards.has(key);
+    this.#slots = new TaskSlots({ limit: options.namespaceParallelism, touch, owns });
+    this.#caches.objectsByRun.onLive = (inNamespace, by) => this.#slots.changed(inNamespace, by);
+    this.#turns = new RunTurns(this.#caches, touch);
     const events = new CoreEvents(client, logger);
     const { store, logRetentionDays = 0, runRetentionDays = 0 } = options;
     if (store !== undefined) {
       const caches = this.#caches;
-      const owns = (run: string): boolean => this.#shards.has(run);
       const counted = makeArchiveMetrics(options.registry, {
         logs: () => this.#logs,
         runs: () => this.#endedRuns,
@@ -124,6 +134,8 @@ export class PipelineOperator extends DurableOperator {
       plans,
       events,
       pods,
+      slots: this.#slots,
+      turns: this.#turns,
       logger,
       metrics,
       ...(this.#logs === undefined ? {} : { logs: this.#logs }),

@@ -16,14 +16,16 @@ import { endingOf } from "./decide/finish.ts";
 import { hasLingering } from "./decide/lingering.ts";
 import { controlsOf } from "./decide/plan.ts";
 import type { Plan, TaskView } from "./decide/run.ts";
-import { buildingStatus, refusedStatus, statusOf } from "./decide/status.ts";
+import { buildingStatus, refusedStatus, statusOf, waitingStatus } from "./decide/status.ts";
 import { kindWord, recordOfObject } from "./decide/task-state.ts";
 import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
 import { noteOwnObject, observe } from "./observe.ts";
 import type { PlanSource } from "./plan-source.ts";
 import { RunMemory } from "./run-memory.ts";
+import { placeOf, type RunTurns } from "./run-turns.ts";
 import { makeTaskDirectories, VolumeUnavailable } from "./task-directories.ts";
+import type { TaskSlots } from "./task-slots.ts";
 
 /** Status writes of one run keep this distance, so that changes which come together are written together. */
 const WRITE_INTERVAL_MS = 75;
@@ -38,6 +40,8 @@ const RETRY_PAUSE_MS = 10_000;
 const LINGERING_LOOK_MS = 250;
 const LONGEST_SLEEP_MS = 3_600_000;
 const VOLUME_RETRY_MS = 5_000;
+const SUSPENDED_BEFORE =
+  "the run is suspended and waits for no turn among those of its job until spec.suspend is false";
 
 export interface ReconcilerOptions {
   client: KubeClient;
@@ -53,6 +57,10 @@ export interface ReconcilerOptions {
   cache?: TaskCache;
   logger: Logger;
   metrics: Metrics;
+  /** How many tasks the runs of a namespace may start. */
+  slots: TaskSlots;
+  /** Whose turn it is among the runs of a job. */
+  turns: RunTurns;
   /** Keeps the logs of what is stopped. */
   logs?: LogKeeper;
 }
@@ -93,6 +101,8 @@ export class Reconciler {
       const unserved = run.status?.tasks === undefined ? await this.#unservedKind(result.plan) : undefined;
       if (unserved !== undefined)
         return await this.#write(key, run, refusedStatus(run, "KindNotServed", unserved, client.clock.now()));
+      const turn = await this.#waitForTurn(key, run, result.plan);
+      if (turn !== undefined) return turn;
       const later = await this.#prepare(key, run, result.plan);
       if (later !== undefined) return later;
       memory.plan = result.plan;
@@ -105,6 +115,7 @@ export class Reconciler {
   forget(key: string, uid: string): void {
     this.#memory.delete(uid);
     this.#waitingForJob.delete(key);
+    this.#options.slots.leave(key);
     const { objectsByRun, warningsByObject } = this.#options.caches;
     for (const object of objectsByRun.forget({ namespace: key.split("/")[0], uid })) warningsByObject.forget(object);
     this.#options.plans.release(uid);
@@ -138,6 +149,28 @@ export class Reconciler {
     return { requeueAfterMs: Math.max(50, untilMs - this.#options.client.clock.nowMs()) };
   }
 
+  /** Keeps a run that has not begun until its job lets it go, or, where the job bounds its runs, until it is no longer suspended. */
+  async #waitForTurn(key: string, run: Pipeline, plan: Plan): Promise<Next> {
+    const { client, turns, caches } = this.#options;
+    const { cancel, stop, suspend } = run.spec;
+    // One that has an object already began before a crash kept that from being written down.
+    const hasBegun =
+      (run.status?.phase !== undefined && run.status.phase !== "BUILDING") ||
+      caches.objectsByRun.of(run.metadata).length > 0;
+    if (hasBegun || cancel || stop) return undefined;
+    const wait = async (cause: Parameters<typeof waitingStatus>[3]): Promise<Next> =>
+      await this.#write(key, run, waitingStatus(run, plan, controlsOf(run), cause, client.clock.now()));
+    if (suspend) {
+      // It must not take the turn of one that can go on.
+      if (!turns.isLimited(run, plan)) return undefined;
+      return (await wait({ reason: "Suspended", message: SUSPENDED_BEFORE })) ?? { requeueAfterMs: LONGEST_SLEEP_MS };
+    }
+    const turn = turns.turnOf(run, plan);
+    if (turn === undefined) return undefined;
+    const written = await wait({ reason: "JobParallelism", message: turn.message });
+    return sooner(written, turn.againInMs);
+  }
+
   /** Makes the directories of a run on the shared volume before its first task; undefined once they are there. */
   async #prepare(key: string, run: Pipeline, plan: Plan): Promise<Next> {
     const { paths, sharedVolume } = this.#options.pods;
@@ -167,8 +200,9 @@ export class Reconciler {
   }
 
   async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {
-    const { client, caches, pods, cache, infrastructureRetries } = this.#options;
+    const { client, caches, pods, cache, infrastructureRetries, slots } = this.#options;
     const { objects, warnings, againInMs } = await observe(client, caches, run, plan);
+    const place = placeOf(run);
     const view: View = {
       run,
       plan,
@@ -179,10 +213,16 @@ export class Reconciler {
       retryPauseMs: this.#options.retryPauseMs ?? RETRY_PAUSE_MS,
       ...(infrastructureRetries === undefined ? {} : { infrastructureRetries }),
       ...(cache === undefined ? {} : { cache: cache.answers(run.metadata.uid) }),
+      ...(slots.limit === undefined ? {} : { room: { tasks: slots.available(place), message: slots.message(key) } }),
       now: client.clock.now(),
     };
     const decision = decide(view);
-    if (losesPod(run, decision) && (await this.#isOutdated(run))) return { requeueAfterMs: 0 };
+    slots.wait(place, decision.wants ?? 0);
+    if (losesPod(run, decision)) {
+      if (await this.#isOutdated(run)) return { requeueAfterMs: 0 };
+      // Other runs may have taken the room meanwhile.
+      if (slots.limit !== undefined && startsOf(decision) > slots.available(place)) return { requeueAfterMs: 0 };
+    }
     this.#noteVanished(run, decision);
     this.#remember(view, decision);
     const { tasks: acted, more } = await this.#act(view, decision, memory);
@@ -247,16 +287,22 @@ export class Reconciler {
 
   /** Carries the decision out and returns the records as they are then. `more`: not everything fitted into this pass. */
   async #act(view: View, decision: Decision, memory: RunMemory): Promise<{ tasks: TaskView[]; more: boolean }> {
-    const { client } = this.#options;
+    const { client, slots } = this.#options;
     const creates = decision.actions.filter((action) => action.kind === "create");
+    const starting = creates.slice(0, CREATE_BATCH);
+    slots.reserve(memory.key, starting.length);
     const results = new Map<string, TaskView>();
     await Promise.all([
-      ...creates.slice(0, CREATE_BATCH).map(async (action) => {
+      ...starting.map(async (action) => {
         const current = decision.tasks.find(({ task }) => task === action.task);
-        results.set(
-          action.task.name,
-          await this.#create(view, action, memory, current?.record ?? { state: "waiting" }),
-        );
+        try {
+          results.set(
+            action.task.name,
+            await this.#create(view, action, memory, current?.record ?? { state: "waiting" }),
+          );
+        } finally {
+          slots.settle(memory.key);
+        }
       }),
       ...decision.actions.map(async (action) => {
         if (action.kind !== "delete") return;
@@ -352,6 +398,11 @@ function losesPod(run: Pipeline, decision: Decision): boolean {
       (record.state === "terminated" && failureClass(record.reason) === "infrastructure")
     );
   });
+}
+
+/** How many tasks the decision starts in this pass. */
+function startsOf({ actions }: Decision): number {
+  return Math.min(CREATE_BATCH, actions.filter(({ kind }) => kind === "create").length);
 }
 
 /** Whether a task was skipped just now: what waited for it may start at once. */

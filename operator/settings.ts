@@ -69,6 +69,13 @@ export const OPERATOR_SETTINGS = {
     fallback: "3",
     parse: integerValue(0, 20),
   },
+  namespaceParallelism: {
+    flag: "namespace-parallelism",
+    env: "ODIN_NAMESPACE_PARALLELISM",
+    help: "Most tasks of one namespace that have a pod or other object at a time; 0: no limit.",
+    fallback: "0",
+    parse: integerValue(0, 100_000),
+  },
   taskServiceAccount: {
     flag: "task-service-account",
     env: "ODIN_TASK_SERVICE_ACCOUNT",

@@ -78,11 +78,15 @@ export class TaskSlots {
   /** A run would start this many tasks more than it may; with 0 it waits for nothing. */
   wait(place: Place, wants: number): void {
     if (this.limit === undefined) return;
-    const namespace = namespaceOf(place.key);
-    const slots = this.#of(namespace);
-    if (wants > 0) slots.line.set({ ...place, wants });
-    // What it no longer waits for may go to the next.
-    else if (slots.line.delete(place.key)) this.#wake(namespace, slots);
+    if (wants > 0) this.#of(namespaceOf(place.key)).line.set({ ...place, wants });
+    else this.leave(place.key);
+  }
+
+  /** A run waits for nothing: what it could have used may go to the next. */
+  leave(key: string): void {
+    const namespace = namespaceOf(key);
+    const slots = this.#namespaces.get(namespace);
+    if (slots?.line.delete(key)) this.#wake(namespace, slots);
   }
 
   /** What the records of waiting tasks say. */

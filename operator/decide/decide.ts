@@ -6,6 +6,7 @@ import { blockedMessage, blockedTasks } from "./failure-policy.ts";
 import { type Ending, endingOf } from "./finish.ts";
 import { lingeringObjects } from "./lingering.ts";
 import { bounded } from "./message.ts";
+import { Places, type Room } from "./parallelism.ts";
 import { pendingDeadlineOf, pendingTooLong } from "./pending-timeout.ts";
 import { waitingForDependencies } from "./ready.ts";
 import { afterFailure, carried, givenUp, isBetweenAttempts } from "./retry.ts";
@@ -37,6 +38,8 @@ export interface View {
   paths: Paths;
   /** What the cache knows about tasks that are about to start; absent where there is no cache (O-202). */
   cache?: ReadonlyMap<string, CacheAnswer>;
+  /** How many tasks may start as far as the rest of the namespace is concerned; absent: as many as there are. */
+  room?: Room;
   /** Pause before a task's second attempt; it doubles from then on (O-144). */
   retryPauseMs: number;
   /** Attempts of a task that may be lost to the infrastructure where the task does not say (F-18, F-19). */
@@ -51,6 +54,8 @@ export interface Decision {
   /** Records by task, in the order of the definition; those of tasks to be created are still `waiting`. */
   tasks: TaskView[];
   ending?: Ending;
+  /** Tasks that only the room in the namespace keeps from starting; absent: none. */
+  wants?: number;
   /** ISO time at which to decide again even if nothing changes: a pause or a timeout ends. */
   wakeAt?: string;
 }
@@ -232,6 +237,7 @@ function start(view: View, tasks: TaskView[]): Decision {
   const actions = stopActions(view, tasks, undefined);
   // Only a run that is to continue gets here with a failed task in it.
   const blocked = blockedTasks(view.plan, tasks);
+  const places = new Places(view.plan, view.controls, view.room, tasks);
   const records = tasks.map((current): TaskView => {
     if (current.record.state !== "waiting") return current;
     const { task, record } = current;
@@ -254,15 +260,20 @@ function start(view: View, tasks: TaskView[]): Decision {
     };
     const held = view.heldBack.get(task.name);
     if (held !== undefined) return { task, record: { ...ready, ...held } };
+    const refusal = places.refusal(ready);
+    if (refusal !== undefined) return { task, record: refusal };
     try {
       const { inputs, ...filled } = fill(task);
       const answer = record.attempt === undefined ? cached(view, task) : undefined;
       if (answer === "unknown") {
+        // It may start at the next look, so its place is kept.
+        places.take();
         actions.push({ kind: "lookUp", task, ...filled, inputs });
         const message = "comparing its inputs and outputs with those of earlier runs";
         return { task, record: { ...ready, reason: "CacheLookup", message } };
       }
       if (answer?.kind === "hit") return { task, record: skipped(ready, answer, view.now) };
+      places.take();
       const cacheKey = answer?.key === undefined ? {} : { cacheKey: answer.key };
       actions.push({ kind: "create", task, attempt: (record.attempt ?? 0) + 1, ...filled, ...cacheKey });
     } catch (error) {
@@ -277,7 +288,7 @@ function start(view: View, tasks: TaskView[]): Decision {
     const ending = endingOf(view, records);
     if (ending !== undefined) return concluded(view, concludedTasks(view.plan, records, ending, view.now), ending);
   }
-  return withWakeUp(view, { actions, tasks: records });
+  return withWakeUp(view, { actions, tasks: records, ...(places.wants > 0 ? { wants: places.wants } : {}) });
 }
 
 /** What the cache knows of a task; undefined: it is not asked. */

@@ -31,7 +31,11 @@ export function planOf(definition: Definition, { snapshot, version, rootFiles }:
 }
 
 /** What a policy bounds; limits that are left out stay so. */
-function limitsOf({ timeout, parallelism, parallelRuns }: RunPolicy): Pick<Plan, "timeout" | "parallelism" | "parallelRuns"> {
+function limitsOf({
+  timeout,
+  parallelism,
+  parallelRuns,
+}: RunPolicy): Pick<Plan, "timeout" | "parallelism" | "parallelRuns"> {
   return {
     ...(timeout === undefined ? {} : { timeout }),
     ...(parallelism === undefined ? {} : { parallelism }),

@@ -92,6 +92,29 @@ export function buildingStatus(
   return { ...run.status, phase: "BUILDING", reason, message: bounded(message, 1000) };
 }
 
+/** A status for a run that waits for its turn among those of its job, or that is suspended before it had one. What it will run is fixed already. */
+export function waitingStatus(
+  run: Pipeline,
+  plan: Plan,
+  controls: Controls,
+  cause: { reason: "JobParallelism" | "Suspended"; message: string },
+  now: string,
+): PipelineStatus {
+  const { version, snapshot, job } = plan;
+  const conditions = conditionsOf(run.status?.conditions ?? [], { run, controls, now }, false);
+  const { conditions: _, ...before } = run.status ?? {};
+  return {
+    ...before,
+    phase: "BUILDING",
+    ...cause,
+    ...(conditions.length === 0 ? {} : { conditions }),
+    ...(version === undefined ? {} : { version }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(job === undefined ? {} : { job }),
+    observedGeneration: run.metadata.generation ?? 0,
+  };
+}
+
 function withEvents(
   before: PipelineStatus | undefined,
   status: PipelineStatus,
@@ -130,7 +153,7 @@ function withinResultBudget(tasks: readonly TaskView[]): Record<string, TaskStat
 }
 
 /** Reasons for waiting that are told of the run, not as trouble of a task. */
-const QUIET_REASONS: ReadonlySet<string> = new Set(["Dependencies", "Suspended", "NotStarted"]);
+const QUIET_REASONS: ReadonlySet<string> = new Set(["Dependencies", "Suspended", "NotStarted", "RunParallelism"]);
 
 /** The run's own reason and message: how it is ending, or what the first task in trouble waits for. */
 function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: string; message?: string } {
@@ -160,7 +183,11 @@ function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: str
     : {};
 }
 
-function conditionsOf(before: readonly Condition[], input: StatusInput, ended: boolean): Condition[] {
+function conditionsOf(
+  before: readonly Condition[],
+  input: Pick<StatusInput, "ending" | "controls" | "now" | "run">,
+  ended: boolean,
+): Condition[] {
   const { ending, controls, now, run } = input;
   const wanted: Condition[] = [];
   const want = (type: string, status: "True" | "False", reason: string, message: string): void => {

@@ -41,6 +41,8 @@ export interface Pod extends KubeObject {
 export interface StageOptions {
   /** Time between two looks at which kinds the cluster serves. */
   lookEveryMs?: number;
+  /** Most tasks that have an object at a time. */
+  namespaceParallelism?: number;
   /** Whom the operator is to the API server; by default one who may do everything. */
   operator?: KubeConfig;
   /** Days for which ended runs are kept without their object. */

@@ -14,6 +14,7 @@ import { kindFactsOf } from "../../../crds/task-kinds.ts";
 import type { CacheAnswer } from "../../../operator/decide/caching.ts";
 import { type Decision, decide, type View } from "../../../operator/decide/decide.ts";
 import { endingOf } from "../../../operator/decide/finish.ts";
+import type { Room } from "../../../operator/decide/parallelism.ts";
 import { controlsOf, planOf, withPolicyOf } from "../../../operator/decide/plan.ts";
 import type { ObservedObject, ObservedWarning } from "../../../operator/decide/run.ts";
 import { statusOf } from "../../../operator/decide/status.ts";
@@ -32,6 +33,8 @@ interface Input {
   pods?: (Partial<ObservedObject> & { task: string })[];
   warnings?: ObservedWarning[];
   held?: Record<string, TaskStatus>;
+  /** How many tasks the namespace has room for; absent: as many as there are. */
+  room?: Room;
   /** What the cache knows; absent: there is none. */
   cache?: Record<string, CacheAnswer>;
 }
@@ -73,6 +76,7 @@ function viewOf(input: Input): View {
     controls: controlsOf(run),
     objects: (input.pods ?? []).map((object) => objectOf(name, object)),
     heldBack: new Map(Object.entries(input.held ?? {})),
+    ...(input.room === undefined ? {} : { room: input.room }),
     ...(input.cache === undefined ? {} : { cache: new Map(Object.entries(input.cache)) }),
     paths: DEFAULT_PATHS,
     retryPauseMs: 10_000,
@@ -116,8 +120,9 @@ function answer(input: Input): unknown {
       ...(action.cacheKey === undefined ? {} : { cacheKey: action.cacheKey }),
     };
   });
+  const wants = decision.wants === undefined ? {} : { wants: decision.wants };
   const wakeAt = decision.wakeAt === undefined ? {} : { wakeAt: decision.wakeAt };
-  return { actions, ...wakeAt, status: statusAfter(view, decision, input.warnings ?? []) };
+  return { actions, ...wants, ...wakeAt, status: statusAfter(view, decision, input.warnings ?? []) };
 }
 
 const golden = suite("golden pairs");

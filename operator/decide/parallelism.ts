@@ -1,0 +1,50 @@
+import type { TaskStatus } from "../../crds/generated/types.ts";
+import { bounded } from "./message.ts";
+import type { Controls, Plan, TaskView } from "./run.ts";
+
+/** How many tasks a run may start as far as others in its namespace are concerned, and what those say that may not. */
+export interface Room {
+  tasks: number;
+  message: string;
+}
+
+/** What of a record stays while the task waits for a place: the time that it may take does not count then, and begins anew. */
+function waiting({ readyTime: _, ...kept }: Partial<TaskStatus>, reason: string, message: string): TaskStatus {
+  return { ...kept, state: "waiting", reason, message: bounded(message) };
+}
+
+/**
+ * Bounds how many tasks of a run have an object at a time: by the run's own `parallelism`, and by the room in its namespace. What executes is counted anew
+ * at each decision. Tasks that become ready take the places that are left, in the order of the definition.
+ */
+export class Places {
+  /** Tasks that only the room in the namespace keeps from starting. */
+  wants = 0;
+  readonly #most: number;
+  readonly #room: Room | undefined;
+  #taken: number;
+  #started = 0;
+
+  constructor(plan: Plan, controls: Controls, room: Room | undefined, tasks: readonly TaskView[]) {
+    this.#most = controls.parallelism ?? plan.parallelism ?? Number.POSITIVE_INFINITY;
+    this.#room = room;
+    this.#taken = Number.isFinite(this.#most) ? tasks.filter(({ record }) => record.state === "executing").length : 0;
+  }
+
+  /** The record of a task that is ready and has no place; undefined if it has one, which `take` takes. */
+  refusal(record: Partial<TaskStatus>): TaskStatus | undefined {
+    if (this.#taken + this.wants >= this.#most) {
+      const message = `waiting for a place: the run may have ${this.#most} of its tasks execute at a time (spec.parallelism)`;
+      return waiting(record, "RunParallelism", message);
+    }
+    if (this.#room === undefined || this.#started < this.#room.tasks) return undefined;
+    this.wants += 1;
+    return waiting(record, "NamespaceParallelism", this.#room.message);
+  }
+
+  /** A task starts. */
+  take(): void {
+    this.#taken += 1;
+    this.#started += 1;
+  }
+}
