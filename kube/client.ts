@@ -15,6 +15,7 @@ import type { KubeList } from "./resource.ts";
 import { ServerClock } from "./server-clock.ts";
 import { type Connection, Transport } from "./transport.ts";
 import { readWatch, type WatchEvent } from "./watch.ts";
+import type { Version } from "./watch-echo.ts";
 
 /** Values of a query string; undefined entries are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -27,6 +28,8 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Urgency; by default derived from method and path. */
   lane?: Lane;
+  /** `metadata`: the answer is to hold no more of the object than that; a server that cannot do so sends all of it. */
+  answer?: "metadata";
 }
 
 /** Construction options of `KubeClient`. */
@@ -76,6 +79,8 @@ export interface WatchOptions {
   query: Query;
   signal: AbortSignal;
   onEvent(event: WatchEvent): void;
+  /** See `WatchReader`. */
+  isKnown?(version: Version): boolean;
   /** The server accepted the watch. */
   onOpen?(): void;
   /** A piece of data came. */
@@ -85,6 +90,8 @@ export interface WatchOptions {
   /** Longest silence before the connection counts as dead. */
   idleTimeoutMs: number;
 }
+
+const METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json";
 
 const LIST_TIMEOUT_MS = 60_000;
 const OPEN_TIMEOUT_MS = 30_000;
@@ -392,7 +399,7 @@ export class KubeClient {
     const { method, path, body, signal } = options;
     const headers: Record<string, string> = {
       ...connection.credentials.headers,
-      accept: "application/json",
+      accept: options.answer === "metadata" ? METADATA_ONLY : "application/json",
       "user-agent": this.#userAgent,
     };
     if (body) {
@@ -414,6 +421,7 @@ interface Outgoing {
   path: string;
   body?: Buffer | undefined;
   contentType?: string | undefined;
+  answer?: "metadata" | undefined;
 }
 
 function encode(body: unknown): Buffer {

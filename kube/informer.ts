@@ -252,6 +252,7 @@ export class Informer<P extends { metadata: ObjectMeta }> {
         this.#lastDataAt = performance.now();
       },
       onEvent: (event) => this.#apply(event),
+      isKnown: (version) => this.#cache.confirm(version),
     });
   }
 

@@ -1,3 +1,4 @@
+import type { Version } from "./watch-echo.ts";
 import { compareResourceVersions, type KubeObject, keyOf, type ObjectMeta } from "./resource.ts";
 
 /** A change of the cache. `object` is the new state, or the last known one of a deleted object. */
@@ -88,6 +89,20 @@ export class ObjectCache<P extends { metadata: ObjectMeta }> {
     if (type === "DELETED") this.#applyDeleted(raw);
     else this.#applyCurrent(raw);
     this.#advance(raw.metadata.resourceVersion);
+  }
+
+  /**
+   * Applies an event of the watch of which only the version is known: true if the cache holds that very version, so that the event says nothing
+   * new. That is the echo of a write of ours, mostly.
+   */
+  confirm({ uid, resourceVersion }: Version): boolean {
+    const key = this.#keyByUid.get(uid);
+    const current = key === undefined ? undefined : this.#items.get(key);
+    if (key === undefined || current?.metadata.uid !== uid || current.metadata.resourceVersion !== resourceVersion)
+      return false;
+    this.#unconfirmed.delete(key);
+    this.#advance(resourceVersion);
+    return true;
   }
 
   /** Applies a bookmark: everything up to this version has been delivered. */

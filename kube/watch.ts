@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { type ApiStatus, errorFromNetwork, errorFromTimeout, errorFromWatchStatus, KubeError } from "./errors.ts";
 import type { KubeObject } from "./resource.ts";
+import { type Version, versionInLine } from "./watch-echo.ts";
 
 /** One line of a watch that carries an object. Bookmarks carry nothing but kind and `metadata.resourceVersion`. */
 export interface WatchEvent {
@@ -108,6 +109,8 @@ export interface WatchReader {
   what: string;
   /** Called for each event in order; what it throws ends the watch with that error. */
   onEvent(event: WatchEvent): void;
+  /** Asked about events that only change an object, before they are parsed: whether this version is known already. Then `onEvent` is not called. */
+  isKnown?(version: Version): boolean;
   /** Called for each piece of data, before its events. */
   onData?(): void;
   /** Longest silence: bookmarks come about every minute, so a live watch is never silent for much longer. */
@@ -122,7 +125,10 @@ export interface WatchReader {
  */
 export function readWatch(stream: Readable, reader: WatchReader): Promise<void> {
   return new Promise((resolve, reject) => {
-    const splitter = new LineSplitter((line) => reader.onEvent(parseWatchLine(reader.what, line)));
+    const splitter = new LineSplitter((line) => {
+      const version = reader.isKnown && versionInLine(line);
+      if (version === undefined || !reader.isKnown?.(version)) reader.onEvent(parseWatchLine(reader.what, line));
+    });
     const watchdog = setTimeout(
       () => finish(errorFromTimeout(reader.what, reader.idleTimeoutMs)),
       reader.idleTimeoutMs,

@@ -9,6 +9,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
+/** Whether JSON would have the key: those that are undefined are left out of it. */
+function isSet(object: Record<string, unknown>, key: string): boolean {
+  return Object.hasOwn(object, key) && object[key] !== undefined;
+}
+
 /** One segment of a JSON pointer (RFC 6901). */
 function pointer(key: string): string {
   return key.replaceAll("~", "~0").replaceAll("/", "~1");
@@ -37,13 +42,13 @@ export function difference(before: unknown, after: unknown, path = ""): Operatio
 function objectDifference(before: Record<string, unknown>, after: Record<string, unknown>, path: string): Operation[] {
   const operations: Operation[] = [];
   for (const key of Object.keys(before)) {
-    if (!Object.hasOwn(after, key) || after[key] === undefined)
+    if (isSet(before, key) && !isSet(after, key))
       operations.push({ op: "remove", path: `${path}/${pointer(key)}` });
   }
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue;
     const inner = `${path}/${pointer(key)}`;
-    if (!Object.hasOwn(before, key)) operations.push({ op: "add", path: inner, value });
+    if (!isSet(before, key)) operations.push({ op: "add", path: inner, value });
     else operations.push(...smaller(difference(before[key], value, inner), { op: "replace", path: inner, value }));
   }
   return operations;

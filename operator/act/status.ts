@@ -3,7 +3,7 @@ import { MAX_OBJECT_BYTES } from "../../crds/limits.ts";
 import { PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { isKubeError } from "../../kube/errors.ts";
-import { objectPath } from "../../kube/resource.ts";
+import { type KubeObject, objectPath } from "../../kube/resource.ts";
 import { difference, type Operation } from "./json-patch.ts";
 
 /** What became of a status write. `stale`: somebody else wrote first, decide again on the newer object. */
@@ -21,38 +21,49 @@ function statusPath(run: Pipeline): string {
  * Writes what differs between the run's last known status and `after`, as one JSON Patch that replaces the resourceVersion with the one we
  * decided on: the API server answers 409 if it has moved on, so nothing is overwritten blindly (F-10). Errors other than
  * conflict and absence are thrown for the queue to repeat. Each write has a number (`writes`), by which the API server's own rules tell it from a change
- * of the spec.
+ * of the spec. The answer is metadata alone; what the object is now follows from what was written.
  */
 export async function writeStatus(client: KubeClient, run: Pipeline, after: PipelineStatus): Promise<WriteResult> {
-  const steps = run.status === undefined ? [] : difference(run.status, { ...after, ...countOf(run.status) }, "/status");
-  if (run.status !== undefined && steps.length === 0) return { kind: "unchanged" };
-  const writes = (run.status?.writes ?? 0) + 1;
-  const numbered: Operation[] =
-    run.status === undefined
-      ? [{ op: "add", path: "/status", value: { ...after, writes } }]
-      : [...steps, { op: "add", path: "/status/writes", value: writes }];
+  const before = run.status;
+  const writes = (before?.writes ?? 0) + 1;
+  const status: PipelineStatus = { ...after, writes };
+  const whole: Operation[] = [{ op: "add", path: "/status", value: status }];
   try {
-    return await patch(client, run, numbered);
+    if (before === undefined) return await patch(client, run, whole, status);
+    // The number of the write before is not news.
+    const steps = difference(before, { ...status, writes: before.writes }, "/status");
+    if (steps.length === 0) return { kind: "unchanged" };
+    try {
+      return await patch(client, run, [...steps, { op: "add", path: "/status/writes", value: writes }], status);
+    } catch (error) {
+      if (!isKubeError(error, "invalid")) throw error;
+      // What is stored is not quite what we know of it, as where an older definition has dropped a field: no step has to fit then.
+      return await patch(client, run, whole, status);
+    }
   } catch (error) {
     if (!isKubeError(error, "tooLarge")) throw error;
     // The write must not be repeated as it is: it would fail for ever. A small one ends the run (F-26).
-    return await patch(client, run, tooLarge(run));
+    return await endTooLarge(client, run, writes);
   }
 }
 
-/** The number of the status that is there; it is not news, and must not look as if it had been taken away. */
-function countOf({ writes }: PipelineStatus): Pick<PipelineStatus, "writes"> {
-  return writes === undefined ? {} : { writes };
-}
-
-async function patch(client: KubeClient, run: Pipeline, steps: Operation[]): Promise<WriteResult> {
+async function patch(
+  client: KubeClient,
+  run: Pipeline,
+  steps: Operation[],
+  status: PipelineStatus,
+): Promise<WriteResult> {
   const body: Operation[] = [
     { op: "replace", path: "/metadata/resourceVersion", value: run.metadata.resourceVersion },
     ...steps,
   ];
+  const encoded = Buffer.from(JSON.stringify(body));
   try {
-    const object = await client.patch<Pipeline>(statusPath(run), "json", body, { lane: "status" });
-    return { kind: "written", object, bytes: JSON.stringify(body).length };
+    const { metadata } = await client.patch<KubeObject>(statusPath(run), "json", encoded, {
+      lane: "status",
+      answer: "metadata",
+    });
+    return { kind: "written", object: { ...run, metadata, status }, bytes: encoded.length };
   } catch (error) {
     if (isKubeError(error, "conflict")) return { kind: "stale" };
     if (isKubeError(error, "notFound")) return { kind: "gone" };
@@ -60,16 +71,17 @@ async function patch(client: KubeClient, run: Pipeline, steps: Operation[]): Pro
   }
 }
 
-function tooLarge(run: Pipeline): Operation[] {
-  const message = `the run's object would be larger than ${MAX_OBJECT_BYTES} bytes; use fewer or smaller tasks`;
-  const op = run.status === undefined ? "add" : "replace";
+async function endTooLarge(client: KubeClient, run: Pipeline, writes: number): Promise<WriteResult> {
   const end: PipelineStatus = {
     phase: "TERMINATED",
     reason: "StatusTooLarge",
-    message,
+    message: `the run's object would be larger than ${MAX_OBJECT_BYTES} bytes; use fewer or smaller tasks`,
     completionTime: new Date().toISOString(),
-    writes: (run.status?.writes ?? 0) + 1,
+    writes,
   };
-  if (op === "add") return [{ op: "add", path: "/status", value: end }];
-  return Object.entries(end).map(([key, value]) => ({ op: "add", path: `/status/${key}`, value }));
+  const steps: Operation[] =
+    run.status === undefined
+      ? [{ op: "add", path: "/status", value: end }]
+      : Object.entries(end).map(([key, value]) => ({ op: "add", path: `/status/${key}`, value }));
+  return await patch(client, run, steps, { ...run.status, ...end });
 }
