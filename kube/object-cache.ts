@@ -1,5 +1,5 @@
-import type { Version } from "./watch-echo.ts";
 import { compareResourceVersions, type KubeObject, keyOf, type ObjectMeta } from "./resource.ts";
+import type { Version } from "./watch-echo.ts";
 
 /** A change of the cache. `object` is the new state, or the last known one of a deleted object. */
 export interface Change<P> {

@@ -77,6 +77,8 @@ export class PipelineOperator extends DurableOperator {
   readonly #logs: LogKeeper | undefined;
   readonly #endedRuns: RunKeeper | undefined;
   readonly #archiveSweep: ArchiveSweep | undefined;
+  /** Writes under way that no handler waits for. */
+  readonly #beside = new Set<Promise<void>>();
   #runs: ResourceWatch<CachedRun> | undefined;
   #jobs: ResourceWatch<CachedJob> | undefined;
 
@@ -142,6 +144,12 @@ export class PipelineOperator extends DurableOperator {
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(retryPauseMs === undefined ? {} : { retryPauseMs }),
       ...(infrastructureRetries === undefined ? {} : { infrastructureRetries }),
+      beside: async (key, action) => {
+        const done = this.#shards.work(key, action).then(() => void this.#beside.delete(done));
+        this.#beside.add(done);
+        await done;
+      },
+      again: (key) => this.#runs?.touch(key),
     });
     return { client, plans, reconciler };
   }
@@ -223,6 +231,7 @@ export class PipelineOperator extends DurableOperator {
   override async stop(): Promise<void> {
     this.#sweep.stop();
     await super.stop();
+    await Promise.all(this.#beside);
     await this.#cache?.stop();
     await Promise.all([this.#logs?.stop(), this.#endedRuns?.stop(), this.#archiveSweep?.stop()]);
     await stopCompanions(this.#caches);

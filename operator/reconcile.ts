@@ -16,7 +16,7 @@ import { endingOf } from "./decide/finish.ts";
 import { hasLingering } from "./decide/lingering.ts";
 import { controlsOf } from "./decide/plan.ts";
 import type { Plan, TaskView } from "./decide/run.ts";
-import { buildingStatus, refusedStatus, statusOf, waitingStatus } from "./decide/status.ts";
+import { buildingStatus, phaseOf, refusedStatus, type StatusInput, statusOf, waitingStatus } from "./decide/status.ts";
 import { kindWord, recordOfObject } from "./decide/task-state.ts";
 import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
@@ -27,10 +27,6 @@ import { placeOf, type RunTurns } from "./run-turns.ts";
 import { makeTaskDirectories, VolumeUnavailable } from "./task-directories.ts";
 import type { TaskSlots } from "./task-slots.ts";
 
-/** Status writes of one run keep this distance, so that changes which come together are written together. */
-const WRITE_INTERVAL_MS = 75;
-/** Each write makes the API server handle the whole object and send it to every watcher, so large runs are written less often. */
-const WRITE_INTERVAL_MS_PER_TASK = 0.25;
 /** Pods created in one pass; what is observed meanwhile is looked at in the next. */
 const CREATE_BATCH = 50;
 
@@ -63,6 +59,10 @@ export interface ReconcilerOptions {
   turns: RunTurns;
   /** Keeps the logs of what is stopped. */
   logs?: LogKeeper;
+  /** Does something for a run beside its passes; the run stays in this process's hands until that is done. `action` never rejects. */
+  beside: (key: string, action: () => Promise<void>) => Promise<void>;
+  /** Has a run looked at again. */
+  again: (key: string) => void;
 }
 
 /** When the queue is to look at the run again, if before the next change. */
@@ -91,6 +91,8 @@ export class Reconciler {
     }
     const run = cached.active;
     const memory = this.#memoryOf(key, run);
+    const pauseMs = memory.pace.passPauseMs(performance.now());
+    if (pauseMs > 0) return { requeueAfterMs: Math.ceil(pauseMs) };
     memory.passes += 1;
     memory.calledMs = calledMs;
     if (memory.plan === undefined) {
@@ -203,6 +205,7 @@ export class Reconciler {
     const { client, caches, pods, cache, infrastructureRetries, slots } = this.#options;
     const { objects, warnings, againInMs } = await observe(client, caches, run, plan);
     const place = placeOf(run);
+    const startedAt = performance.now();
     const view: View = {
       run,
       plan,
@@ -217,20 +220,23 @@ export class Reconciler {
       now: client.clock.now(),
     };
     const decision = decide(view);
+    const costMs = performance.now() - startedAt;
+    memory.pace.passed(costMs, startedAt + costMs);
     slots.wait(place, decision.wants ?? 0);
-    if (losesPod(run, decision)) {
+    const loses = losesPod(run, decision);
+    if (loses) {
       if (await this.#isOutdated(run)) return { requeueAfterMs: 0 };
       // Other runs may have taken the room meanwhile.
       if (slots.limit !== undefined && startsOf(decision) > slots.available(place)) return { requeueAfterMs: 0 };
     }
     this.#noteVanished(run, decision);
     this.#remember(view, decision);
-    const { tasks: acted, more } = await this.#act(view, decision, memory);
+    const { tasks: acted, more, refusal } = await this.#act(view, decision, memory);
     // A refusal for good ends the run, and changes what the other tasks are told.
     const refused = decision.ending === undefined ? endingOf(view, acted) : undefined;
     const ending = decision.ending ?? refused;
     const tasks = refused === undefined ? acted : concludedTasks(plan, acted, refused, view.now);
-    const status = statusOf({
+    const input: StatusInput = {
       run,
       plan,
       controls: view.controls,
@@ -238,9 +244,9 @@ export class Reconciler {
       warnings,
       now: view.now,
       ...(ending === undefined ? {} : { ending }),
-    });
-    const written = await this.#writeInTime(key, run, status, memory);
-    if (more || refused !== undefined || skipsTask(run, decision)) return { requeueAfterMs: 0 };
+    };
+    const written = await this.#record(key, memory, input, refusal || loses || skipsTask(run, decision));
+    if (more) return { requeueAfterMs: 0 };
     const lingering = hasLingering(tasks) ? LINGERING_LOOK_MS : undefined;
     const due = sooner(sooner(written, memory.nextTryMs(performance.now())), lingering);
     return sooner(sooner(due, againInMs), wakeMs(decision, client.clock.nowMs()));
@@ -285,20 +291,27 @@ export class Reconciler {
     }
   }
 
-  /** Carries the decision out and returns the records as they are then. `more`: not everything fitted into this pass. */
-  async #act(view: View, decision: Decision, memory: RunMemory): Promise<{ tasks: TaskView[]; more: boolean }> {
+  /**
+   * Carries the decision out and returns the records as they are then. `more`: not everything fitted into this pass; `refusal`: something will never be
+   * created.
+   */
+  async #act(
+    view: View,
+    decision: Decision,
+    memory: RunMemory,
+  ): Promise<{ tasks: TaskView[]; more: boolean; refusal: boolean }> {
     const { client, slots } = this.#options;
     const creates = decision.actions.filter((action) => action.kind === "create");
     const starting = creates.slice(0, CREATE_BATCH);
     slots.reserve(memory.key, starting.length);
     const results = new Map<string, TaskView>();
+    const current = new Map(starting.length > 0 ? decision.tasks.map((view) => [view.task, view]) : []);
     await Promise.all([
       ...starting.map(async (action) => {
-        const current = decision.tasks.find(({ task }) => task === action.task);
         try {
           results.set(
             action.task.name,
-            await this.#create(view, action, memory, current?.record ?? { state: "waiting" }),
+            await this.#create(view, action, memory, current.get(action.task)?.record ?? { state: "waiting" }),
           );
         } finally {
           slots.settle(memory.key);
@@ -312,8 +325,10 @@ export class Reconciler {
         await deleteObject(client, namespace, action.object);
       }),
     ]);
-    const tasks = decision.tasks.map((task) => results.get(task.task.name) ?? task);
-    return { tasks, more: creates.length > CREATE_BATCH };
+    const tasks =
+      results.size === 0 ? decision.tasks : decision.tasks.map((task) => results.get(task.task.name) ?? task);
+    const refusal = [...results.values()].some(({ record }) => record.state === "terminated");
+    return { tasks, more: creates.length > CREATE_BATCH, refusal };
   }
 
   async #create(
@@ -346,19 +361,53 @@ export class Reconciler {
     return { task, record: { ...record, ...result.record } };
   }
 
-  /** Writes at once what matters at once, and the rest together with what comes within the interval. */
-  async #writeInTime(key: string, run: Pipeline, status: PipelineStatus, memory: RunMemory): Promise<Next> {
-    const interval = WRITE_INTERVAL_MS + WRITE_INTERVAL_MS_PER_TASK * (status.counts?.total ?? 0);
-    const wait = memory.lastWriteMs + interval - performance.now();
-    if (wait > 0 && status.phase === run.status?.phase) return { requeueAfterMs: Math.ceil(wait) };
-    const next = await this.#write(key, run, status);
-    memory.lastWriteMs = performance.now();
-    return next;
+  /**
+   * Writes at once what matters at once, and the rest together with what comes meanwhile. A pass does not wait for the write: what ends while it is
+   * under way has its followers started, which need no record of ours (I-2). Where the next pass would do the same again without the record
+   * (`awaited`), it is waited for.
+   */
+  async #record(key: string, memory: RunMemory, input: StatusInput, awaited: boolean): Promise<Next> {
+    const { run } = input;
+    if (memory.writing !== undefined) {
+      memory.hasMoreToWrite = true;
+      if (awaited) await memory.writing;
+      return undefined;
+    }
+    const pauseMs = memory.pace.writePauseMs(input.tasks.length, performance.now());
+    if (pauseMs > 0 && !awaited && phaseOf(input) === run.status?.phase) return { requeueAfterMs: Math.ceil(pauseMs) };
+    // Another process wrote, or a write of ours ended while this pass was acting: that is to be decided on.
+    const current = this.#options.caches.runs.get(key)?.metadata.resourceVersion;
+    if (current !== run.metadata.resourceVersion) return { requeueAfterMs: 0 };
+    const status = statusOf(input);
+    if (awaited || memory.writeFailed) {
+      const next = await this.#write(key, run, status);
+      memory.writeFailed = false;
+      return awaited ? { requeueAfterMs: 0 } : next;
+    }
+    memory.writing = this.#options.beside(key, () => this.#writeBeside(key, run, status, memory));
+    return undefined;
+  }
+
+  async #writeBeside(key: string, run: Pipeline, status: PipelineStatus, memory: RunMemory): Promise<void> {
+    try {
+      const next = await this.#write(key, run, status);
+      memory.hasMoreToWrite ||= next !== undefined;
+    } catch {
+      // The next pass repeats it, and tells the queue what comes of that.
+      memory.writeFailed = true;
+      memory.hasMoreToWrite = true;
+    }
+    delete memory.writing;
+    if (!memory.hasMoreToWrite) return;
+    memory.hasMoreToWrite = false;
+    this.#options.again(key);
   }
 
   async #write(key: string, run: Pipeline, status: PipelineStatus): Promise<Next> {
     const { client, caches, events, metrics, plans, logger } = this.#options;
+    const startedAt = performance.now();
     const result = await writeStatus(client, run, status);
+    if (result.kind === "written") this.#memory.get(run.metadata.uid)?.pace.wrote(startedAt, performance.now());
     switch (result.kind) {
       case "unchanged":
         return undefined;

@@ -1,5 +1,6 @@
 import type { TaskStatus } from "../crds/generated/types.ts";
 import type { Plan } from "./decide/run.ts";
+import { RunPace } from "./run-pace.ts";
 
 /** A task whose pod could not be created for now. */
 interface Hold {
@@ -17,12 +18,18 @@ const LONGEST_HOLD_MS = 60_000;
 /** What the process remembers of a run that goes on; nothing that is needed after a restart (O-187). */
 export class RunMemory {
   plan?: Plan;
-  /** Monotonic time of the last status write. */
-  lastWriteMs = Number.NEGATIVE_INFINITY;
   /** How often the run was looked at. */
   passes = 0;
   /** Monotonic time at which the look that goes on was called for. */
   calledMs = 0;
+  /** When its passes and its status writes are due. */
+  readonly pace = new RunPace();
+  /** A status write that is under way, beside the passes; never rejects. */
+  writing?: Promise<void>;
+  /** A pass could not write meanwhile: the run is looked at again when that one has ended. */
+  hasMoreToWrite = false;
+  /** The last status write failed: the next one is made within a pass, so that the queue puts the run off if that fails too. */
+  writeFailed = false;
   readonly key: string;
   readonly namespace: string | undefined;
   readonly #holds = new Map<string, Hold>();

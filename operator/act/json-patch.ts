@@ -42,8 +42,7 @@ export function difference(before: unknown, after: unknown, path = ""): Operatio
 function objectDifference(before: Record<string, unknown>, after: Record<string, unknown>, path: string): Operation[] {
   const operations: Operation[] = [];
   for (const key of Object.keys(before)) {
-    if (isSet(before, key) && !isSet(after, key))
-      operations.push({ op: "remove", path: `${path}/${pointer(key)}` });
+    if (isSet(before, key) && !isSet(after, key)) operations.push({ op: "remove", path: `${path}/${pointer(key)}` });
   }
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue;

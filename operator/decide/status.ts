@@ -18,16 +18,23 @@ export interface StatusInput {
   now: string;
 }
 
+/** The phase that the status would have, without making it. */
+export function phaseOf({ tasks, ending }: Pick<StatusInput, "tasks" | "ending">): "RUNNING" | Ending["phase"] {
+  if (ending === undefined || hasLingering(tasks)) return "RUNNING";
+  return tasks.some(({ record }) => record.state === "executing") ? "RUNNING" : ending.phase;
+}
+
 /** The run's new status (O-180, O-183): derived from the records alone, so that its counters always agree with them (I-6). */
 export function statusOf(input: StatusInput): PipelineStatus {
   const { run, plan, ending, now } = input;
   const before = run.status;
   const tasks = withinResultBudget(input.tasks);
   const counts = countsOf(input.tasks);
-  const ended = ending !== undefined && counts.executing === 0 && !hasLingering(input.tasks);
+  const phase = phaseOf(input);
+  const ended = ending !== undefined && phase !== "RUNNING";
   const cause = causeOf(input, ending);
   const status: PipelineStatus = {
-    phase: ended ? ending.phase : "RUNNING",
+    phase,
     progress: `${counts.executed}/${counts.total}`,
     ...cause,
     conditions: conditionsOf(before?.conditions ?? [], input, ended),

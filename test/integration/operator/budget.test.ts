@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PIPELINE } from "../../../crds/resources.ts";
-import { objectPath } from "../../../kube/resource.ts";
+import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
 import { Stage, task } from "./stage.ts";
@@ -95,6 +95,29 @@ budget("P-3: a chain costs one creation and one status write a task, and no read
     { "create pods": 10, "patch pipelines/status": 13, "create events": 2 },
     { "create pods": 10_000, "patch pipelines/status": 14_000, "create events": 1_100 },
   );
+});
+
+budget("the API server writes changed runs so that their version can be read without parsing them", async () => {
+  await stage.create("echoed", { tasks: [task("a")], suspend: true });
+  const run = await stage.untilPhase("echoed", "RUNNING");
+  const watched = new AbortController();
+  const seen: string[] = [];
+  const parsed: string[] = [];
+  const watch = stage.client.watch(collectionPath(PIPELINE, stage.namespace), {
+    query: { resourceVersion: run.metadata.resourceVersion },
+    signal: watched.signal,
+    openTimeoutMs: 10_000,
+    idleTimeoutMs: 60_000,
+    isKnown: ({ uid, resourceVersion }) => seen.push(`${uid}@${resourceVersion}`) > 0,
+    onEvent: ({ type }) => parsed.push(type),
+  });
+  await stage.annotate("echoed", { resourceVersion: "1", "example.com/text": '"uid":"x"},"spec":' });
+  const { metadata } = await stage.get("echoed");
+  const expected = `${metadata.uid}@${metadata.resourceVersion}`;
+  await until(async () => seen, 10_000, { describe: "the change was seen", accept: (all) => all.includes(expected) });
+  watched.abort();
+  await watch.catch(() => undefined);
+  assert.equal(parsed, []);
 });
 
 budget("O-188: what ends together is written together", async () => {

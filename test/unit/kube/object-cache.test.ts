@@ -35,6 +35,35 @@ function cacheWithLog(now?: () => number) {
   return { cache, list, took, state, bad };
 }
 
+const echoes = suite("versions that are known (F-9)");
+
+echoes("the version that the cache holds is known, any other is not", () => {
+  const { cache, list, took } = cacheWithLog();
+  list(10, object("a", "A", 1));
+  took();
+  assert.ok(cache.confirm({ uid: "A", resourceVersion: "1" }));
+  assert.not.ok(cache.confirm({ uid: "A", resourceVersion: "2" }));
+  assert.not.ok(cache.confirm({ uid: "B", resourceVersion: "1" }));
+  assert.equal(took(), []);
+});
+
+echoes("a confirmed write survives later events, and brings the watch forward", () => {
+  const { cache, list, state } = cacheWithLog();
+  list(10, object("a", "A", 1));
+  cache.noteWritten(object("a", "A", 20));
+  assert.ok(cache.confirm({ uid: "A", resourceVersion: "20" }));
+  assert.is(cache.resourceVersion, "20");
+  cache.applyWatched("ADDED", object("b", "B", 30));
+  assert.equal(state(), ["A@20", "B@30"]);
+});
+
+echoes("an object that is gone is not known", () => {
+  const { cache, list } = cacheWithLog();
+  list(10, object("a", "A", 1));
+  cache.applyWatched("DELETED", object("a", "A", 12));
+  assert.not.ok(cache.confirm({ uid: "A", resourceVersion: "1" }));
+});
+
 const lists = suite("lists (F-2)");
 
 lists("a relist announces changes and missed deletions, and nothing else", () => {
@@ -262,6 +291,7 @@ overlay("ten thousand deletions later the memory of them is bounded", () => {
   assert.equal(state(), ["U0@12"], "the first is forgotten, the last is not");
 });
 
+echoes.run();
 lists.run();
 watches.run();
 overlay.run();

@@ -40,6 +40,12 @@ patch("nothing changed, nothing written", () => {
   assert.equal(difference({ a: [1, { b: 2 }] }, { a: [1, { b: 2 }] }), []);
 });
 
+patch("what is undefined is not there, before or after", () => {
+  assert.equal(difference({ a: undefined, b: 1 }, { b: 1, c: undefined }), []);
+  assert.equal(difference({ a: 1 }, { a: undefined }), [{ op: "remove", path: "/a" }]);
+  assert.equal(difference({ a: undefined }, { a: 1 }), [{ op: "add", path: "/a", value: 1 }]);
+});
+
 patch("keys with slashes and tildes are escaped", () => {
   assert.equal(difference({}, { "a/b~c": 1 }, "/status"), [{ op: "add", path: "/status/a~1b~0c", value: 1 }]);
 });
