@@ -1,0 +1,114 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { PIPELINE } from "../../../crds/resources.ts";
+import { CONFIG_MAP, POD } from "../../../kube/core-resources.ts";
+import { collectionPath, type KubeObject } from "../../../kube/resource.ts";
+import { Interrupted } from "../../../local/local-error.ts";
+import { type BenchCluster, NAMESPACE } from "../engine/cluster.ts";
+import type { OdinSystem } from "../engine/odin-system.ts";
+import { openSockets, processUsage } from "../engine/process-usage.ts";
+import type { SoakEnd, SoakSample } from "./samples.ts";
+
+/** Objects go one after the other: pods when the garbage collector has seen that their run is gone. */
+const GONE_WITHIN_MS = 300_000;
+const LOOK_EVERY_MS = 1_000;
+const MOST_COMPLAINTS = 20;
+/** Put there by Kubernetes in every namespace. */
+const NOT_OURS = new Set(["kube-root-ca.crt"]);
+/** Levels of pino from which on something is wrong. */
+const ERROR_LEVEL = 50;
+
+/** Takes samples of the operator's process. */
+export function sampler(
+  operator: OdinSystem,
+  finished: () => number,
+): { samples: SoakSample[]; take(): Promise<SoakSample> } {
+  const samples: SoakSample[] = [];
+  const beganAt = performance.now();
+  return {
+    samples,
+    take: async () => {
+      const metrics = await metricsOf(operator);
+      const pid = operator.pid();
+      const sample = {
+        seconds: (performance.now() - beganAt) / 1000,
+        finished: finished(),
+        heapMb: (metrics.get("nodejs_heap_size_used_bytes") ?? Number.NaN) / 1e6,
+        rssMb: (processUsage(pid)?.rssBytes ?? Number.NaN) / 1e6,
+        sockets: openSockets(pid),
+        cached: sumOf(cachedObjects(metrics)),
+      };
+      samples.push(sample);
+      return sample;
+    },
+  };
+}
+
+/** Waits until nothing of the runs is left, or for five minutes, and says what is. */
+export async function remains(
+  cluster: BenchCluster,
+  operator: OdinSystem,
+  directory: string,
+  signal: AbortSignal,
+): Promise<Pick<SoakEnd, "leftInCluster" | "leftInCaches" | "complaints"> & { isRunning: boolean }> {
+  const deadline = performance.now() + GONE_WITHIN_MS;
+  for (;;) {
+    if (signal.aborted) throw new Interrupted();
+    const leftInCluster = await objectsOfRuns(cluster);
+    const leftInCaches = cachedObjects(await metricsOf(operator));
+    if (sumOf(leftInCluster) + sumOf(leftInCaches) === 0 || performance.now() > deadline) {
+      const complaints = await complaintsOf(join(directory, "cluster/logs/operator.log"));
+      return { leftInCluster, leftInCaches, complaints, isRunning: processUsage(operator.pid()) !== undefined };
+    }
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+async function objectsOfRuns({ client }: BenchCluster): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const resource of [PIPELINE, POD, CONFIG_MAP]) {
+    const { items } = await client.listAll<KubeObject>(collectionPath(resource, NAMESPACE));
+    counts[resource.plural] = items.filter(({ metadata }) => !NOT_OURS.has(metadata.name)).length;
+  }
+  return counts;
+}
+
+/** What the operator's informers hold of runs; events go when the API server forgets them. */
+function cachedObjects(metrics: ReadonlyMap<string, number>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [name, value] of metrics) {
+    const resource = /^odin_informer_objects\{resource="([^"]+)"\}$/.exec(name)?.[1];
+    if (resource !== undefined && resource !== "events") counts[resource] = value;
+  }
+  return counts;
+}
+
+async function metricsOf(operator: OdinSystem): Promise<Map<string, number>> {
+  const text = await (await fetch(operator.metricsAddress)).text();
+  const lines = text.matchAll(/^([a-z]\w*(?:\{[^}]*\})?) (\S+)$/gm);
+  return new Map([...lines].map(([, name = "", value]) => [name, Number(value)]));
+}
+
+/** Lines of the log at level error or above, and what is not a line of the log at all, such as a stack that Node has printed. */
+async function complaintsOf(log: string): Promise<string[]> {
+  const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line.trim() !== "");
+  return lines
+    .filter((line) => {
+      try {
+        return (JSON.parse(line) as { level?: number }).level !== undefined && levelOf(line) >= ERROR_LEVEL;
+      } catch {
+        return true;
+      }
+    })
+    .slice(0, MOST_COMPLAINTS);
+}
+
+function levelOf(line: string): number {
+  const { level } = JSON.parse(line) as { level: number | string };
+  return typeof level === "number" ? level : ({ error: 50, fatal: 60 }[level] ?? 0);
+}
+
+function sumOf(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,136 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { PIPELINE } from "../../../crds/resources.ts";
+import { isKubeError } from "../../../kube/errors.ts";
+import { Informer } from "../../../kube/informer.ts";
+import { silentLogger } from "../../../kube/logger.ts";
+import { type KubeObject, type ObjectMeta, objectPath } from "../../../kube/resource.ts";
+import { Interrupted, LocalError } from "../../../local/local-error.ts";
+import { type BenchCluster, NAMESPACE } from "../engine/cluster.ts";
+import { type BenchRun, chains, singles, withFailures } from "../engine/graphs.ts";
+import type { OdinSystem } from "../engine/odin-system.ts";
+
+/** Ended runs that stay a while, as they do under any rule for cleaning up. */
+const KEPT = 100;
+const LOOK_EVERY_MS = 20;
+/** No run has ended for so long: something is stuck. */
+const STUCK_MS = 120_000;
+
+interface Run {
+  metadata: ObjectMeta;
+  phase: string;
+}
+
+/** Runs of one task, every tenth a chain of three, one task in twenty failing once. */
+export function soakRuns(count: number): BenchRun[] {
+  const chained = chains("soak-chain", Math.floor(count / 10), 3);
+  return withFailures([...singles("soak", count - chained.length), ...chained].sort(byHash), 20);
+}
+
+/** An order that mixes the two kinds, the same each time. */
+function byHash(a: BenchRun, b: BenchRun): number {
+  const hash = ({ name }: BenchRun): number =>
+    [...name].reduce((sum, character) => (Math.imul(sum, 31) + character.charCodeAt(0)) >>> 0, 7);
+  return hash(a) - hash(b);
+}
+
+/** Keeps a fixed number of runs under way and deletes those that ended a while ago. */
+export class RunStream {
+  finished = 0;
+  /** Names of runs that ended otherwise than DONE. */
+  readonly failed: string[] = [];
+  readonly #cluster: BenchCluster;
+  readonly #system: OdinSystem;
+  readonly #informer: Informer<Run>;
+  readonly #underWay = new Set<string>();
+  readonly #ended: string[] = [];
+  readonly #deleting = new Set<Promise<void>>();
+
+  constructor(cluster: BenchCluster, system: OdinSystem) {
+    this.#cluster = cluster;
+    this.#system = system;
+    this.#informer = new Informer<Run>({
+      client: cluster.client,
+      resource: PIPELINE,
+      namespace: NAMESPACE,
+      project: (raw) => ({ metadata: raw.metadata, phase: phaseOf(raw) }),
+      logger: silentLogger,
+    });
+    this.#informer.onChange(({ object }) => this.#look(object));
+  }
+
+  /** Sends all runs through, and deletes all of them; `sample` is called all the time. */
+  async send(
+    runs: readonly BenchRun[],
+    inFlight: number,
+    signal: AbortSignal,
+    sample: () => Promise<void>,
+  ): Promise<void> {
+    this.#informer.start();
+    await this.#informer.synced;
+    try {
+      const sampling = new AbortController();
+      const sampled = this.#every(sample, sampling.signal);
+      let changedAt = performance.now();
+      let last = -1;
+      const waitWhile = async (condition: () => boolean): Promise<void> => {
+        while (condition()) {
+          if (signal.aborted) throw new Interrupted();
+          if (this.finished !== last) [last, changedAt] = [this.finished, performance.now()];
+          if (performance.now() - changedAt > STUCK_MS) {
+            throw new LocalError(`no run has ended for ${STUCK_MS / 1000} s; ${this.#underWay.size} are under way`);
+          }
+          await delay(LOOK_EVERY_MS);
+        }
+      };
+      try {
+        for (const run of runs) {
+          await waitWhile(() => this.#underWay.size >= inFlight);
+          this.#underWay.add(run.name);
+          await this.#system.submit(run);
+        }
+        await waitWhile(() => this.#underWay.size > 0);
+        for (const name of this.#ended.splice(0)) this.#delete(name);
+        await Promise.all(this.#deleting);
+      } finally {
+        sampling.abort();
+        await sampled;
+      }
+    } finally {
+      await this.#informer.stop();
+    }
+  }
+
+  async #every(sample: () => Promise<void>, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      await sample();
+      await delay(1000, undefined, { signal: stop }).catch(() => undefined);
+    }
+  }
+
+  #look({ metadata: { name }, phase }: Run): void {
+    if ((phase !== "DONE" && phase !== "TERMINATED") || !this.#underWay.delete(name)) return;
+    this.finished += 1;
+    if (phase !== "DONE") this.failed.push(name);
+    this.#ended.push(name);
+    if (this.#ended.length > KEPT) this.#delete(this.#ended.shift() ?? "");
+  }
+
+  #delete(name: string): void {
+    const path = objectPath(PIPELINE, NAMESPACE, name);
+    const deleted = this.#cluster.client
+      .delete(path, { propagationPolicy: "Background" })
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        if (!isKubeError(error, "notFound")) throw error;
+      });
+    this.#deleting.add(deleted);
+    deleted.then(
+      () => this.#deleting.delete(deleted),
+      () => undefined,
+    );
+  }
+}
+
+function phaseOf(raw: KubeObject & { status?: { phase?: unknown } }): string {
+  return String(raw.status?.phase ?? "");
+}
