@@ -44,6 +44,11 @@ export const REASONS = {
     meaning:
       "As many runs of the job go on as its `parallelRuns` allows; the message names them. Runs of higher priority, then older ones, go first.",
   },
+  Forbidden: {
+    class: "waiting",
+    meaning:
+      "The operator lacks the right to create the task's object; the message names it. Tried again with growing intervals, up to a minute.",
+  },
   KindNotWatched: {
     class: "waiting",
     meaning: "The operator cannot watch objects of the task's kind yet, for example because it lacks the right to.",

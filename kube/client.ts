@@ -10,6 +10,7 @@ import { type Answer, type Exchange, exchange, openAnswer } from "./exchange.ts"
 import { type Lane, Limiter } from "./limiter.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { type ClientSource, type KubeMetrics, kubeMetrics } from "./metrics.ts";
+import { MissingRights } from "./missing-rights.ts";
 import { describeRequest, laneOf, type RequestLabels, withQuery } from "./request-path.ts";
 import type { KubeList } from "./resource.ts";
 import { ServerClock } from "./server-clock.ts";
@@ -107,6 +108,8 @@ const LIST_RESTARTS = 3;
 export class KubeClient {
   /** What time it is for the API server. */
   readonly clock: ServerClock;
+  /** What the server says this process may not do. */
+  readonly missingRights: MissingRights;
   readonly #transport: Transport;
   readonly #limiter: Limiter;
   readonly #metrics: KubeMetrics;
@@ -122,6 +125,7 @@ export class KubeClient {
   constructor(options: KubeClientOptions, shared?: KubeClient) {
     this.#options = options;
     this.clock = shared?.clock ?? new ServerClock();
+    this.missingRights = shared?.missingRights ?? new MissingRights();
     if (shared !== undefined) {
       this.#transport = shared.#transport;
       this.#limiter = shared.#limiter;
@@ -308,10 +312,12 @@ export class KubeClient {
       );
       code = answer.status;
       this.clock.heard(answer.date, sentAt);
+      this.missingRights.worked(labels);
       return answer;
     } catch (error) {
       if (isKubeError(error)) {
         code = error.code;
+        this.missingRights.failed(labels, error);
         throttled = code === 429 && error.reason !== STORAGE_NOT_READY;
         // A 500 may name a wait too, but that one is about its object and not about the server.
         if (throttled || code === 503) retryAfterMs = error.retryAfterMs;
@@ -360,9 +366,11 @@ export class KubeClient {
         openAnswer(connection, this.#outgoing(connection, labels.what, { method: "GET", path, signal }, timeoutMs)),
       );
       code = 200;
+      this.missingRights.worked(labels);
       return answer;
     } catch (error) {
       if (isKubeError(error)) code = error.code;
+      this.missingRights.failed(labels, error);
       throw error;
     } finally {
       this.#count(labels, code, undefined);

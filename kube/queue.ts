@@ -5,6 +5,7 @@ import { isKubeError } from "./errors.ts";
 import { KeyLanes, type Queued } from "./key-lanes.ts";
 import type { Logger } from "./logger.ts";
 import { type KubeMetrics, kubeMetrics, type QueueSource } from "./metrics.ts";
+import { isRightMissing } from "./missing-rights.ts";
 
 /** What a handler may return: run this key again after so long, unless something wakes it before. */
 export interface Requeue {
@@ -57,6 +58,8 @@ const LOW = 2;
 const DEFAULT_BACKOFF: BackoffBounds = { baseMs: 5, capMs: 5 * 60_000 };
 /** An event brings a key that backs off forward, but no closer to its last failure than this. */
 const EVENT_MIN_PAUSE_MS = 1_000;
+/** A key that lacks a right is tried again no sooner. */
+const MISSING_RIGHT_PAUSE_MS = 2_000;
 /** Longest delay a Node timer can hold. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -265,7 +268,9 @@ export class WorkQueue {
     const { name, logger } = this.#options;
     entry.failures++;
     const asked = isKubeError(error) ? error.retryAfterMs : undefined;
-    const delayMs = asked ?? backoffDelayMs(entry.failures, this.#backoff);
+    const pauseMs = backoffDelayMs(entry.failures, this.#backoff);
+    // Rights are given by people.
+    const delayMs = asked ?? (isRightMissing(error) ? Math.max(MISSING_RIGHT_PAUSE_MS, pauseMs) : pauseMs);
     const now = this.#now();
     entry.notBefore = now + (asked ?? Math.min(delayMs, EVENT_MIN_PAUSE_MS));
     this.#metrics.queueRetries.inc({ queue_name: name });

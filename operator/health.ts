@@ -8,14 +8,17 @@ export interface HealthOptions {
   registry: Registry;
   /** Undefined while ready; else what is missing. */
   notReady: () => string | undefined;
+  /** What does not work although the process is ready; undefined: nothing. */
+  degraded?: () => string | undefined;
 }
 
-/** Serves /metrics, /healthz (the process answers) and /readyz (the caches are filled); resolves when it listens. */
+/** Serves /metrics, /healthz (the process answers) and /readyz (the caches are filled and kept, and nothing keeps it from standing for its lease); resolves when it listens. */
 export async function startHealth({
   host,
   port,
   registry,
   notReady,
+  degraded = () => undefined,
 }: HealthOptions): Promise<{ port: number; stop(): Promise<void> }> {
   const server = createServer((request, response) => {
     const path = request.url?.split("?")[0];
@@ -29,7 +32,9 @@ export async function startHealth({
     if (path === "/healthz") return send(200, "text/plain", "ok\n");
     if (path === "/readyz") {
       const missing = notReady();
-      return send(missing === undefined ? 200 : 503, "text/plain", missing === undefined ? "ok\n" : `${missing}\n`);
+      if (missing !== undefined) return send(503, "text/plain", `${missing}\n`);
+      const trouble = degraded();
+      return send(200, "text/plain", trouble === undefined ? "ok\n" : `ok, but ${trouble}\n`);
     }
     if (path !== "/metrics") return send(404, "text/plain", "try /metrics, /healthz or /readyz\n");
     registry.metrics().then(

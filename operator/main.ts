@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { KubeClient } from "../kube/client.ts";
 import { Limiter } from "../kube/limiter.ts";
+import { kubeMetrics } from "../kube/metrics.ts";
 import { ShardElection } from "../kube/shard-election.ts";
 import { loadCluster } from "../settings/kube-config.ts";
 import { makeLogger } from "../settings/logger.ts";
@@ -14,6 +15,8 @@ import { PipelineOperator } from "./pipeline-operator.ts";
 import { OPERATOR_SETTINGS } from "./settings.ts";
 
 const NAME = "odin-operator";
+/** Watches get a bookmark about once a minute. */
+const SILENT_SECONDS = 150;
 const USAGE = "odin operator: runs the Pipelines of a cluster.";
 
 /**
@@ -84,11 +87,19 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
       ...(settings.taskServiceAccount === undefined ? {} : { serviceAccount: settings.taskServiceAccount }),
     },
   });
+  const mayNot = (of?: (verb: string, resource: string) => boolean): string | undefined => {
+    const missing = client.missingRights.list(of);
+    return missing.length === 0 ? undefined : `the operator lacks the right to ${missing.join(", ")}`;
+  };
   let ready = false;
   const health = await startHealth({
     ...settings.metricsListen,
     registry,
-    notReady: () => (ready ? election?.trouble : "the caches are not filled yet"),
+    notReady: () =>
+      ready
+        ? (election?.trouble ?? mayNot(isNeededToSee) ?? silence(registry))
+        : (mayNot() ?? "the caches are not filled yet"),
+    degraded: () => mayNot(),
   });
   logger.info({ port: health.port, namespace: settings.namespace ?? own }, "operator starting");
   try {
@@ -143,6 +154,20 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     leaseClient.close();
     logger.info({}, "operator stopped");
   }
+}
+
+/** That a watch has brought nothing for twice the time between two bookmarks and is not back yet. */
+function silence(registry: Registry): string | undefined {
+  for (const { label, lastEventAgeSeconds } of kubeMetrics(registry).informers) {
+    const age = Math.round(lastEventAgeSeconds() ?? 0);
+    if (age > SILENT_SECONDS) return `the API server has said nothing about ${label} for ${age} s`;
+  }
+  return undefined;
+}
+
+/** Requests without which nothing can be seen; kinds that cannot be listed only keep tasks of that kind waiting. */
+function isNeededToSee(verb: string, resource: string): boolean {
+  return (verb === "list" || verb === "watch") && /^(pods|pipelines|configmaps)$/.test(resource);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

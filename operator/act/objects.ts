@@ -3,6 +3,7 @@ import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
 import type { ObjectResource } from "../../crds/task-kinds.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { isKubeError, type KubeError } from "../../kube/errors.ts";
+import { isRightMissing } from "../../kube/missing-rights.ts";
 import { collectionPath, type KubeObject, type OwnerReference, objectPath } from "../../kube/resource.ts";
 import { bounded } from "../decide/message.ts";
 import type { ObservedObject } from "../decide/run.ts";
@@ -23,7 +24,8 @@ export type CreateResult =
 
 /**
  * Creates the object of an attempt. The name is the claim: if it is there already and owned by this run it is adopted (F-6, O-187), if it is
- * somebody else's the task fails (F-11). Refusals for good and for now are told apart (O-184, F-12 – F-16).
+ * somebody else's the task fails (F-11). Refusals for good and for now are told apart (O-184, F-12 – F-16); what the operator itself may not do is
+ * waited for (F-13).
  */
 export async function createObject(
   client: KubeClient,
@@ -84,6 +86,8 @@ function refusal(error: KubeError, now: string): CreateResult {
     case "tooLarge":
       return { kind: "refused", record: failure(DENIED.test(words) ? "AdmissionDenied" : "PodInvalid", words, now) };
     case "forbidden":
+    case "unauthorized":
+      if (isRightMissing(error)) return later("Forbidden", words, error.retryAfterMs);
       return { kind: "refused", record: failure("AdmissionDenied", words, now) };
     default:
       return later("ApiUnavailable", words, error.retryAfterMs);
@@ -103,7 +107,7 @@ export function notCreatable(choice: Exclude<FormChoice, { kind: "form" }>, now:
 }
 
 function later(
-  reason: "KindNotWatched" | "QuotaExceeded" | "ApiUnavailable" | "NameInUse",
+  reason: "Forbidden" | "KindNotWatched" | "QuotaExceeded" | "ApiUnavailable" | "NameInUse",
   message: string,
   retryAfterMs?: number,
 ): CreateResult {

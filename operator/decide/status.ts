@@ -108,7 +108,7 @@ export function waitingStatus(
   now: string,
 ): PipelineStatus {
   const { version, snapshot, job } = plan;
-  const conditions = conditionsOf(run.status?.conditions ?? [], { run, controls, now }, false);
+  const conditions = conditionsOf(run.status?.conditions ?? [], { run, controls, tasks: [], now }, false);
   const { conditions: _, ...before } = run.status ?? {};
   return {
     ...before,
@@ -190,9 +190,14 @@ function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: str
     : {};
 }
 
+/** Whether a task waits because the operator lacks a right (F-13). */
+function isForbidden({ state, reason }: TaskStatus): boolean {
+  return state === "waiting" && reason === "Forbidden";
+}
+
 function conditionsOf(
   before: readonly Condition[],
-  input: Pick<StatusInput, "ending" | "controls" | "now" | "run">,
+  input: Pick<StatusInput, "ending" | "controls" | "tasks" | "now" | "run">,
   ended: boolean,
 ): Condition[] {
   const { ending, controls, now, run } = input;
@@ -221,6 +226,12 @@ function conditionsOf(
       suspended ? "Suspended" : "Resumed",
       suspended ? "spec.suspend is true" : "spec.suspend is not true",
     );
+  }
+  const forbidden = ended ? undefined : input.tasks.find(({ record }) => isForbidden(record));
+  if (forbidden !== undefined || before.some((condition) => condition.type === "Degraded")) {
+    const message = forbidden && `task ${forbidden.task.name}: ${forbidden.record.message ?? "not allowed"}`;
+    if (message === undefined) want("Degraded", "False", "Allowed", "the operator may do what it has to");
+    else want("Degraded", "True", "Forbidden", bounded(message, 1000));
   }
   if (ended && ending !== undefined) {
     want(

@@ -91,7 +91,7 @@ function taskHappenings(
 
 /** Reasons worth an event of ours; about a pod that exists the scheduler and the kubelet speak themselves. */
 function isTrouble(record: TaskStatus): boolean {
-  return record.reason === "QuotaExceeded" || record.reason === "ApiUnavailable";
+  return record.reason === "QuotaExceeded" || record.reason === "ApiUnavailable" || record.reason === "Forbidden";
 }
 
 /**
