@@ -63,6 +63,8 @@ interface OpenWatch {
   /** The connection is dead and nobody has said so. */
   stalled: boolean;
   told: string[];
+  /** Version of the last line. */
+  toldRevision: number;
 }
 
 const BOOKMARK_EVERY_MS = 60_000;
@@ -225,6 +227,7 @@ export class Network {
       open: true,
       stalled: false,
       told: [],
+      toldRevision: watching.from,
     };
     if (watching.refusal !== undefined) {
       this.#line(watch, `${JSON.stringify({ type: "ERROR", object: watching.refusal.status() })}\n`);
@@ -255,13 +258,17 @@ export class Network {
     this.#time.after(inMs, () => {
       if (!watch.open) return;
       const { resource } = watch.watching;
+      if (inMs === BOOKMARK_EVERY_MS) this.#planBookmark(watch, BOOKMARK_EVERY_MS);
+      // A bookmark that says nothing new is not sent: a watch in which nothing happens is silent for as long as that lasts.
+      const progress = this.#server.store.progress(resource);
+      if (progress <= watch.toldRevision) return;
+      watch.toldRevision = progress;
       const object = {
         kind: resource.kind,
         apiVersion: resource.group === "" ? "v1" : `${resource.group}/v1`,
-        metadata: { resourceVersion: String(this.#server.store.revision), creationTimestamp: null },
+        metadata: { resourceVersion: String(progress), creationTimestamp: null },
       };
       this.#line(watch, `${JSON.stringify({ type: "BOOKMARK", object })}\n`);
-      if (inMs === BOOKMARK_EVERY_MS) this.#planBookmark(watch, BOOKMARK_EVERY_MS);
     });
   }
 
@@ -275,6 +282,7 @@ export class Network {
     const told = toldOf(change, selector);
     if (told === undefined) return;
     const line = `{"type":"${told.type}","object":${textOf(told.object)}}\n`;
+    watch.toldRevision = change.revision;
     watch.told.push(line);
     if (watch.told.length > 50) watch.told.shift();
     this.#line(watch, line);

@@ -1,5 +1,15 @@
 import { admit } from "./admission.ts";
-import { alreadyExists, expired, Failure, invalid, notFound, otherUid, outdated, unfit } from "./failure.ts";
+import {
+  alreadyExists,
+  expired,
+  Failure,
+  invalid,
+  notFound,
+  notThatOne,
+  otherObject,
+  outdated,
+  unfit,
+} from "./failure.ts";
 import { keyOf, type ObjectStore } from "./object-store.ts";
 import { DoesNotApply, jsonPatch, mergePatch } from "./patch.ts";
 import { RESOURCES, type ResourceFacts } from "./resources.ts";
@@ -92,8 +102,8 @@ export class ApiServer {
     if (method === "GET") return ok(this.#there(target));
     const body = incoming.body === undefined ? {} : (JSON.parse(incoming.body.toString("utf8")) as unknown);
     if (method === "POST" && name === undefined) return this.#create(target, body as Record<string, unknown>);
-    if (method === "PUT") return ok(this.#write(target, body as Stored));
-    if (method === "PATCH") return ok(this.#write(target, this.#patched(target, incoming.contentType, body)));
+    if (method === "PUT") return ok(this.#write(target, body as Stored, false));
+    if (method === "PATCH") return ok(this.#write(target, this.#patched(target, incoming.contentType, body), true));
     if (method === "DELETE" && name !== undefined) return this.#delete(target, body as DeleteBody);
     throw new Error(`the simulated API server does not know ${method} ${incoming.path} (${resource.plural})`);
   }
@@ -203,12 +213,14 @@ export class ApiServer {
     return draft;
   }
 
-  #write(target: Target, draft: Stored): Stored {
+  #write(target: Target, draft: Stored, isPatch: boolean): Stored {
     const { resource, subresource, name = "" } = target;
     const current = this.#there(target);
     const { uid, resourceVersion } = draft.metadata;
-    if (uid !== undefined && uid !== "" && uid !== current.metadata.uid)
-      throw otherUid(resource, name, uid, current.metadata.uid);
+    if (uid !== undefined && uid !== "" && uid !== current.metadata.uid) {
+      if (isPatch) throw invalid(resource, name, `metadata.uid: Invalid value: "${uid}": field is immutable`);
+      throw otherObject(resource, name, uid, current.metadata.uid);
+    }
     if (resourceVersion === undefined || resourceVersion === "") {
       if (resource.versionNeeded)
         throw invalid(resource, name, "metadata.resourceVersion: Invalid value: 0: must be specified for an update");
@@ -258,9 +270,10 @@ export class ApiServer {
     const { resource, name = "" } = target;
     const current = this.#there(target);
     const { uid, resourceVersion } = preconditions ?? {};
-    if (uid !== undefined && uid !== current.metadata.uid) throw otherUid(resource, name, uid, current.metadata.uid);
-    if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion)
-      throw rvPrecondition(resource, name, resourceVersion, current.metadata.resourceVersion);
+    const { metadata: is } = current;
+    if (uid !== undefined && uid !== is.uid) throw notThatOne(resource, name, "UID", uid, is.uid);
+    if (resourceVersion !== undefined && resourceVersion !== is.resourceVersion)
+      throw notThatOne(resource, name, "ResourceVersion", resourceVersion, is.resourceVersion);
     if (propagationPolicy === "Foreground") throw new Error("the simulation does not know foreground deletion");
     if (resource.plural === "namespaces") return ok(this.#endNamespace(resource, current));
     const graceSeconds = resource.plural === "pods" ? podGrace(current, gracePeriodSeconds) : 0;
@@ -295,18 +308,6 @@ interface DeleteBody {
   preconditions?: { uid?: string; resourceVersion?: string };
   gracePeriodSeconds?: number;
   propagationPolicy?: string;
-}
-
-function rvPrecondition(resource: ResourceFacts, name: string, asked: string, is: string): Failure {
-  const failure = otherUid(resource, name, asked, is);
-  return new Failure(
-    409,
-    "Conflict",
-    failure.message
-      .replace("UID in precondition", "ResourceVersion in precondition")
-      .replace("UID in object", "ResourceVersion in object"),
-    failure.details,
-  );
 }
 
 /** A pod that nobody runs goes at once; another when its kubelet has stopped it. */

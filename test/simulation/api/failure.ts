@@ -56,9 +56,23 @@ export function outdated(resource: ResourceFacts, name: string): Failure {
   return conflict(resource, name, cause);
 }
 
-/** Another object has the name by now. */
-export function otherUid(resource: ResourceFacts, name: string, asked: string, is: string): Failure {
-  return conflict(resource, name, `Precondition failed: UID in precondition: ${asked}, UID in object meta: ${is}`);
+/** A replacement is meant for another object, of another UID. */
+export function otherObject(resource: ResourceFacts, name: string, asked: string, is: string): Failure {
+  const cause = `Precondition failed: UID in precondition: ${asked}, UID in object meta: ${is}`;
+  return conflict(resource, name, `StorageError: invalid object, Code: 4, AdditionalErrorMsg: ${cause}`);
+}
+
+/** A delete is meant for another object, or for an earlier version of it. */
+export function notThatOne(
+  resource: ResourceFacts,
+  name: string,
+  what: "UID" | "ResourceVersion",
+  asked: string,
+  is: string,
+): Failure {
+  const since = what === "UID" ? "deleted and then recreated" : "modified";
+  const cause = `the ${what} in the precondition (${asked}) does not match the ${what} in record (${is}). The object might have been ${since}`;
+  return conflict(resource, name, cause);
 }
 
 function conflict(resource: ResourceFacts, name: string, cause: string): Failure {

@@ -23,6 +23,8 @@ export interface Told {
 interface Collection {
   objects: Map<string, Stored>;
   history: Change[];
+  /** Version of the last change. */
+  progress: number;
 }
 
 /** Surroundings of the store. */
@@ -53,7 +55,8 @@ export class ObjectStore {
 
   constructor(options: StoreOptions) {
     this.#options = options;
-    for (const resource of RESOURCES.values()) this.#collections.set(resource, { objects: new Map(), history: [] });
+    for (const resource of RESOURCES.values())
+      this.#collections.set(resource, { objects: new Map(), history: [], progress: 0 });
   }
 
   get revision(): number {
@@ -155,6 +158,11 @@ export class ObjectStore {
     return this.#of(resource).history;
   }
 
+  /** The version up to which the watch cache of a kind knows that it has seen everything: that of the kind's last change. */
+  progress(resource: ResourceFacts): number {
+    return this.#of(resource).progress;
+  }
+
   #of(resource: ResourceFacts): Collection {
     const collection = this.#collections.get(resource);
     if (collection === undefined) throw new Error(`${resource.plural} is not a kind of this store`);
@@ -162,7 +170,9 @@ export class ObjectStore {
   }
 
   #tell(change: Change): void {
-    this.#of(change.resource).history.push(change);
+    const collection = this.#of(change.resource);
+    collection.history.push(change);
+    collection.progress = change.revision;
     for (const observer of this.#observers) observer(change);
   }
 }

@@ -32,8 +32,9 @@ export const DELETES: readonly Promised[] = [
       const made = await client.create<Loose>(collectionPath(CONFIG_MAP, namespace), configMap("guarded"));
       const path = objectPath(CONFIG_MAP, namespace, "guarded");
       const byUid = await failing(client.delete(path, { uid: UID }), "conflict");
-      assert.match(words(byUid), /Precondition failed: UID in precondition: 11111111/);
-      await failing(client.delete(path, { resourceVersion: "1" }), "conflict");
+      assert.match(words(byUid), /the UID in the precondition \(11111111-.*does not match the UID in record/);
+      const byVersion = await failing(client.delete(path, { resourceVersion: "1" }), "conflict");
+      assert.match(words(byVersion), /the ResourceVersion in the precondition \(1\) does not match/);
       const { uid, resourceVersion } = made.metadata;
       const answer = await client.delete<Loose>(path, { uid, resourceVersion });
       assert.equal([answer.kind, answer.status, (answer.details as Loose).uid], ["Status", "Success", uid]);

@@ -162,12 +162,15 @@ export const WRITES: readonly Promised[] = [
     },
   },
   {
-    title: "a write with another UID is a conflict",
+    title: "a replacement with another UID is a conflict, a patch with one is invalid",
     async check(ground) {
       const { client } = ground;
-      await client.create(collection(PIPELINE, ground), pipeline("other-uid"));
-      const body = { metadata: { uid: UID }, spec: { suspend: true } };
-      const error = await failing(client.patch(place(PIPELINE, ground, "other-uid"), "merge", body), "conflict");
+      const made = await client.create<Loose>(collection(PIPELINE, ground), pipeline("other-uid"));
+      const path = place(PIPELINE, ground, "other-uid");
+      const patch = client.patch(path, "merge", { metadata: { uid: UID }, spec: { suspend: true } });
+      assert.match(words(await failing(patch, "invalid")), /metadata.uid: Invalid value: .*: field is immutable/);
+      const replacement = client.replace(path, { ...made, metadata: { ...made.metadata, uid: UID } });
+      const error = await failing(replacement, "conflict");
       assert.match(words(error), /Precondition failed: UID in precondition: 11111111/);
     },
   },
