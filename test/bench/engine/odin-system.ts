@@ -107,7 +107,8 @@ export class OdinSystem implements System {
 
   async sentBytes(): Promise<Map<string, number>> {
     const text = await (await fetch(this.metricsAddress)).text();
-    const lines = text.matchAll(/^odin_k8s_request_bytes_total\{verb="(\w+)",resource="([^"]+)"\} (\S+)$/gm);
+    // Older revisions, which this one is compared with, have it under another name.
+    const lines = text.matchAll(/^odin_(?:api|k8s)_request_bytes_total\{verb="(\w+)",resource="([^"]+)"\} (\S+)$/gm);
     return new Map([...lines].map(([, verb, resource, value]) => [`${verb} ${resource}`, Number(value)]));
   }
 

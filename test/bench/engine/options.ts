@@ -14,11 +14,13 @@ export interface BenchOptions {
   scale: number;
   /** Write the report into docs/performance.md. */
   write: boolean;
+  /** Revision that is measured beside this checkout. */
+  compare?: string;
   help: boolean;
 }
 
 /** The text of `--help`. */
-export const BENCH_HELP = `Usage: npm run bench -- [--only W1,W2] [--repeat N] [--out DIR] [--placement HOW] [--scale PART] [--write]
+export const BENCH_HELP = `Usage: npm run bench -- [--only W1,W2] [--repeat N] [--out DIR] [--placement HOW] [--scale PART] [--compare REV] [--write]
 
 Measures the operator from outside: a real API server with simulated nodes, the operator as a process of its own, and the audit log as the
 witness. Each workload gets a cluster of its own. Takes the machine for itself: close what else runs.
@@ -28,6 +30,7 @@ witness. Each workload gets a cluster of its own. Takes the machine for itself: 
   --out DIR         where the raw data, the table and the plots go (.odin/bench)
   --placement HOW   ${PLACEMENTS.join(", ")}: which processes are bound to which processors (controller)
   --scale PART      part of each workload's size, above 0 and at most 1, for a quick look (1)
+  --compare REV     build that revision elsewhere and run it and this checkout in turn; shows the ratios of the pairs
   --write           write the report into docs/performance.md and its plots beside it
   --help            this text
 `;
@@ -35,6 +38,9 @@ witness. Each workload gets a cluster of its own. Takes the machine for itself: 
 /** Reads the command line; throws `LocalError` saying what is wrong with it. */
 export function parseBenchOptions(argv: readonly string[]): BenchOptions {
   const values = valuesOf(argv);
+  if (values.compare !== undefined && values.write) {
+    throw new LocalError("--compare and --write exclude each other: the page shows one revision");
+  }
   return {
     only: workloads(values.only),
     repeat: numberBetween("--repeat", values.repeat, 1, 50, true),
@@ -42,6 +48,7 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
     placement: placementOf(values.placement),
     scale: numberBetween("--scale", values.scale, 0.01, 1, false),
     write: values.write,
+    ...(values.compare === undefined ? {} : { compare: values.compare }),
     help: values.help,
   };
 }
@@ -56,6 +63,7 @@ function valuesOf(argv: readonly string[]) {
         out: { type: "string", default: ".odin/bench" },
         placement: { type: "string", default: "controller" },
         scale: { type: "string", default: "1" },
+        compare: { type: "string" },
         write: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { verdictOf } from "../../bench/engine/compare.ts";
 import { parseBenchOptions } from "../../bench/engine/options.ts";
 import { processorsOf } from "../../bench/engine/placement.ts";
 import { sustainedRate } from "../../bench/engine/ramp.ts";
@@ -23,6 +24,7 @@ options("a wrong one is refused with what is wanted", () => {
     [["--repeat", "1.5"], /whole number/],
     [["--scale", "2"], /--scale "2": must be a number from 0.01 to 1/],
     [["--placement", "moon"], /--placement moon: must be one of/],
+    [["--compare", "main", "--write"], /exclude each other/],
     [["--nonsense"], /--help lists the options/],
   ];
   for (const [argv, message] of wrong) assert.throws(() => parseBenchOptions(argv), message);
@@ -81,6 +83,16 @@ targets("the sustained rate is the highest that was", () => {
   const step = (runsPerSecond: number, sustained: boolean) => ({ runsPerSecond, startP99Seconds: 1, sustained });
   assert.is(sustainedRate([step(8, true), step(16, true), step(32, false), step(24, true), step(28, false)]), 24);
   assert.is(sustainedRate([step(8, false)]), 0);
+});
+
+targets("in a comparison counts may not rise at all, times by a fifth", () => {
+  assert.is(verdictOf({ exact: true }, 1.01), "**worse**");
+  assert.is(verdictOf({ exact: true }, 1), "");
+  assert.is(verdictOf({}, 1.19), "");
+  assert.is(verdictOf({}, 1.21), "**worse**");
+  assert.is(verdictOf({}, 0.8), "better");
+  assert.is(verdictOf({ upwards: true }, 0.8), "**worse**");
+  assert.is(verdictOf({ upwards: true }, 1.3), "better");
 });
 
 const plots = suite("plots of the benchmark");
