@@ -148,6 +148,16 @@ export const REASONS = {
     class: "failed",
     meaning: "The cluster does not serve the kind that the task is to be run as; the message names what to install.",
   },
+  InvalidImageName: { class: "failed", meaning: "The image's name is not one; the task is not tried again." },
+  ErrImageNeverPull: {
+    class: "failed",
+    meaning: "`pullPolicy` is `Never` and the node does not have the image; the task is not tried again.",
+  },
+  CreateContainerConfigError: {
+    class: "failed",
+    meaning:
+      "The container cannot be made from what the task and its image say, or without a Secret or ConfigMap that is not there; a reason to wait for a minute, then a failure.",
+  },
   NameCollision: {
     class: "failed",
     meaning: "An object of the pod's name exists that is not ours; rename it or the task.",

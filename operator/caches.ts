@@ -14,6 +14,7 @@ import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
 import { KindWatches } from "./kind-watches.ts";
 import type { CachedObject } from "./kinds/object-state.ts";
 import { type CachedPod, projectPod } from "./kinds/pod-state.ts";
+import { NodeWatch } from "./node-watch.ts";
 import { ObjectIndex } from "./object-index.ts";
 import { type CachedWarning, projectWarning, WARNING_SELECTOR, WarningIndex } from "./warnings.ts";
 
@@ -26,6 +27,8 @@ export interface Caches {
   warnings: Informer<CachedWarning>;
   /** Objects of tasks that are not pods. */
   kinds: KindWatches;
+  /** Which nodes are lost. */
+  nodes: NodeWatch;
   objectsByRun: ObjectIndex;
   warningsByObject: WarningIndex;
 }
@@ -74,6 +77,7 @@ export function makeCaches({ client, namespace, logger, registry, lookEveryMs, o
       registry,
       ...(lookEveryMs === undefined ? {} : { lookEveryMs }),
     }),
+    nodes: new NodeWatch({ client, logger, registry }),
     objectsByRun: new ObjectIndex(),
     warningsByObject: new WarningIndex(),
   };
@@ -99,11 +103,17 @@ function companions(
 /** Starts the watches that have no handlers and resolves when their caches hold what the API server holds. */
 export async function startCompanions(caches: Caches): Promise<void> {
   for (const informer of companions(caches)) informer.start();
+  // A task is not kept from starting by what only matters when its node goes.
+  caches.nodes.start();
   await Promise.all([caches.kinds.start(), ...companions(caches).map((informer) => informer.synced)]);
 }
 
 export async function stopCompanions(caches: Caches): Promise<void> {
-  await Promise.all([caches.kinds.stop(), ...companions(caches).map((informer) => informer.stop())]);
+  await Promise.all([
+    caches.kinds.stop(),
+    caches.nodes.stop(),
+    ...companions(caches).map((informer) => informer.stop()),
+  ]);
 }
 
 /** The Job that a run names: by its id, else by the name of the object. */

@@ -76,6 +76,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     ...(settings.namespaceParallelism === 0 ? {} : { namespaceParallelism: settings.namespaceParallelism }),
     retryPauseMs: settings.retryPause * 1000,
     infrastructureRetries: settings.infrastructureRetries,
+    nodeLostMs: settings.nodeLostTimeout * 1000,
     ...(settings.leaderElect
       ? { shards: { count: settings.shards, holds: (shard) => election?.holds(shard) ?? false } }
       : {}),

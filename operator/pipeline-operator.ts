@@ -51,6 +51,8 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   retryPauseMs?: number;
   /** Attempts of a task that may be lost to the infrastructure where the task does not say; 3 if left out. */
   infrastructureRetries?: number;
+  /** How long a node may be lost before its tasks are tried again; two minutes if left out, 0: for ever. */
+  nodeLostMs?: number;
   metrics: Metrics;
   /** Most tasks of a namespace that have an object at a time; absent: no limit. */
   namespaceParallelism?: number;
@@ -126,7 +128,8 @@ export class PipelineOperator extends DurableOperator {
 
   /** What works on a shard from the moment it is taken. */
   #workerOf(shard: number, events: CoreEvents): ShardWorker {
-    const { shards, taskSecrets, pods, logger, metrics, retryPauseMs, infrastructureRetries } = this.#options;
+    const { shards, taskSecrets, pods, logger, metrics, retryPauseMs, infrastructureRetries, nodeLostMs } =
+      this.#options;
     const client = shards === undefined ? this.client : this.client.guarded(() => shards.holds(shard));
     const caches = this.#caches;
     const plans = new PlanSource({ client, caches, taskSecrets, filesAreLive: pods.sharedVolume !== undefined });
@@ -150,6 +153,7 @@ export class PipelineOperator extends DurableOperator {
         await done;
       },
       again: (key) => this.#runs?.touch(key),
+      ...(nodeLostMs === undefined ? {} : { nodeLostMs }),
     });
     return { client, plans, reconciler };
   }
@@ -186,6 +190,10 @@ export class PipelineOperator extends DurableOperator {
     this.#caches.pods.onChange(({ type, object }) => {
       if (object.run !== undefined && this.#shards.has(`${object.metadata.namespace}/${object.run.name}`))
         this.#logs?.podChanged(type, object);
+    });
+    this.#caches.nodes.onChange((node) => {
+      for (const { state, run, metadata } of this.#caches.pods.list())
+        if (state.node === node && run !== undefined) this.#runs?.touch(`${metadata.namespace}/${run.name}`);
     });
     this.#caches.warnings.onChange(({ type, object }) => {
       if (type !== "deleted") this.#touchRunOf(`${object.metadata.namespace}/${object.object}`, object.objectUid);

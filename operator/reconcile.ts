@@ -26,6 +26,7 @@ import { RunMemory } from "./run-memory.ts";
 import { placeOf, type RunTurns } from "./run-turns.ts";
 import { makeTaskDirectories, VolumeUnavailable } from "./task-directories.ts";
 import type { TaskSlots } from "./task-slots.ts";
+import { withTroubles } from "./troubles.ts";
 
 /** Pods created in one pass; what is observed meanwhile is looked at in the next. */
 const CREATE_BATCH = 50;
@@ -49,6 +50,8 @@ export interface ReconcilerOptions {
   retryPauseMs?: number;
   /** Attempts of a task that may be lost to the infrastructure where the task does not say. */
   infrastructureRetries?: number;
+  /** How long a node may be lost before its tasks are tried again; 0: for ever. */
+  nodeLostMs?: number;
   /** What tasks left on the shared volume; absent where there is none (O-202). */
   cache?: TaskCache;
   logger: Logger;
@@ -202,22 +205,25 @@ export class Reconciler {
   }
 
   async #advance(key: string, run: Pipeline, memory: RunMemory, plan: Plan): Promise<Next> {
-    const { client, caches, pods, cache, infrastructureRetries, slots } = this.#options;
+    const { client, caches, pods, cache, infrastructureRetries, nodeLostMs, slots } = this.#options;
     const { objects, warnings, againInMs } = await observe(client, caches, run, plan);
     const place = placeOf(run);
     const startedAt = performance.now();
+    const now = client.clock.now();
     const view: View = {
       run,
       plan,
       controls: controlsOf(run),
-      objects,
+      objects: withTroubles(objects, caches.nodes, memory.troubledSince, now),
       heldBack: memory.held(performance.now()),
       paths: pods.paths,
       retryPauseMs: this.#options.retryPauseMs ?? RETRY_PAUSE_MS,
       ...(infrastructureRetries === undefined ? {} : { infrastructureRetries }),
       ...(cache === undefined ? {} : { cache: cache.answers(run.metadata.uid) }),
       ...(slots.limit === undefined ? {} : { room: { tasks: slots.available(place), message: slots.message(key) } }),
-      now: client.clock.now(),
+      ...(nodeLostMs === undefined ? {} : { nodeLostMs }),
+      askedToGo: memory.askedToGo,
+      now,
     };
     const decision = decide(view);
     const costMs = performance.now() - startedAt;
@@ -322,6 +328,7 @@ export class Reconciler {
         const { namespace } = view.run.metadata;
         const members = this.#options.caches.objectsByRun.membersOf(view.run.metadata, action.object.name);
         await Promise.all([action.object, ...members].map((pod) => this.#options.logs?.beforeStop(namespace, pod)));
+        memory.askedToGo.add(action.object.uid);
         await deleteObject(client, namespace, action.object);
       }),
     ]);

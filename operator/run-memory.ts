@@ -30,6 +30,10 @@ export class RunMemory {
   hasMoreToWrite = false;
   /** The last status write failed: the next one is made within a pass, so that the queue puts the run off if that fails too. */
   writeFailed = false;
+  /** UIDs of the objects that were asked to go. */
+  readonly askedToGo = new Set<string>();
+  /** When a trouble of an object was first seen, for what is judged by how long it lasts. */
+  readonly troubledSince = new Map<string, string>();
   readonly key: string;
   readonly namespace: string | undefined;
   readonly #holds = new Map<string, Hold>();

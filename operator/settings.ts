@@ -75,6 +75,12 @@ export const OPERATOR_SETTINGS = {
     help: "Most tasks of one namespace that have a pod or other object at a time; 0: no limit.",
     fallback: "0",
     parse: integerValue(0, 100_000),
+  nodeLostTimeout: {
+    flag: "node-lost-timeout",
+    env: "ODIN_NODE_LOST_TIMEOUT",
+    help: "Seconds after which a task is tried again elsewhere whose node is gone or not ready, or whose deleted pod does not go; 0: never. The old pod is asked to go but not by force.",
+    fallback: "120",
+    parse: integerValue(0, 86_400),
   },
   taskServiceAccount: {
     flag: "task-service-account",

@@ -1,11 +1,11 @@
 import type { Registry } from "prom-client";
+import { startWhenAllowed } from "../../kube/allowed.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { NODE, POD } from "../../kube/core-resources.ts";
 import { Informer } from "../../kube/informer.ts";
 import type { Logger } from "../../kube/logger.ts";
 import { collectionPath } from "../../kube/resource.ts";
 import { ApiError, retryAfter } from "../errors.ts";
-import { startWhenAllowed } from "./allowed.ts";
 import { type ExporterPod, projectExporterPod } from "./exporter-pod.ts";
 import { type GpuMetrics, gpuMetrics } from "./gpu-metrics.ts";
 import { type GpuNode, hasGpus, projectNode } from "./gpu-node.ts";

@@ -4,9 +4,12 @@ import type { Paths } from "../../crds/run-paths.ts";
 import { type CacheAnswer, isCacheable } from "./caching.ts";
 import { blockedMessage, blockedTasks } from "./failure-policy.ts";
 import { type Ending, endingOf } from "./finish.ts";
+import { judged, lossOf } from "./given-up.ts";
 import { lingeringObjects } from "./lingering.ts";
+import { NODE_LOST_MS } from "./loss.ts";
 import { bounded } from "./message.ts";
 import { Places, type Room } from "./parallelism.ts";
+import { ownFailures } from "./own-failures.ts";
 import { pendingDeadlineOf, pendingTooLong } from "./pending-timeout.ts";
 import { waitingForDependencies } from "./ready.ts";
 import { afterFailure, carried, givenUp, isBetweenAttempts } from "./retry.ts";
@@ -44,6 +47,10 @@ export interface View {
   retryPauseMs: number;
   /** Attempts of a task that may be lost to the infrastructure where the task does not say (F-18, F-19). */
   infrastructureRetries?: number;
+  /** How long a node may be lost before its tasks are tried again, in milliseconds; 0: for ever (F-20). */
+  nodeLostMs?: number;
+  /** UIDs of the objects that this process has asked to go. */
+  askedToGo?: ReadonlySet<string>;
   /** ISO time of the decision. */
   now: string;
 }
@@ -67,11 +74,15 @@ export interface Decision {
 export function decide(view: View): Decision {
   const { plan, controls } = view;
   const latest = latestObjects(view.objects);
+  let failed: ReadonlySet<string> = new Set();
   const observe = (stop: Stop | undefined, mayRetry: boolean): TaskView[] =>
-    plan.tasks.map((task) => observed(view, task, latest.get(task.name), stop, mayRetry));
+    plan.tasks.map((task) =>
+      observed(view, task, latest.get(task.name), failed.has(task.name) ? undefined : stop, mayRetry),
+    );
   let tasks = observe(controls.cancel ? STOPS.Cancelled : undefined, true);
   let ending = endingOf(view, tasks);
   if (ending === undefined) return start(view, tasks);
+  if (ending.stop === "FailFast") failed = ownFailures(view.run, tasks, view.askedToGo ?? new Set());
   // An ending run tries nothing again; that may make a failure of what was to be tried again, and the run end differently.
   for (let round = 0, stop: Ending["stop"] | null = null; round < 3 && ending.stop !== stop; round++) {
     stop = ending.stop;
@@ -108,8 +119,10 @@ function observed(
     const record = vanished(task, last, now, stop);
     return { task, record: retried(view, task, last, record, mayRetry && stop === undefined) };
   }
-  const record = recordOfObject(last, object, now, stop);
-  return { task, object, record: retried(view, task, last, record, mayRetry && stop === undefined) };
+  // What is stopped anyhow is not waited for: that it was asked to go is enough.
+  const judgement = stop === undefined ? judged(object, view.nodeLostMs ?? NODE_LOST_MS, Date.parse(now)) : object;
+  const record = recordOfObject(last, judgement, now, stop);
+  return { task, object: judgement, record: retried(view, task, last, record, mayRetry && stop === undefined) };
 }
 
 /** The record with what a failure leads to: another attempt where the task has one (O-144, F-18). */
@@ -168,6 +181,8 @@ function withWakeUp(view: View, decision: Decision): Decision {
     const retry =
       record.state === "waiting" && record.retryTime !== undefined ? Date.parse(record.retryTime) : undefined;
     const times = [retry, deadlineOf(task, record, object?.createdAt), pendingDeadlineOf(task, record, object)];
+    if (record.state === "executing" && object !== undefined)
+      times.push(lossOf(object, view.nodeLostMs ?? NODE_LOST_MS)?.at);
     for (const time of times) if (time !== undefined && time > nowMs) wakeAt = Math.min(wakeAt, time);
   }
   return wakeAt === Number.POSITIVE_INFINITY ? decision : { ...decision, wakeAt: new Date(wakeAt).toISOString() };
@@ -200,7 +215,8 @@ function vanished(task: Task, last: TaskStatus, now: string, stop: Stop | undefi
 
 /**
  * Objects that are to go: those of tasks that have timed out, all that run where the whole run is stopped, pods that outlive the object they
- * were made for, and those that outlive their task.
+ * were made for, those that outlive their task, and those that are given up. These are asked to go like any other, never by force: on a node that is
+ * only cut off a container may still run, and whoever looks at the pod should see so.
  */
 function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | undefined): Action[] {
   const lingering = lingeringObjects(view.run, view.objects).map((object) => ({ kind: "delete" as const, object }));
@@ -209,7 +225,9 @@ function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | un
       // They go before the end is recorded, so that a crash in between forgets none.
       if (object?.leftovers !== undefined && !isTerminal(view.run.status?.tasks?.[task.name] ?? { state: "waiting" }))
         return object.leftovers.map((pod) => ({ kind: "delete" as const, object: pod }));
-      if (record.state !== "executing" || object === undefined || object.deleting || object.gone) return [];
+      if (object === undefined || object.deleting || object.gone) return [];
+      if (object.givenUp) return [{ kind: "delete" as const, object }];
+      if (record.state !== "executing") return [];
       const isOverdue = overdueStop(task, record, object, view.now) !== undefined;
       return isOverdue || ending?.stop !== undefined ? [{ kind: "delete" as const, object }] : [];
     })

@@ -2,6 +2,12 @@ import type { Task, TaskStatus } from "../../crds/generated/types.ts";
 import type { FailurePolicy } from "../../crds/run-policy.ts";
 import type { ObjectResource } from "../../crds/task-kinds.ts";
 
+/** Something that is wrong, and since when by the API server's clock (ISO). */
+export interface Trouble {
+  since: string;
+  message: string;
+}
+
 /** The object of one attempt at a task (a pod, a PyTorchJob, …), reduced to what decisions need. */
 export interface ObservedObject {
   /** What it is and where it lives. */
@@ -17,10 +23,18 @@ export interface ObservedObject {
   phase: "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
   /** Asked to go, but still there. */
   deleting: boolean;
+  /** By when it should have gone, once it was asked to (ISO). */
+  goneBy?: string;
   /** No longer there; what is known is from before. */
   gone: boolean;
-  /** Why it does not run, where something is in the way. */
-  waiting?: { reason: string; message: string };
+  /** The node it was given to. */
+  node?: string;
+  /** What is wrong with that node. */
+  nodeTrouble?: Trouble;
+  /** Why it does not run, where something is in the way; `since` where it is judged by how long that has been so. */
+  waiting?: { reason: string; message: string; since?: string };
+  /** It is not waited for any longer although it has not ended: `phase` and `ended` are our judgement. */
+  givenUp?: boolean;
   /** Pods made for it that still run although it has ended; workers that wait for ever would keep their GPUs. */
   leftovers?: readonly ObservedObject[];
   /** Who is taking it away, where the cluster has said so before it ended. */

@@ -5,7 +5,7 @@ import type { Attempt } from "./attempt.ts";
 import type { PodSettings } from "./pod-template.ts";
 
 /** How far an object says that it has come; what its pods add to that is for `withMembers`. */
-export type ObjectState = Pick<ObservedObject, "phase" | "waiting" | "ended" | "disrupted" | "lingers">;
+export type ObjectState = Pick<ObservedObject, "phase" | "node" | "waiting" | "ended" | "disrupted" | "lingers">;
 
 /** One way to run a task: a resource of the API server, what to send it, and how to read what became of it. */
 export interface ObjectForm {

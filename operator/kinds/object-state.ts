@@ -36,6 +36,7 @@ export function projectObject(
       ...(annotations[ANNOTATIONS.cacheKey] === undefined ? {} : { cacheKey: annotations[ANNOTATIONS.cacheKey] }),
       createdAt: metadata.creationTimestamp ?? "",
       deleting: metadata.deletionTimestamp !== undefined,
+      ...(metadata.deletionTimestamp === undefined ? {} : { goneBy: metadata.deletionTimestamp }),
       gone: false,
       ...read(raw),
     },

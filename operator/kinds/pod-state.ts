@@ -26,7 +26,7 @@ interface ContainerStatus {
 }
 
 interface RawPod extends KubeObject {
-  spec?: { restartPolicy?: string };
+  spec?: { restartPolicy?: string; nodeName?: string };
   status?: {
     phase?: ObservedObject["phase"];
     reason?: string;
@@ -69,6 +69,7 @@ export function podState(raw: KubeObject): ObjectState {
   const hasEnded = judged === "Succeeded" || judged === "Failed";
   return {
     phase: judged,
+    ...(hasEnded || pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
     ...(waiting === undefined ? {} : { waiting }),
     ...(disrupted === undefined || hasEnded ? {} : { disrupted }),
     ...(hasEnded ? { ended: podEnding(pod, main) } : {}),

@@ -43,6 +43,8 @@ export interface StageOptions {
   lookEveryMs?: number;
   /** Most tasks that have an object at a time. */
   namespaceParallelism?: number;
+  /** How long a node may be lost before its tasks are tried again. */
+  nodeLostMs?: number;
   /** Whom the operator is to the API server; by default one who may do everything. */
   operator?: KubeConfig;
   /** Days for which ended runs are kept without their object. */

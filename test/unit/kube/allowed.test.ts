@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { startWhenAllowed } from "../../../../api/gpu/allowed.ts";
-import { errorFromAnswer } from "../../../../kube/errors.ts";
-import { within } from "../../../support/deadline.ts";
+import { startWhenAllowed } from "../../../kube/allowed.ts";
+import { errorFromAnswer } from "../../../kube/errors.ts";
+import { within } from "../../support/deadline.ts";
 
 const test = suite("collections that may not be read");
 

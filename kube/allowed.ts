@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KubeClient } from "../../kube/client.ts";
-import { isKubeError } from "../../kube/errors.ts";
-import type { Informer } from "../../kube/informer.ts";
-import type { ObjectMeta } from "../../kube/resource.ts";
+import type { KubeClient } from "./client.ts";
+import { isKubeError } from "./errors.ts";
+import type { Informer } from "./informer.ts";
+import type { ObjectMeta } from "./resource.ts";
 
-/** A collection that this server may not be allowed to read. */
+/** A collection that this process may not be allowed to read. */
 export interface GuardedInformer<P extends { metadata: ObjectMeta }> {
   informer: Informer<P>;
   /** Path of the collection. */
@@ -19,7 +19,7 @@ export interface GuardedInformer<P extends { metadata: ObjectMeta }> {
 const RETRY_MS = 60_000;
 
 /**
- * Starts an informer as soon as this server has the right to list its collection. Without it an informer would complain
+ * Starts an informer as soon as this process has the right to list its collection. Without it an informer would complain
  * for ever about something that a careful administrator may have meant. Resolves once it is started, or at `signal`.
  */
 export async function startWhenAllowed<P extends { metadata: ObjectMeta }>(
