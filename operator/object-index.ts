@@ -67,6 +67,15 @@ export class ObjectIndex {
     if (by !== 0 && run?.namespace !== undefined) this.onLive(run.namespace, by);
   }
 
+  /** An object that a run has is known to be gone, or one of its pods is, although no watch has said so. */
+  markGone(run: RunIdentity, { name, uid }: Pick<ObservedObject, "name" | "uid">): void {
+    const known = this.#byRun.get(keyOf(run));
+    for (const group of known === undefined ? [] : [known.objects, ...known.members.values()]) {
+      const object = group.get(name);
+      if (object?.uid === uid) group.set(name, { ...object, gone: true });
+    }
+  }
+
   /** Objects of a run. */
   of(run: RunIdentity): ObservedObject[] {
     return [...(this.#byRun.get(keyOf(run))?.objects.values() ?? [])];

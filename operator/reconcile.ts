@@ -1,6 +1,7 @@
 import type { Pipeline, PipelineStatus, TaskStatus } from "../crds/generated/types.ts";
 import { PIPELINE } from "../crds/resources.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { POD } from "../kube/core-resources.ts";
 import type { Logger } from "../kube/logger.ts";
 import { type KubeObject, objectPath } from "../kube/resource.ts";
 import type { LogKeeper } from "./act/archive.ts";
@@ -306,12 +307,13 @@ export class Reconciler {
     decision: Decision,
     memory: RunMemory,
   ): Promise<{ tasks: TaskView[]; more: boolean; refusal: boolean }> {
-    const { client, slots } = this.#options;
+    const { client, caches, slots } = this.#options;
     const creates = decision.actions.filter((action) => action.kind === "create");
     const starting = creates.slice(0, CREATE_BATCH);
     slots.reserve(memory.key, starting.length);
     const results = new Map<string, TaskView>();
     const current = new Map(starting.length > 0 ? decision.tasks.map((view) => [view.task, view]) : []);
+    let more = creates.length > CREATE_BATCH;
     await Promise.all([
       ...starting.map(async (action) => {
         try {
@@ -326,16 +328,20 @@ export class Reconciler {
       ...decision.actions.map(async (action) => {
         if (action.kind !== "delete") return;
         const { namespace } = view.run.metadata;
-        const members = this.#options.caches.objectsByRun.membersOf(view.run.metadata, action.object.name);
+        const members = caches.objectsByRun.membersOf(view.run.metadata, action.object.name);
         await Promise.all([action.object, ...members].map((pod) => this.#options.logs?.beforeStop(namespace, pod)));
         memory.askedToGo.add(action.object.uid);
-        await deleteObject(client, namespace, action.object);
+        if (await deleteObject(client, namespace, action.object)) return;
+        // The watch on pods is there before us and tells how they ended; one on another kind may have begun after the object went.
+        if (action.object.resource === POD) return;
+        caches.objectsByRun.markGone(view.run.metadata, action.object);
+        more = true;
       }),
     ]);
     const tasks =
       results.size === 0 ? decision.tasks : decision.tasks.map((task) => results.get(task.task.name) ?? task);
     const refusal = [...results.values()].some(({ record }) => record.state === "terminated");
-    return { tasks, more: creates.length > CREATE_BATCH, refusal };
+    return { tasks, more, refusal };
   }
 
   async #create(

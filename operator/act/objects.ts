@@ -122,20 +122,25 @@ function failure(reason: string, message: string, now: string): TaskStatus {
   return { state: "terminated", reason, message: bounded(message), completionTime: now };
 }
 
-/** Asks the API server to remove an object and what it owns; one that is gone or has been replaced by another of its name is success. */
+/**
+ * Asks the API server to remove an object and what it owns. False if it is not there any more, or another of its name is: a watch that began after it
+ * went will not say so.
+ */
 export async function deleteObject(
   client: KubeClient,
   namespace: string | undefined,
   object: ObservedObject,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await client.delete(objectPath(object.resource, namespace, object.name), {
       uid: object.uid,
       propagationPolicy: "Background",
       lane: "delete",
     });
+    return true;
   } catch (error) {
     if (!isKubeError(error, "notFound", "conflict")) throw error;
+    return false;
   }
 }
 

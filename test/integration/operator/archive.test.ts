@@ -130,7 +130,7 @@ archive("O-225: a cancelled task's log is saved before its pod is deleted, and i
 });
 
 archive("O-225: a pod that somebody else deletes is followed to its end", async () => {
-  await stage.create("deleted", { tasks: [task("a")] });
+  await stage.create("deleted", { tasks: [task("a", { infrastructureRetries: 0 })] });
   const pod = await startOnNode("deleted", "a", "working\n");
   await kubectl("delete", "pod", pod, "-n", stage.namespace, "--wait=false");
   await until(() => kubelet.askedFor(pod) > 0, WAIT_MS, { describe: "the log is followed" });

@@ -66,4 +66,19 @@ index("what is gone stays until its run is forgotten, unless another has its nam
   assert.equal(objects.forget(RUN).sort(), ["second", "uid-run--a-worker-0"]);
   assert.equal(objects.forget(RUN), []);
 });
+index("F-9: an object that is known to be gone is so before any watch says it, unless another has its name", () => {
+  const objects = new ObjectIndex();
+  objects.set(object("run--a"));
+  objects.set(object("run--b"));
+  objects.markGone(RUN, { name: "run--a", uid: "uid-run--a" });
+  objects.markGone(RUN, { name: "run--b", uid: "an earlier one's" });
+  objects.markGone({ ...RUN, uid: "of another run" }, { name: "run--b", uid: "uid-run--b" });
+  assert.equal(
+    objects.of(RUN).map(({ name, gone }) => [name, gone]),
+    [
+      ["run--a", true],
+      ["run--b", false],
+    ],
+  );
+});
 index.run();
