@@ -75,6 +75,7 @@ export const OPERATOR_SETTINGS = {
     help: "Most tasks of one namespace that have a pod or other object at a time; 0: no limit.",
     fallback: "0",
     parse: integerValue(0, 100_000),
+  },
   nodeLostTimeout: {
     flag: "node-lost-timeout",
     env: "ODIN_NODE_LOST_TIMEOUT",
