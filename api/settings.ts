@@ -18,7 +18,7 @@ import {
   sharedVolumeOf,
   TASK_SETTINGS,
 } from "../settings/shared.ts";
-import { type StoreSetting, storeOf } from "../settings/store-setting.ts";
+import { type StoreSettings, storeOf } from "../settings/store-setting.ts";
 import { PUBLIC_READS, type PublicReads } from "./auth/access.ts";
 import { passwordProblem } from "./auth/password.ts";
 import type { RootUser } from "./auth/root-user.ts";
@@ -176,7 +176,7 @@ export interface ApiSettings {
   taskSecrets: readonly string[];
   gpus: GpuSettings;
   /** Where the store is; absent: there is none. */
-  store?: StoreSetting & { passwordFile?: string };
+  store?: StoreSettings;
   logLevel: string;
   logFormat: "auto" | "json" | "text";
 }

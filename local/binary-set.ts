@@ -22,6 +22,7 @@ const TITLES: Record<string, string> = {
   coredns: "the cluster's DNS server",
   kwok: "the simulator of nodes",
   "training-operator": "the Kubeflow training operator",
+  versitygw: "the S3 server of the tests",
 };
 const SOURCES = join(import.meta.dirname, "../../local/binaries");
 

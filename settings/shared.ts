@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { bucketValue } from "./bucket-setting.ts";
 import {
   choiceValue,
   filePathValue,
@@ -94,6 +95,30 @@ export const STORE_SETTINGS = {
     flag: "store-password-file",
     env: "ODIN_STORE_PASSWORD_FILE",
     help: "File with the password for the PostgreSQL database; read for each new connection, so that it can be changed.",
+    parse: filePathValue,
+  },
+  logStore: {
+    flag: "log-store",
+    env: "ODIN_LOG_STORE",
+    help: "Bucket of an S3-compatible server for the texts of logs, `s3://bucket/prefix` with `endpoint` and `region` as parameters; the store keeps the rest. Without it, the store keeps them.",
+    parse: bucketValue,
+  },
+  logStoreKeyId: {
+    flag: "log-store-key-id",
+    env: "ODIN_LOG_STORE_KEY_ID",
+    help: "Id of the access key to the bucket.",
+    parse: textValue,
+  },
+  logStoreKey: {
+    env: "ODIN_LOG_STORE_KEY",
+    help: "The access key to the bucket.",
+    secret: true,
+    parse: textValue,
+  },
+  logStoreKeyFile: {
+    flag: "log-store-key-file",
+    env: "ODIN_LOG_STORE_KEY_FILE",
+    help: "File with the access key to the bucket, instead; read for each request, so that it can be changed.",
     parse: filePathValue,
   },
 } as const;

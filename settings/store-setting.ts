@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { type BucketAccess, bucketOf } from "./bucket-setting.ts";
 import { filePathValue, SettingProblem } from "./settings.ts";
 
 /** A database on a PostgreSQL server. */
@@ -83,17 +84,27 @@ function isLocal(host: string): boolean {
   return host.startsWith("/") || host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
-/** The store of the settings with the password file, if there is one; throws `SettingProblem` where the two do not go together. */
-export function storeOf({
-  store,
-  storePasswordFile: passwordFile,
-}: {
-  store: StoreSetting | undefined;
-  storePasswordFile: string | undefined;
-}): (StoreSetting & { passwordFile?: string }) | undefined {
-  if (passwordFile === undefined || store === undefined) return store;
+/** The store with what goes with it. */
+export type StoreSettings = StoreSetting & { passwordFile?: string; logs?: BucketAccess };
+
+/** The store of the settings with what goes with it, if there is one; throws `SettingProblem` for what does not go together. */
+export function storeOf(
+  values: Parameters<typeof bucketOf>[0] & {
+    store: StoreSetting | undefined;
+    storePasswordFile: string | undefined;
+  },
+): StoreSettings | undefined {
+  const { store, storePasswordFile: passwordFile } = values;
+  if (store === undefined) return undefined;
   const name = "--store-password-file (ODIN_STORE_PASSWORD_FILE)";
-  if (store.kind === "file") throw new SettingProblem(`${name}: a store in a file has no password`);
-  if (store.password !== undefined) throw new SettingProblem(`${name}: --store (ODIN_STORE) has a password already`);
-  return { ...store, passwordFile };
+  if (passwordFile !== undefined && store.kind === "file")
+    throw new SettingProblem(`${name}: a store in a file has no password`);
+  if (passwordFile !== undefined && store.kind === "postgres" && store.password !== undefined)
+    throw new SettingProblem(`${name}: --store (ODIN_STORE) has a password already`);
+  const logs = bucketOf(values);
+  return {
+    ...store,
+    ...(passwordFile === undefined ? {} : { passwordFile }),
+    ...(logs === undefined ? {} : { logs }),
+  };
 }

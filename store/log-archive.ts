@@ -1,5 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import type { Blobs } from "./blobs.ts";
+import { noteBlobs, removeLogs } from "./dropped-logs.ts";
 import type { Row, Sql, SqlValue } from "./sql.ts";
 import { StoreProblem } from "./store-problem.ts";
 
@@ -65,21 +67,30 @@ const COLUMNS =
 export class LogArchive {
   readonly #sql: Sql;
   readonly #now: () => number;
+  readonly #blobs: Blobs | undefined;
 
-  constructor(sql: Sql, now: () => number = Date.now) {
+  /** `blobs`: where the texts go; by default they lie beside their rows. */
+  constructor(sql: Sql, now: () => number = Date.now, blobs?: Blobs) {
     this.#sql = sql;
     this.#now = now;
+    this.#blobs = blobs;
   }
 
   /** Keeps a log, compressed. Resolves once it is on the disk. */
   async save(owner: LogOwner, { text, dropped, reason }: LogText, state: "whole" | "partial"): Promise<void> {
+    const size = text.byteLength;
     const packed = await compress(text);
-    await this.#put(owner, state, text.byteLength, dropped, reason, packed);
+    if (this.#blobs === undefined) return await this.#put(owner, { state, size, dropped, reason, packed });
+    // The object goes first: a row that names one is never without it. What there is of the pod already may be better, and has the same key.
+    if (!(await this.#improves(owner.podUid, GRADE[state], size + dropped))) return;
+    const place = placeOf(owner);
+    await this.#blobs.put(place, packed);
+    await this.#put(owner, { state, size, dropped, reason, packed, place });
   }
 
   /** Keeps the reason why there is no log. */
   async lose(owner: LogOwner, reason: string, state: "lost" | "none" = "lost"): Promise<void> {
-    await this.#put(owner, state, 0, 0, reason, null);
+    await this.#put(owner, { state, size: 0, dropped: 0, reason });
   }
 
   /** Those of the pods for which there is nothing more to be done: their log is whole, lost, or there is none. */
@@ -109,10 +120,11 @@ export class LogArchive {
 
   /** The text of a log; undefined if there is none. */
   async text(podUid: string): Promise<Buffer | undefined> {
-    const [row] = await this.#sql.read({ text: "SELECT log FROM pod_log WHERE pod_uid = ?", values: [podUid] });
-    if (!(row?.log instanceof Uint8Array)) return undefined;
+    const [row] = await this.#sql.read({ text: "SELECT log, place FROM pod_log WHERE pod_uid = ?", values: [podUid] });
+    const packed = typeof row?.place === "string" ? await this.#blob(row.place) : row?.log;
+    if (!(packed instanceof Uint8Array)) return undefined;
     try {
-      return await expand(row.log, { maxOutputLength: MAX_LOG_BYTES + 1024 });
+      return await expand(packed, { maxOutputLength: MAX_LOG_BYTES + 1024 });
     } catch (error) {
       throw new StoreProblem("damaged", `the log of pod ${podUid} in the store cannot be unpacked`, error);
     }
@@ -120,7 +132,23 @@ export class LogArchive {
 
   /** Forgets a run; how many logs that were. */
   async removeRun(runUid: string): Promise<number> {
-    return this.#remove("run_uid = ?", [runUid]);
+    const [, changed = 0] = await this.#sql.write(removeLogs("run_uid = ?", [runUid]));
+    return changed;
+  }
+
+  /** Removes the objects in the bucket that no row names any more; how many. */
+  async sweepBlobs(): Promise<number> {
+    const blobs = this.#blobs;
+    if (blobs === undefined) return 0;
+    for (let removed = 0; ; ) {
+      const rows = await this.#sql.read({ text: "SELECT place FROM dropped_blob LIMIT ?", values: [ASKED_AT_ONCE] });
+      if (rows.length === 0) return removed;
+      for (const place of rows.map((row) => String(row.place))) {
+        await blobs.remove(place);
+        await this.#sql.write([{ text: "DELETE FROM dropped_blob WHERE place = ?", values: [place] }]);
+        removed += 1;
+      }
+    }
   }
 
   /** Runs of which something is kept, in the order of their UIDs, after one of them, with the time of the newest entry (milliseconds since 1970). */
@@ -166,45 +194,74 @@ export class LogArchive {
   }
 
   async #drop(where: string, values: readonly SqlValue[], reason: string): Promise<number> {
-    const text = `UPDATE pod_log SET log = NULL, grade = ?, size = 0, stored_size = 0, dropped = 0, reason = ? WHERE grade > ? AND ${where}`;
-    const [changed = 0] = await this.#sql.write([{ text, values: [GRADE.none, reason, GRADE.lost, ...values] }]);
+    const text = `UPDATE pod_log SET log = NULL, place = NULL, grade = ?, size = 0, stored_size = 0, dropped = 0, reason = ? WHERE grade > ? AND ${where}`;
+    const [, changed = 0] = await this.#sql.write([
+      noteBlobs(`grade > ? AND ${where}`, [GRADE.lost, ...values]),
+      { text, values: [GRADE.none, reason, GRADE.lost, ...values] },
+    ]);
     return changed;
   }
 
-  async #remove(where: string, values: readonly SqlValue[]): Promise<number> {
-    const [changed = 0] = await this.#sql.write([{ text: `DELETE FROM pod_log WHERE ${where}`, values }]);
-    return changed;
+  async #blob(place: string): Promise<Buffer> {
+    if (this.#blobs === undefined) {
+      throw new StoreProblem(
+        "unavailable",
+        `log ${place} lies in a bucket, and none is set; set --log-store as it was`,
+      );
+    }
+    const bytes = await this.#blobs.get(place);
+    if (bytes === undefined) throw new StoreProblem("damaged", `log ${place} is not in ${this.#blobs.name} any more`);
+    return bytes;
   }
 
-  async #put(
-    owner: LogOwner,
-    state: LogState,
-    size: number,
-    dropped: number,
-    reason: string | undefined,
-    log: Uint8Array | null,
-  ): Promise<void> {
-    const text = `INSERT INTO pod_log (${COLUMNS}, stored_size, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  async #improves(podUid: string, grade: number, length: number): Promise<boolean> {
+    const text = "SELECT grade, size + dropped AS length FROM pod_log WHERE pod_uid = ?";
+    const [row] = await this.#sql.read({ text, values: [podUid] });
+    const known = Number(row?.grade ?? -1);
+    return grade > known || (grade === known && length > Number(row?.length));
+  }
+
+  async #put(owner: LogOwner, { state, size, dropped, reason, packed, place }: Content): Promise<void> {
+    const text = `INSERT INTO pod_log (${COLUMNS}, stored_size, place, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (pod_uid) DO UPDATE SET
         container = excluded.container, stored_at = excluded.stored_at, grade = excluded.grade, size = excluded.size,
-        dropped = excluded.dropped, reason = excluded.reason, stored_size = excluded.stored_size, log = excluded.log
+        dropped = excluded.dropped, reason = excluded.reason, stored_size = excluded.stored_size, place = excluded.place,
+        log = excluded.log
       WHERE excluded.grade > pod_log.grade
         OR (excluded.grade = pod_log.grade AND excluded.size + excluded.dropped > pod_log.size + pod_log.dropped)`;
     const { podUid, namespace, pod, runUid, run, task, attempt, container, createdAt } = owner;
     const created = Date.parse(createdAt);
     const shownReason = reason?.slice(0, MAX_REASON).replaceAll("\0", "\u{FFFD}") ?? null;
+    const beside = place === undefined ? (packed ?? null) : null;
     const values = [
       ...[podUid, namespace, pod, runUid, run, task, attempt, container, Number.isNaN(created) ? 0 : created],
-      ...[this.#now(), GRADE[state], size, dropped, shownReason, log?.byteLength ?? 0, log],
+      ...[this.#now(), GRADE[state], size, dropped, shownReason, packed?.byteLength ?? 0, place ?? null, beside],
     ];
     // A run that was removed on request stays removed, also where a log of it is late (O-211).
-    const late =
-      "DELETE FROM pod_log WHERE pod_uid = ? AND run_uid IN (SELECT uid FROM run_record WHERE uid = ? AND removed_at > 0)";
+    const late = "pod_uid = ? AND run_uid IN (SELECT uid FROM run_record WHERE uid = ? AND removed_at > 0)";
     await this.#sql.write([
       { text, values },
-      { text: late, values: [podUid, runUid] },
+      // It may have been on the list of what is to be removed, and is needed again.
+      ...(place === undefined ? [] : [{ text: "DELETE FROM dropped_blob WHERE place = ?", values: [place] }]),
+      ...removeLogs(late, [podUid, runUid]),
     ]);
   }
+}
+
+/** What is written of a log. */
+interface Content {
+  state: LogState;
+  size: number;
+  dropped: number;
+  reason: string | undefined;
+  packed?: Buffer;
+  /** Key of the object that holds it; absent: it lies in the row. */
+  place?: string;
+}
+
+/** The same for each log of a pod, so that a better one takes the place of what was kept before. */
+function placeOf({ namespace, runUid, podUid }: LogOwner): string {
+  return `${namespace}/${runUid}/${podUid}.log.gz`;
 }
 
 function entryOf(row: Row): LogEntry {

@@ -60,6 +60,10 @@ const MIGRATIONS: readonly ((types: ColumnTypes) => readonly string[])[] = [
     "CREATE INDEX run_record_there ON run_record (uid) WHERE gone_at = 0 AND removed_at = 0",
     "UPDATE pod_log SET stored_size = LENGTH(log) WHERE log IS NOT NULL",
   ],
+  () => [
+    // Objects in a bucket whose rows are gone: written with the removal of the row, so that none is forgotten.
+    "CREATE TABLE dropped_blob (place TEXT PRIMARY KEY)",
+  ],
 ];
 
 /** Whether the tables are as this program needs them, so that nothing has to be locked for `migrate`. `run` may reject where there are none yet. */

@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import { removeLogs } from "./dropped-logs.ts";
 import type { Row, Sql, SqlValue } from "./sql.ts";
 import { StoreProblem } from "./store-problem.ts";
 
@@ -172,7 +173,7 @@ export class RunArchive {
         removed_at = CASE WHEN run_record.removed_at = 0 THEN excluded.removed_at ELSE run_record.removed_at END`;
     await this.#sql.write([
       { text, values: [uid, namespace, name, now, now, now] },
-      { text: "DELETE FROM pod_log WHERE run_uid = ?", values: [uid] },
+      ...removeLogs("run_uid = ?", [uid]),
     ]);
     return kept !== undefined;
   }
@@ -180,8 +181,8 @@ export class RunArchive {
   /** Drops runs that ended before `endedBefore` and whose object is gone, with their logs, and what is left of those removed before `removedBefore`; how many runs. */
   async expire(endedBefore: number, removedBefore: number): Promise<number> {
     const old = "gone_at > 0 AND removed_at = 0 AND ended_at < ?";
-    const [, dropped = 0] = await this.#sql.write([
-      { text: `DELETE FROM pod_log WHERE run_uid IN (SELECT uid FROM run_record WHERE ${old})`, values: [endedBefore] },
+    const [, , dropped = 0] = await this.#sql.write([
+      ...removeLogs(`run_uid IN (SELECT uid FROM run_record WHERE ${old})`, [endedBefore]),
       { text: `DELETE FROM run_record WHERE ${old}`, values: [endedBefore] },
       { text: "DELETE FROM run_record WHERE removed_at > 0 AND removed_at < ?", values: [removedBefore] },
     ]);

@@ -1,3 +1,4 @@
+import { Bucket, type BucketLocation } from "./bucket.ts";
 import { EmbeddedSql } from "./embedded.ts";
 import { LogArchive } from "./log-archive.ts";
 import { nameOfPostgres, type PostgresLocation, PostgresSql } from "./postgres.ts";
@@ -36,11 +37,12 @@ export type StoreLocation = { kind: "file"; path: string } | ({ kind: "postgres"
 const open = new Map<string, { sql: Sql; users: number }>();
 
 /**
- * The store at that place, or in the file of that path, which several processes, and several parts of one, may share. Never throws and opens
+ * The store at that place, with the texts of logs in a bucket where one is named, or in the file of that path, which several processes, and several parts of one, may share. Never throws and opens
  * nothing: what is wrong with it is said by each call that needs it, and the first one after it was mended works.
  */
-export function openStore(place: StoreLocation | string): Store {
-  const location = typeof place === "string" ? ({ kind: "file", path: place } as const) : place;
+export function openStore(place: (StoreLocation & { logs?: BucketLocation }) | string): Store {
+  const location = typeof place === "string" ? { kind: "file" as const, path: place } : place;
+  const blobs = "logs" in location && location.logs !== undefined ? new Bucket(location.logs) : undefined;
   const name = location.kind === "file" ? location.path : nameOfPostgres(location);
   const shared = open.get(name) ?? { sql: openSql(location), users: 0 };
   open.set(name, shared);
@@ -49,7 +51,7 @@ export function openStore(place: StoreLocation | string): Store {
   let closed: Promise<void> | undefined;
   return {
     name,
-    logs: new LogArchive(sql),
+    logs: new LogArchive(sql, Date.now, blobs),
     runs: new RunArchive(sql),
     async check() {
       await sql.read({ text: "SELECT MAX(version) AS version FROM schema_version" });

@@ -65,6 +65,7 @@ export class ArchiveSweep {
     await this.#compare(there);
     const removed = await this.#dropLogs(there, namespace);
     const { logs, runs } = await this.#expire();
+    await store.logs.sweepBlobs();
     if (removed + logs + runs === 0) return;
     await store.tidy();
     logger.info({ removed, logs, runs }, "swept the archive");

@@ -1,18 +1,20 @@
 import { randomBytes } from "node:crypto";
 import * as assert from "uvu/assert";
+import type { Blobs } from "../../../store/blobs.ts";
 import { LogArchive, type LogOwner, MAX_LOG_BYTES } from "../../../store/log-archive.ts";
 import type { Sql } from "../../../store/sql.ts";
 
-/** Adds what holds for the archive of logs whatever database it is in. `open` is asked once for one with nothing in it. */
+/** Adds what holds for the archive of logs whatever database it is in, and wherever the texts go. `open` is asked once for one with nothing in it. */
 export function logArchiveCases(
   test: (title: string, work: () => Promise<void>) => void,
   open: () => Promise<Sql>,
+  openBlobs: () => Promise<Blobs | undefined> = async () => undefined,
 ): void {
   let now = Date.parse("2026-01-10T00:00:00Z");
   let archive: LogArchive;
 
   test("a new database has nothing in it", async () => {
-    archive = new LogArchive(await open(), () => now);
+    archive = new LogArchive(await open(), () => now, await openBlobs());
     assert.equal(await archive.runs(undefined, "", 10), []);
   });
 
