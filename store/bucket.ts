@@ -24,9 +24,9 @@ const MAX_ERROR_BYTES = 4096;
 
 /** Error codes of S3 by what can be done about them. */
 const KINDS: readonly [code: RegExp, kind: StoreProblemKind, advice: string][] = [
-  [/^(NoSuchBucket)$/, "unavailable", "create the bucket"],
+  [/^(NoSuchBucket|InvalidBucketName)$/, "unavailable", "create the bucket"],
   [/^(RequestTimeTooSkewed|RequestExpired)$/, "unavailable", "set the clock of this machine"],
-  [/^(InvalidAccessKeyId|SignatureDoesNotMatch)$/, "unavailable", "see that the key and its id are right"],
+  [/^(InvalidAccessKeyId|SignatureDoesNotMatch|XAdminUserNotFound)$/, "unavailable", "see that the key and its id are right"],
   [
     /^(AccessDenied|AccountProblem|AllAccessDisabled)$/,
     "unavailable",

@@ -13,7 +13,7 @@ import { collectionPath, type KubeObject, objectPath } from "../../../kube/resou
 import type { PodSettings } from "../../../operator/kinds/pod-template.ts";
 import { makeMetrics } from "../../../operator/metrics.ts";
 import { PipelineOperator } from "../../../operator/pipeline-operator.ts";
-import { openStore } from "../../../store/store.ts";
+import { openStore, type StoreLocation } from "../../../store/store.ts";
 import { until } from "../../support/deadline.ts";
 import { testVariable } from "../../support/kubectl.ts";
 import { temporaryNamespace } from "../../support/temporary-namespace.ts";
@@ -61,7 +61,7 @@ export class Stage {
   readonly kubeConfig: KubeConfig;
   #operator: PipelineOperator | undefined;
   #pods: Partial<PodSettings> = {};
-  #store: string | undefined;
+  #store: StoreLocation | string | undefined;
   readonly #said: string[] = [];
   #registry = new Registry();
   readonly #remove: () => Promise<void>;
@@ -76,8 +76,12 @@ export class Stage {
     this.client = new KubeClient({ kubeConfig: this.kubeConfig, userAgent: "odin-test" });
   }
 
-  /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods, and a file for the logs of ended tasks. */
-  static async open(pods: Partial<PodSettings> = {}, store?: string, options: StageOptions = {}): Promise<Stage> {
+  /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods, and a place for the logs of ended tasks. */
+  static async open(
+    pods: Partial<PodSettings> = {},
+    store?: StoreLocation | string,
+    options: StageOptions = {},
+  ): Promise<Stage> {
     const namespace = await temporaryNamespace("operator");
     const stage = new Stage(namespace.name, namespace.remove, options);
     stage.#pods = pods;
