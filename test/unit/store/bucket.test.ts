@@ -265,7 +265,8 @@ function tests(server: BucketServer): void {
       assert.is((await problemOf(save(logs, "two", "y"))).kind, "unavailable");
       await server.start();
       await until(() => save(logs, "two", "y").then(() => true), WAIT_MS, { describe: "it works again" });
-      assert.is((await logs.text("two"))?.toString(), "y");
+      const text = await until(() => logs.text("two"), WAIT_MS, { describe: "the text can be read" });
+      assert.is(text?.toString(), "y");
     }));
 
   test.run();
