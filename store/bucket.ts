@@ -26,7 +26,11 @@ const MAX_ERROR_BYTES = 4096;
 const KINDS: readonly [code: RegExp, kind: StoreProblemKind, advice: string][] = [
   [/^(NoSuchBucket|InvalidBucketName)$/, "unavailable", "create the bucket"],
   [/^(RequestTimeTooSkewed|RequestExpired)$/, "unavailable", "set the clock of this machine"],
-  [/^(InvalidAccessKeyId|SignatureDoesNotMatch|XAdminUserNotFound)$/, "unavailable", "see that the key and its id are right"],
+  [
+    /^(InvalidAccessKeyId|SignatureDoesNotMatch|XAdminUserNotFound)$/,
+    "unavailable",
+    "see that the key and its id are right",
+  ],
   [
     /^(AccessDenied|AccountProblem|AllAccessDisabled)$/,
     "unavailable",

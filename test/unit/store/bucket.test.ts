@@ -256,10 +256,12 @@ function tests(server: BucketServer): void {
 
   test("F-37: a server that is stopped, or hangs, and comes back", () =>
     within(WAIT_MS, async () => {
-      const logs = new LogArchive(at("stopped"), Date.now, new Bucket(await server.bucket("stopped"), 1_000));
+      const [sql, location] = [at("stopped"), await server.bucket("stopped")];
+      const logs = new LogArchive(sql, Date.now, new Bucket(location));
       await save(logs, "one", "x");
       const thaw = server.freeze();
-      assert.match((await problemOf(save(logs, "two", "y"))).message, "no answer within 1 s");
+      const hurried = new LogArchive(sql, Date.now, new Bucket(location, 1_000));
+      assert.match((await problemOf(save(hurried, "two", "y"))).message, "no answer within 1 s");
       thaw();
       await server.stop();
       assert.is((await problemOf(save(logs, "two", "y"))).kind, "unavailable");
