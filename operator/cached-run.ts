@@ -1,6 +1,7 @@
 import type { Pipeline } from "../crds/generated/types.ts";
 import { type KeptMetadata, keptMetadata } from "../kube/kept-metadata.ts";
 import type { KubeObject } from "../kube/resource.ts";
+import type { EndedRun } from "./decide/expiry.ts";
 
 /** What the cache keeps of a run: all of it while it goes on, a few hundred bytes once it has ended. */
 export interface CachedRun {
@@ -9,6 +10,8 @@ export interface CachedRun {
   active?: Pipeline;
   /** The phase, of all runs. */
   phase?: string;
+  /** How it ended; absent while it goes on or is being deleted. */
+  ended?: EndedRun & { job?: string };
   /** The snapshot that the run was started from, or is to be. */
   snapshot?: string;
 }
@@ -23,6 +26,17 @@ export function projectRun(raw: KubeObject): CachedRun {
     metadata: keptMetadata(raw.metadata),
     ...(active ? { active: run } : {}),
     ...(phase === undefined ? {} : { phase }),
+    ...endedOf(run),
     ...(snapshot === undefined ? {} : { snapshot }),
   };
+}
+
+function endedOf({ metadata, spec, status }: Pipeline): Pick<CachedRun, "ended"> {
+  const { phase, completionTime } = status ?? {};
+  if (metadata.deletionTimestamp !== undefined || (phase !== "DONE" && phase !== "TERMINATED")) return {};
+  const endedMs = Date.parse(completionTime ?? metadata.creationTimestamp ?? "");
+  if (!Number.isFinite(endedMs)) return {};
+  const job = status?.job ?? spec.job;
+  const ttl = spec.ttlSecondsAfterFinished;
+  return { ended: { endedMs, phase, ...(ttl === undefined ? {} : { ttl }), ...(job === undefined ? {} : { job }) } };
 }

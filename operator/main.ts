@@ -73,6 +73,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     namespace: settings.namespace === "*" ? undefined : (settings.namespace ?? own),
     installDefinitions: settings.installDefinitions,
     taskSecrets: settings.taskSecrets,
+    ...(settings.runTtl === undefined ? {} : { runTtlSeconds: settings.runTtl }),
     ...(settings.namespaceParallelism === 0 ? {} : { namespaceParallelism: settings.namespaceParallelism }),
     retryPauseMs: settings.retryPause * 1000,
     infrastructureRetries: settings.infrastructureRetries,

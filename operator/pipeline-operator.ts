@@ -25,6 +25,7 @@ import { PlanSource } from "./plan-source.ts";
 import { reasonLabel } from "./reason-label.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { Change, ResourceWatch } from "./resource-watch.ts";
+import { RunExpiry } from "./run-expiry.ts";
 import { registerRunGauges } from "./run-gauges.ts";
 import { RunTurns } from "./run-turns.ts";
 import { SnapshotSweep } from "./snapshot-sweep.ts";
@@ -56,6 +57,8 @@ export interface PipelineOperatorOptions extends DurableOperatorOptions {
   metrics: Metrics;
   /** Most tasks of a namespace that have an object at a time; absent: no limit. */
   namespaceParallelism?: number;
+  /** Seconds after its end for which a run is kept whose own spec and Job do not say; absent: for ever. */
+  runTtlSeconds?: number;
   /** Time between two looks at which kinds the cluster serves; by default half a minute. */
   lookEveryMs?: number;
   /** How many shards the runs are divided into, and which of them may be written to now. By default one, always. */
@@ -74,6 +77,7 @@ export class PipelineOperator extends DurableOperator {
   readonly #shards: HeldShards;
   readonly #slots: TaskSlots;
   readonly #turns: RunTurns;
+  readonly #expiry: RunExpiry;
   readonly #sweep: SnapshotSweep;
   readonly #cache: TaskCache | undefined;
   readonly #logs: LogKeeper | undefined;
@@ -94,6 +98,14 @@ export class PipelineOperator extends DurableOperator {
     this.#slots = new TaskSlots({ limit: options.namespaceParallelism, touch, owns });
     this.#caches.objectsByRun.onLive = (inNamespace, by) => this.#slots.changed(inNamespace, by);
     this.#turns = new RunTurns(this.#caches, touch);
+    this.#expiry = new RunExpiry({
+      ...{ clock: client.clock, caches: this.#caches, owns, logger },
+      act: async (key, action) => {
+        await this.#shards.work(key, (worker) => action(worker.client));
+      },
+      defaultTtl: options.runTtlSeconds,
+      isArchived: (uid) => this.isArchived(uid),
+    });
     const events = new CoreEvents(client, logger);
     const { store, logRetentionDays = 0, runRetentionDays = 0 } = options;
     if (store !== undefined) {
@@ -215,6 +227,7 @@ export class PipelineOperator extends DurableOperator {
     }
     this.#logs?.begin();
     this.#endedRuns?.begin();
+    this.#expiry.begin();
     this.#runs?.touchAll();
     this.#jobs?.touchAll();
   }
@@ -238,6 +251,7 @@ export class PipelineOperator extends DurableOperator {
 
   override async stop(): Promise<void> {
     this.#sweep.stop();
+    this.#expiry.stop();
     await super.stop();
     await Promise.all(this.#beside);
     await this.#cache?.stop();

@@ -69,6 +69,12 @@ export const OPERATOR_SETTINGS = {
     fallback: "3",
     parse: integerValue(0, 20),
   },
+  runTtl: {
+    flag: "run-ttl",
+    env: "ODIN_RUN_TTL",
+    help: "Seconds after its end for which a run is kept whose `ttlSecondsAfterFinished` and whose Job's are left out; then it is deleted. Left out: for ever.",
+    parse: integerValue(0, 31_536_000),
+  },
   namespaceParallelism: {
     flag: "namespace-parallelism",
     env: "ODIN_NAMESPACE_PARALLELISM",

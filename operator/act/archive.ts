@@ -74,6 +74,8 @@ export class LogKeeper {
   readonly #stopping = new AbortController();
   readonly #work = new Set<Promise<void>>();
   #running = false;
+  /** Looks for pods that ended while nobody looked, under way. */
+  #catchingUp = 0;
   #reads = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -86,7 +88,12 @@ export class LogKeeper {
   /** Starts to read, with the pods that ended while nobody looked; again when there are more runs to keep logs of. Returns at once. */
   begin(): void {
     this.#running = true;
-    this.#spawn(this.#catchUp());
+    this.#catchingUp += 1;
+    this.#spawn(
+      this.#catchUp().finally(() => {
+        this.#catchingUp -= 1;
+      }),
+    );
   }
 
   /** Ends all reading; what was not read yet is read by whoever begins next. */
@@ -111,6 +118,8 @@ export class LogKeeper {
 
   /** Whether logs of a run are still to be read or stored. */
   owes(runUid: string): boolean {
+    // What ended while nobody looked is not known yet.
+    if (this.#catchingUp > 0) return true;
     for (const { pod } of this.#pending.values()) if (pod.run?.uid === runUid) return true;
     for (const { pod } of this.#following.values()) if (pod.run?.uid === runUid) return true;
     return this.#lost.owes(runUid);

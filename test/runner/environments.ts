@@ -92,7 +92,17 @@ export async function applyDefinitions(root: string, { kubectl, kubeconfig }: Co
     .flatMap((name) => ["-f", join(directory, name)]);
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   await execute(kubectl, ["apply", "--server-side", ...files], { env });
-  await execute(kubectl, ["wait", "--for=condition=Established", "--timeout=30s", ...files], { env });
+  // It gives up at once on a definition that is so new that it has no conditions yet.
+  const wait = ["wait", "--for=condition=Established", "--timeout=30s", ...files];
+  for (let tries = 1; ; tries++) {
+    try {
+      await execute(kubectl, wait, { env });
+      return;
+    } catch (error) {
+      if (tries === 10) throw error;
+      await new Promise((done) => setTimeout(done, 500));
+    }
+  }
 }
 
 /** Whether the cluster's programs are there; where they must be built first, that takes all of the machine for minutes. */

@@ -45,6 +45,8 @@ export interface StageOptions {
   namespaceParallelism?: number;
   /** How long a node may be lost before its tasks are tried again. */
   nodeLostMs?: number;
+  /** Seconds for which ended runs are kept that do not say. */
+  runTtlSeconds?: number;
   /** Whom the operator is to the API server; by default one who may do everything. */
   operator?: KubeConfig;
   /** Days for which ended runs are kept without their object. */

@@ -10,6 +10,7 @@ import type { Controls, Plan, TaskView } from "../../../operator/decide/run.ts";
 import { placeOf, RunTurns } from "../../../operator/run-turns.ts";
 import { TaskSlots } from "../../../operator/task-slots.ts";
 import { comparePlaces, type Place, WaitingLine } from "../../../operator/waiting-line.ts";
+import { ChangeFeed } from "../../support/change-feed.ts";
 import { randomSource } from "../../support/random.ts";
 
 const parallelism = suite("parallelism");
@@ -192,39 +193,9 @@ parallelism("a run of higher priority, then an older one, is served first", () =
 
 /** Caches of which only the change feeds and the Jobs are there. */
 class FakeCaches {
-  readonly runs = new Feed<CachedRun>();
-  readonly jobs = new Feed<CachedJob>();
+  readonly runs = new ChangeFeed<CachedRun>();
+  readonly jobs = new ChangeFeed<CachedJob>();
   readonly caches = this as unknown as Caches;
-}
-
-class Feed<P extends { metadata: { name: string; namespace?: string } }> {
-  readonly #items = new Map<string, P>();
-  readonly #listeners: ((change: object) => void)[] = [];
-  onChange(listener: (change: never) => void): void {
-    this.#listeners.push(listener as (change: object) => void);
-  }
-  /** Nobody listens any more. */
-  deafen(): void {
-    this.#listeners.length = 0;
-  }
-  get(key: string): P | undefined {
-    return this.#items.get(key);
-  }
-  list(): Iterable<P> {
-    return this.#items.values();
-  }
-  put(object: P): void {
-    const key = `${object.metadata.namespace}/${object.metadata.name}`;
-    const previous = this.#items.get(key);
-    this.#items.set(key, object);
-    for (const tell of this.#listeners) tell({ type: previous ? "modified" : "added", key, object, previous });
-  }
-  remove(key: string): void {
-    const object = this.#items.get(key);
-    if (object === undefined) return;
-    this.#items.delete(key);
-    for (const tell of this.#listeners) tell({ type: "deleted", key, object, previous: object });
-  }
 }
 
 const job = (parallelRuns: number | undefined): CachedJob => ({
