@@ -22,6 +22,8 @@ const RETRY_MS = 10_000;
 const MAX_TRIES = 5;
 /** Runs whose object went and that are still remembered, for the logs of pods that go after them. */
 const REMEMBERED = 1_000;
+/** Deletions that may wait for the store; the sweep finds those beyond. */
+const MAX_GONE = 10_000;
 
 /** An ended run that is not in the archive yet. */
 interface Waiting {
@@ -122,7 +124,7 @@ export class RunKeeper {
     const waiting = this.#waiting.get(uid);
     if (waiting !== undefined && waiting.run === undefined) this.#lose(uid, waiting);
     else if (waiting === undefined && !this.#kept.has(uid) && this.#caughtUp) return false;
-    this.#gone.add(uid);
+    if (this.#gone.size < MAX_GONE) this.#gone.add(uid);
     this.#schedule(GATHER_MS);
     return true;
   }
@@ -172,11 +174,16 @@ export class RunKeeper {
   /** Finds the ended runs of which the archive does not know. */
   async #catchUp(): Promise<void> {
     const ended = new Map<string, Waiting>();
+    // Runs whose end nobody here was told of, while another process acted on them.
+    const stale = new Set(this.#kept);
+    for (const uid of [...this.#departed, ...this.#gone]) stale.delete(uid);
     for (const { metadata, active } of this.#options.caches.runs.list()) {
       const { uid, name, namespace = "", deletionTimestamp } = metadata;
+      stale.delete(uid);
       if (active !== undefined || deletionTimestamp !== undefined || this.#kept.has(uid)) continue;
       if (this.#owns(namespace, name)) ended.set(uid, { namespace, name, sinceMs: performance.now(), tries: 0 });
     }
+    for (const uid of stale) this.#kept.delete(uid);
     for (const uid of await this.#options.archive.known([...ended.keys()])) {
       this.#kept.add(uid);
       this.#release(uid);
