@@ -272,7 +272,8 @@ export class Informer<P extends { metadata: ObjectMeta }> {
     const fields = { resource: this.#label, err: error instanceof Error ? error.message : String(error) };
     const kube = isKubeError(error) ? error : undefined;
     const watching = this.#relist === undefined;
-    this.#hasLived();
+    const lived = this.#hasLived();
+    if (watching && lived && kube?.reason === "Timeout") return this.#afterSilence();
     if (watching) this.#metrics.watchRestarts.inc({ resource: this.#label, reason: kube?.category ?? "other" });
     if (kube?.category === "gone") return this.#afterLostHistory(fields, watching);
     if (kube?.code === 404) return this.#afterMissing(fields);
@@ -286,6 +287,16 @@ export class Informer<P extends { metadata: ObjectMeta }> {
     const message = watching ? "the watch broke and is resumed" : "the list failed and is repeated";
     this.#logger.warn({ ...fields, delayMs: Math.round(delayMs) }, message);
     return delayMs;
+  }
+
+  /**
+   * A kind of which nothing changes gets no bookmarks either, so its watch looks just like a dead connection. It is opened again at once: a pause would
+   * be time in which nothing is seen. If the server cannot be reached, that open fails, and then there are pauses.
+   */
+  #afterSilence(): number {
+    this.#metrics.watchRestarts.inc({ resource: this.#label, reason: "silent" });
+    this.#logger.debug({ resource: this.#label }, "the watch was silent and is opened again");
+    return 0;
   }
 
   /** History is gone from the server, or a page's token is: the first new list starts at once, further ones back off. */

@@ -13,7 +13,7 @@ export interface SentRequest {
   onGivenUp: () => void;
   /** What the program gets. Nothing arrives any more once it has given up. */
   answer(status: number, headers: Record<string, string>, body: string): void;
-  open(): AnswerStream;
+  open(headers: Record<string, string>): AnswerStream;
   fail(code: string): void;
 }
 
@@ -60,7 +60,7 @@ class FakeRequest extends EventEmitter {
       body,
       onGivenUp: () => undefined,
       answer: (status, answerHeaders, text) => this.#answer(status, answerHeaders, text),
-      open: () => this.#open(),
+      open: (answerHeaders) => this.#open(answerHeaders),
       fail: (code) => this.#fail(code),
     };
     this.#send(this.#sent);
@@ -96,9 +96,9 @@ class FakeRequest extends EventEmitter {
     message.push(null);
   }
 
-  #open(): AnswerStream {
+  #open(headers: Record<string, string>): AnswerStream {
     if (this.#over) return { write() {}, end() {}, cut() {} };
-    const message = this.#respond(200, {});
+    const message = this.#respond(200, headers);
     return {
       write: (text) => {
         if (!message.destroyed) message.push(Buffer.from(text));

@@ -62,15 +62,15 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     find: "untilMs: nowMs + pause,",
     replace: "untilMs: nowMs + 1,",
     rule: /I-7/,
-    seed: 11,
+    seed: 13,
   },
-  "lost-wake-ups": {
-    mistake: "forgets what happens to a run while it works on it",
-    file: "kube/queue.js",
-    find: "entry.again = true;",
-    replace: "",
+  "deaf-ears": {
+    mistake: "does not look at a run when one of its pods has ended",
+    file: "operator/pipeline-operator.js",
+    find: "return a.phase !== b.phase ||",
+    replace: "return",
     rule: /I-4/,
-    seed: 25,
+    seed: 1,
   },
   "blind-writes": {
     mistake: "overwrites a status that somebody else has written meanwhile",

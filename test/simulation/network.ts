@@ -180,6 +180,7 @@ export class Network {
       path: request.path,
       contentType: request.headers["content-type"] ?? "application/json",
       body: request.body,
+      accept: request.headers.accept ?? "",
     };
     const { store } = this.#server;
     store.actor = process.name;
@@ -212,13 +213,20 @@ export class Network {
       return;
     }
     const body = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
-    const headers: Record<string, string> =
-      answer.retryAfterSeconds === undefined ? {} : { "retry-after": String(answer.retryAfterSeconds) };
+    const headers: Record<string, string> = {
+      date: this.#date(),
+      ...(answer.retryAfterSeconds === undefined ? {} : { "retry-after": String(answer.retryAfterSeconds) }),
+    };
     this.#time.after(this.#way(host), () => request.answer(code, headers, body), process);
   }
 
+  /** The time in an answer's head: that of the server, in whole seconds. */
+  #date(): string {
+    return new Date(this.#time.wallMs()).toUTCString();
+  }
+
   #open(request: SentRequest, host: Host, watching: Watching): void {
-    const stream = request.open();
+    const stream = request.open({ date: this.#date() });
     const watch: OpenWatch = {
       host,
       watching,

@@ -279,8 +279,6 @@ export class Oracle {
       (dependency) => this.#truthsOf(uid, dependency).find(({ end }) => end === "succeeded")?.atMs ?? 0,
     );
     const readyMs = Math.max(this.#createdMs.get(uid) ?? 0, ...ends);
-    // A wall clock that is set forward in mid-run makes the operator believe that time has passed.
-    if (this.#options.plan.faults.some(({ kind }) => kind === "clock")) return;
     const waitedMs = this.#options.time.nowMs - readyMs;
     if (waitedMs < (plan.timeout ?? 0) * 1000 - ROUNDING_MS)
       this.violate("I-10", `${name}/${task} timed out after ${Math.round(waitedMs)} ms; it has ${plan.timeout} s`);

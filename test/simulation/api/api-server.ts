@@ -24,6 +24,8 @@ export interface Incoming {
   path: string;
   contentType: string;
   body: Buffer | undefined;
+  /** What the client takes for an answer; metadata alone, where it asks for that. */
+  accept?: string;
 }
 
 /** A complete answer. */
@@ -75,7 +77,10 @@ export class ApiServer {
   /** Serves one request at once. */
   handle(incoming: Incoming): Answered | Watching {
     try {
-      return this.#serve(incoming);
+      const answer = this.#serve(incoming);
+      if (answer.kind === "answer" && incoming.accept?.includes("as=PartialObjectMetadata;"))
+        return { ...answer, body: metadataOf(answer.body) };
+      return answer;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       const { code, retryAfterSeconds } = error;
@@ -325,6 +330,13 @@ function checkSize(object: Stored): void {
       `rpc error: code = ResourceExhausted desc = trying to send message larger than max (${bytes} vs. ${MAX_GRPC_BYTES})`,
     );
   if (bytes > MAX_OBJECT_BYTES) throw new Failure(500, undefined, "etcdserver: request is too large");
+}
+
+/** The object reduced to its metadata, as a client may ask for it; what is no object stays as it is. */
+function metadataOf(body: unknown): unknown {
+  const { kind, metadata } = body as Partial<Stored>;
+  if (kind === undefined || kind === "Status" || metadata === undefined) return body;
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata };
 }
 
 function ok(body: unknown): Answered {

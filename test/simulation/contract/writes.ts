@@ -175,6 +175,27 @@ export const WRITES: readonly Promised[] = [
     },
   },
   {
+    title: "an answer is metadata alone where that is asked for",
+    async check(ground) {
+      const { client } = ground;
+      await client.create(collection(PIPELINE, ground), pipeline("brief"));
+      const path = place(PIPELINE, ground, "brief", "status");
+      const body = { status: { phase: "RUNNING" } };
+      const answer = await client.patch<Loose>(path, "merge", body, { answer: "metadata" });
+      assert.equal([answer.kind, answer.metadata.name, answer.status], ["PartialObjectMetadata", "brief", undefined]);
+      const { metadata, status } = await client.get<Loose>(place(PIPELINE, ground, "brief"));
+      assert.equal([metadata.resourceVersion, status], [answer.metadata.resourceVersion, { phase: "RUNNING" }]);
+    },
+  },
+  {
+    title: "answers say the server's time in their head",
+    async check({ client }) {
+      await client.get("/apis");
+      const aheadMs = client.clock.nowMs() - Date.now();
+      assert.ok(Math.abs(aheadMs) < 5_000, `the clocks of one machine differ by ${aheadMs} ms`);
+    },
+  },
+  {
     title: "a write that changes nothing keeps the version",
     async check(ground) {
       const { client } = ground;
