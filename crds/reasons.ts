@@ -67,6 +67,11 @@ export const REASONS = {
     class: "waiting",
     meaning: "Its inputs and outputs are compared with those of earlier runs; large ones take their time.",
   },
+  NodeNotReady: {
+    class: "waiting",
+    meaning:
+      "The pod's node is gone or not ready. The task goes on if the node comes back within `ODIN_NODE_LOST_TIMEOUT`, and is tried again elsewhere if not.",
+  },
   Retrying: {
     class: "waiting",
     meaning:

@@ -3,6 +3,7 @@ import { dependenciesOf, findCycle } from "./graph.ts";
 import { MAX_DEPENDS, MAX_FILES, MAX_FILES_BYTES, MAX_TASKS } from "./limits.ts";
 import { type Problem, TextProblem } from "./problem.ts";
 import { referencedTasks } from "./references.ts";
+import { retryPolicyProblems } from "./retry-policy.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { RESERVED_ENVIRONMENT, TASK, TASK_NAME } from "./task.ts";
 import { kindFactsOf } from "./task-kinds.ts";
@@ -152,6 +153,7 @@ function taskProblems(task: Task, index: number): Problem[] {
       substituteVariables(value, () => "");
     });
   }
+  problems.push(...retryPolicyProblems(task, `tasks[${index}]`));
   mountProblems(task, at);
   caretProblems(task, at);
   return problems;

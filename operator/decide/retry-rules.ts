@@ -1,4 +1,5 @@
 import type { RetryRule, Task, TaskStatus } from "../../crds/generated/types.ts";
+import { ANY_INFRASTRUCTURE } from "../../crds/retry-policy.ts";
 import { failureClass } from "./failure-class.ts";
 
 /** What a rule does, and its place in the list from 1, for the message. */
@@ -6,9 +7,6 @@ export interface RuleMatch {
   action: RetryRule["action"];
   number: number;
 }
-
-/** The name in `onReasons` that stands for every failure of the infrastructure. */
-const ANY_INFRASTRUCTURE = "Infrastructure";
 
 /** The first rule of a task that fits the failure in its record; undefined if none does, and the failure's class decides. */
 export function matchingRule(task: Task, failed: TaskStatus): RuleMatch | undefined {

@@ -89,9 +89,11 @@ function taskHappenings(
   return told;
 }
 
-/** Reasons worth an event of ours; about a pod that exists the scheduler and the kubelet speak themselves. */
+/** Reasons worth an event of ours; about a pod that exists the scheduler and the kubelet speak themselves, as long as the kubelet can. */
+const TROUBLES: ReadonlySet<string> = new Set(["QuotaExceeded", "ApiUnavailable", "Forbidden", "NodeNotReady"]);
+
 function isTrouble(record: TaskStatus): boolean {
-  return record.reason === "QuotaExceeded" || record.reason === "ApiUnavailable" || record.reason === "Forbidden";
+  return TROUBLES.has(record.reason ?? "");
 }
 
 /**

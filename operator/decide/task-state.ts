@@ -58,12 +58,10 @@ export function recordOfObject(
       completionTime: now,
     };
   }
-  if (object.waiting === undefined) return started;
-  return {
-    ...started,
-    reason: object.waiting.reason,
-    message: bounded(`${waitingWord(object.waiting.reason)}: ${object.waiting.message}`),
-  };
+  const { nodeTrouble, waiting } = object;
+  if (nodeTrouble !== undefined) return { ...started, reason: "NodeNotReady", message: bounded(nodeTrouble.message) };
+  if (waiting === undefined) return started;
+  return { ...started, reason: waiting.reason, message: bounded(`${waitingWord(waiting.reason)}: ${waiting.message}`) };
 }
 
 function succeeded(started: TaskStatus, object: ObservedObject, now: string): TaskStatus {

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../kube/resource.ts";
 import { metadataOf } from "./attempt.ts";
 import { stateFromConditions } from "./conditions.ts";
 import type { ObjectForm } from "./object-form.ts";
+import { podFailurePolicy } from "./pod-failure-policy.ts";
 import { podTemplate } from "./pod-template.ts";
 
 interface RawJob extends KubeObject {
@@ -18,6 +19,7 @@ export const BATCH_JOB_FORM: ObjectForm = {
     metadata: metadataOf(attempt),
     spec: {
       ...(attempt.task.retries === undefined ? {} : { backoffLimit: attempt.task.retries }),
+      podFailurePolicy: podFailurePolicy(attempt.task),
       template: podTemplate(attempt, settings, { restartPolicy: "Never" }),
     },
   }),

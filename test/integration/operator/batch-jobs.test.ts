@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PIPELINE } from "../../../crds/resources.ts";
+import { POD } from "../../../kube/core-resources.ts";
 import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
 import { KindStage, resourceOf } from "./kind-stage.ts";
@@ -164,5 +165,24 @@ jobs("O-185: a Job whose pods a quota refuses says so, and goes on when there is
   await stage.client.delete(objectPath(quota, stage.namespace, "none"));
   await others.endPod(await podOf("batch-quota"), 0);
   assert.is((await others.ended("batch-quota")).status?.phase, "DONE");
+});
+jobs("F-19: an eviction is none of a Job's retries, and a rule fails it at once", async () => {
+  const retryPolicy = {
+    rules: [{ onExitCodes: { operator: "In" as const, values: [42, 7] }, action: "Fail" as const }],
+  };
+  await stage.create("batch-evicted", { tasks: [task("a", { resourceType: "Job", retries: 1, retryPolicy })] });
+  const first = await podOf("batch-evicted");
+  const condition = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message: "drained" };
+  await stage.client.patch(objectPath(POD, stage.namespace, first, "status"), "strategic", {
+    status: { phase: "Failed", reason: "Evicted", conditions: [condition] },
+  });
+  const pods = await until(() => stage.pods("batch-evicted"), WAIT_MS, {
+    describe: "another pod",
+    accept: (list) => list.some(({ metadata }) => metadata.name !== first),
+  });
+  const second = pods.find(({ metadata }) => metadata.name !== first)?.metadata.name ?? "";
+  await others.endPod(second, 42);
+  const run = await others.ended("batch-evicted");
+  assert.is(run.status?.tasks?.a?.exitCode, 42, JSON.stringify(run.status));
 });
 jobs.run();

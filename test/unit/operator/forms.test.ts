@@ -139,4 +139,28 @@ forms("O-168: a Job's backoffLimit is `retries` if given, else left to Kubernete
 forms("O-172: the etcd may be named with its port or without", () => {
   assert.is(built(FORMS.ElasticJob[0], "ElasticJob").spec.rdzvEndpoint, "etcd:1234");
 });
+forms(
+  "F-19: pods that are taken away from a Job of Kubernetes do not count as retries, unless no loss is wanted",
+  () => {
+    const disrupted = [{ action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }];
+    assert.equal(built(FORMS.Job[0], "Job").spec.podFailurePolicy, { rules: disrupted });
+    assert.is(built(FORMS.Job[0], "Job", { infrastructureRetries: 0 }).spec.podFailurePolicy, undefined);
+  },
+);
+
+forms("O-144, O-168: the rules of a task are told to a Job of Kubernetes in its words", () => {
+  const rules = [
+    { onExitCodes: { operator: "In" as const, values: [9, 3, 9] }, action: "FailRun" as const },
+    { onExitCodes: { operator: "NotIn" as const, values: [1] }, action: "Ignore" as const },
+    { onReasons: ["Infrastructure"], action: "Retry" as const },
+  ];
+  const more = { infrastructureRetries: 0, retryPolicy: { rules } };
+  assert.equal(built(FORMS.Job[0], "Job", more).spec.podFailurePolicy, {
+    rules: [
+      { action: "FailJob", onExitCodes: { containerName: "main", operator: "In", values: [3, 9] } },
+      { action: "Ignore", onExitCodes: { containerName: "main", operator: "NotIn", values: [1] } },
+      { action: "Count", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
+    ],
+  });
+});
 forms.run();
