@@ -1,5 +1,5 @@
 /**
- * Writes, or with `--check` compares, the reference pages that come from the code: settings, metrics, reasons and errors. Exit status 1
+ * Writes, or with `--check` compares, the reference pages that come from the code: settings, metrics, the log, reasons and errors. Exit status 1
  * names each page that is not what the code says.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -11,6 +11,7 @@ import { REASONS } from "../crds/reasons.ts";
 import { operatorMetrics } from "../operator/metric-list.ts";
 import { OPERATOR_SETTINGS } from "../operator/settings.ts";
 import type { Settings } from "../settings/settings.ts";
+import { logTable } from "./log-page.ts";
 import { metricTable } from "./metric-page.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -128,8 +129,68 @@ ${metricTable(facadeMetrics())}
 Both also have those of the process: \`process_…\` and \`nodejs_…\`.
 `;
 
+const LOG_PAGE = `${HEADER}
+
+# The log
+
+Both parts log to standard output, one line for each happening and nothing while nothing happens. \`--log-format\` says how:
+
+- \`json\`: an object a line, for whatever collects logs;
+- \`text\`: time, level, message, then the fields, for people;
+- \`auto\` (the default): text where standard output is a terminal, JSON elsewhere.
+
+\`\`\`text
+18:20:01.123 WARN  object not created       namespace=ml run=sst2-1 task=train attempt=1 reason=QuotaExceeded cause="quota: exceeded quota: gpus, …"
+\`\`\`
+
+\`--log-level\` keeps back what is below it; \`odin_log_messages\` in the [metrics](metrics.md) counts all lines by level.
+
+## Fields
+
+| field | what it is |
+|---|---|
+| \`level\`, \`time\`, \`msg\` | of every line; the message is always the same text for the same happening |
+| \`name\` | the part: \`operator\` or \`odin-api\` |
+| \`namespace\`, \`run\`, \`task\`, \`attempt\` | what it is about |
+| \`reason\` | a word of [reasons](reasons.md), as in the status |
+| \`cause\` | the same in a sentence, as in the run's events |
+| \`phase\`, \`progress\`, \`seconds\` | how a run ended, tasks executed of all, and how long it took |
+| \`resource\` | the plural of a kind, where it is about a watch or a list |
+| \`queue\`, \`key\`, \`failures\`, \`delayMs\` | work that failed and is put off, and for how long |
+| \`lease\`, \`shard\`, \`identity\`, \`members\` | who leads, and who shares the work |
+| \`err\` | an error's own words; of a request: method, path, the server's words and the HTTP status |
+
+Levels: \`error\` needs a person, \`warn\` is trouble that is handled or is somebody's own, \`info\` is what happens, \`debug\` is for those who change the program.
+Environment values, arguments, pod templates, tokens and passwords are never logged; \`cause\` of a failed task can hold what its container wrote as its
+termination message, as the status does.
+
+## Messages of a run
+
+| level | message |
+|---|---|
+| info | run started |
+| info | created pod, created PyTorchJob, … ; adopted … where it was there from before a restart |
+| info | task executed |
+| info | task skipped |
+| warn | task failed |
+| warn | task stopped |
+| warn | task is tried again |
+| warn | task waits |
+| info | run suspended, run resumed |
+| info, warn | run finished |
+
+## Messages of the operator
+
+${logTable(ROOT, ["operator", "kube"])}
+
+## Messages of the API
+
+${logTable(ROOT, ["api"])}
+`;
+
 const PAGES: Record<string, string> = {
   "docs/reference/errors.md": ERRORS_PAGE,
+  "docs/reference/log.md": LOG_PAGE,
   "docs/reference/metrics.md": METRICS_PAGE,
   "docs/reference/settings.md": SETTINGS_PAGE,
   "docs/reference/reasons.md": REASONS_PAGE,

@@ -9,6 +9,8 @@ import type { Lease } from "../../../kube/lease-record.ts";
 import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
+import { blocksOf } from "../../support/documents.ts";
+import { kubectl } from "../../support/kubectl.ts";
 import { podsCreatedTwice, writesWithoutLease } from "../../support/lease-oracle.ts";
 import { OdinProcess } from "../../support/odin-process.ts";
 import { PodPlayer } from "../../support/pod-player.ts";
@@ -243,6 +245,11 @@ replicas(
         requests.filter(({ verb, resource }) => verb === "create" && resource === "pods").map((one) => one.userAgent),
       );
       assert.is(busy.size, 3, [...busy].join());
+      const [block] = blocksOf("docs/how-to/run-several-replicas.md");
+      const shown = await kubectl(...(block?.text.trim().split(/\s+/).slice(1) ?? []), "-n", shared.namespace);
+      assert.match(shown, /^LEASE +HOLDER +RENEWED$/m);
+      assert.match(shown, /^odin-operator-3 +(?:one|two|three) +20/m);
+      assert.match(shown, /^odin-operator-member-\w+ /m);
       await first?.end("SIGKILL");
       await shared.untilPhase("many", "DONE", 200);
       await shared.judge();
