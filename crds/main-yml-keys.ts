@@ -3,13 +3,13 @@
  * - `text`: any scalar, as the text that stands in the file;
  * - `integer`, `mode` (a file mode), `flag`: a scalar of that type;
  * - `one or many`: an item, or a list of items; `list`: a list only;
- * - `object`: a mapping with known keys; `texts`: a mapping of any names to texts;
+ * - `free`: a mapping that is passed on as it is; `object`: a mapping with known keys; `texts`: a mapping of any names to texts;
  * - `selector`: such a mapping, or a list of `{key, value}`;
  * - `outputs`: names to one path or several, or a list of paths that are numbered.
  */
 export type Shape =
   | { kind: "integer"; least?: number; most?: number }
-  | { kind: "text" | "mode" | "flag" | "texts" | "selector" | "outputs" }
+  | { kind: "free" | "text" | "mode" | "flag" | "texts" | "selector" | "outputs" }
   | { kind: "one or many" | "list"; item: Shape }
   | { kind: "object"; keys: Keys; required: readonly string[] };
 
@@ -23,12 +23,31 @@ const oneOrMany = (item: Shape): Shape => ({ kind: "one or many", item });
 const list = (item: Shape): Shape => ({ kind: "list", item });
 const amount = object({ limits: text, requests: text });
 
+const tolerations = list(object({ key: text, operator: text, value: text, effect: text, tolerationSeconds: integer }));
+
+/** What goes to the pods as it is. Inside of `affinity` everything is spelled as in a pod. */
+const PASS_THROUGH_KEYS: Keys = {
+  nodeSelector: { kind: "selector" },
+  tolerations,
+  affinity: { kind: "free" },
+  priorityClassName: text,
+  schedulerName: text,
+  labels: { kind: "texts" },
+  annotations: { kind: "texts" },
+};
+
 /** Policies of the job's runs, in one mapping: keys above the tasks are free for anchors, and few should be taken from them. */
 const runPolicy = object({
   failurePolicy: text,
   timeout: integer,
   parallelism: integer,
   parallelRuns: integer,
+  taskDefaults: object({
+    ...PASS_THROUGH_KEYS,
+    pendingTimeout: integer,
+    terminationGracePeriodSeconds: integer,
+    infrastructureRetries: integer,
+  }),
   ttlSecondsAfterFinished: integer,
   successfulRunsHistoryLimit: integer,
   failedRunsHistoryLimit: integer,
@@ -52,8 +71,7 @@ export const TASK_KEYS: Keys = {
   cpu: amount,
   memory: amount,
   env: { kind: "texts" },
-  nodeSelector: { kind: "selector" },
-  tolerations: list(object({ key: text, operator: text, value: text, effect: text, tolerationSeconds: integer })),
+  ...PASS_THROUGH_KEYS,
   securityContext: object({ runAsUser: integer, runAsGroup: integer, fsGroup: integer }),
   pullPolicy: text,
   resourceType: text,

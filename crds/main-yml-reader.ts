@@ -178,6 +178,8 @@ export class MainFileReader {
         return this.#list(shape.item, target.items as (Node | null)[], path, label);
       case "object":
         return isMap(target) ? this.#object(shape.keys, shape.required, target, path, label) : wrong("a mapping");
+      case "free":
+        return isMap(target) ? this.#yaml.json(target) : wrong("a mapping");
       case "texts":
         return isMap(target) ? this.#texts(target, path, label) : wrong("a mapping");
       case "selector":

@@ -67,7 +67,7 @@ const SPEC_RULES: readonly Rule[] = [
     fieldPath: ".snapshot",
   },
   ...RUN_POLICY_RULES,
-  ...["job", "snapshot", "version", "failFast", "user", "failurePolicy", "timeout"].map(immutable),
+  ...["job", "snapshot", "version", "failFast", "user", "failurePolicy", "timeout", "taskDefaults"].map(immutable),
   {
     rule: "!has(oldSelf.stop) || !oldSelf.stop || (has(self.stop) && self.stop)",
     message: "a run that was told to stop stays so; create another Pipeline to run again",

@@ -1,7 +1,9 @@
 import type { JobSpec } from "./generated/types.ts";
+import { passThroughProblems } from "./pass-through.ts";
 import type { Problem } from "./problem.ts";
 import { integer, object, type Rule, type Schema } from "./schema.ts";
 import { schemaProblems } from "./schema-check.ts";
+import { TASK_DEFAULTS } from "./task-defaults.ts";
 
 /** What happens to the rest of a run when a task has failed for good. */
 export const FAILURE_POLICIES = ["Stop", "FailFast", "Continue"] as const;
@@ -29,6 +31,7 @@ export const RUN_POLICY: Readonly<Record<string, Schema>> = {
     minimum: 1,
     maximum: MAX_PARALLELISM,
   }),
+  taskDefaults: TASK_DEFAULTS,
   ttlSecondsAfterFinished: integer(
     "Seconds after its end for which a run is kept; then the operator deletes it, once what is to outlive it is stored. Left out: as the operator's settings say, normally for ever.",
     { minimum: 0, maximum: MAX_SECONDS },
@@ -58,6 +61,7 @@ export type RunPolicy = Pick<
   | "failurePolicy"
   | "timeout"
   | "parallelism"
+  | "taskDefaults"
   | "ttlSecondsAfterFinished"
   | "parallelRuns"
   | "successfulRunsHistoryLimit"
@@ -85,7 +89,10 @@ export function runPolicyOf(spec: RunPolicy): RunPolicy {
 export function runPolicyProblems(policy: RunPolicy, path: string, failFast?: boolean): Problem[] {
   const problems = schemaProblems(policy, POLICY_SCHEMA, path);
   if (problems.length > 0) return problems;
-  const { failurePolicy } = policy;
+  const { failurePolicy, taskDefaults } = policy;
+  passThroughProblems(taskDefaults ?? {}, (field, detail) => {
+    problems.push({ path: `${path}.taskDefaults.${field}`, detail });
+  });
   if (failFast !== undefined && failurePolicy !== undefined && failFast !== (failurePolicy === "FailFast"))
     problems.push({ path: `${path}.failurePolicy`, detail: "says something else than failFast; leave failFast out" });
   return problems;

@@ -1,4 +1,5 @@
 import { MAX_DEPENDS, MAX_RETRY_RULES, MAX_TASKS } from "./limits.ts";
+import { PASS_THROUGH } from "./pass-through.ts";
 import { integer, list, map, object, quantity, type Rule, type Schema, text } from "./schema.ts";
 import { TASK_KINDS } from "./task-kinds.ts";
 
@@ -193,6 +194,7 @@ export const TASK: Schema = object(
     ),
     nodeSelector: map("Labels that the node must have.", text("Value of the label.", 63), 64),
     tolerations: list("Taints that the task's pod accepts.", toleration, 64),
+    ...PASS_THROUGH,
     securityContext: object(
       "Identity that the task runs as.",
       {

@@ -1,6 +1,7 @@
 import type { Task } from "./generated/types.ts";
 import { dependenciesOf, findCycle } from "./graph.ts";
 import { MAX_DEPENDS, MAX_FILES, MAX_FILES_BYTES, MAX_TASKS } from "./limits.ts";
+import { passThroughProblems } from "./pass-through.ts";
 import { type Problem, TextProblem } from "./problem.ts";
 import { referencedTasks } from "./references.ts";
 import { retryPolicyProblems } from "./retry-policy.ts";
@@ -154,6 +155,7 @@ function taskProblems(task: Task, index: number): Problem[] {
     });
   }
   problems.push(...retryPolicyProblems(task, `tasks[${index}]`));
+  passThroughProblems(task, at);
   mountProblems(task, at);
   caretProblems(task, at);
   return problems;

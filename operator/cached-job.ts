@@ -1,6 +1,6 @@
 import type { Condition, Job } from "../crds/generated/types.ts";
 import { summary } from "../crds/problem.ts";
-import type { RunPolicy } from "../crds/run-policy.ts";
+import { type RunPolicy, runPolicyOf, runPolicyProblems } from "../crds/run-policy.ts";
 import { jobId, policyOf, snapshotOfJob, snapshotProblems } from "../crds/snapshot.ts";
 import { validateDefinition } from "../crds/validate.ts";
 import { type KeptMetadata, keptMetadata } from "../kube/kept-metadata.ts";
@@ -40,7 +40,11 @@ export function projectJob(raw: KubeObject): CachedJob {
     mirrored: job.spec.snapshot !== undefined,
     ...(job.spec.version === undefined ? {} : { version: job.spec.version }),
     ...policyOf(job.spec),
-    problem: summary([...validateDefinition(job.spec.tasks ?? [], job.spec.files), ...snapshotProblems(snapshot)]),
+    problem: summary([
+      ...runPolicyProblems(runPolicyOf(job.spec), "spec"),
+      ...validateDefinition(job.spec.tasks ?? [], job.spec.files),
+      ...snapshotProblems(snapshot),
+    ]),
     ...(valid === undefined ? {} : { valid }),
     ...(job.status?.observedGeneration === undefined ? {} : { observedGeneration: job.status.observedGeneration }),
   };

@@ -3,6 +3,7 @@ import type { Job, Pipeline } from "../crds/generated/types.ts";
 import { ANNOTATIONS } from "../crds/names.ts";
 import { summary } from "../crds/problem.ts";
 import { JOB } from "../crds/resources.ts";
+import { runPolicyOf, runPolicyProblems } from "../crds/run-policy.ts";
 import {
   type Definition,
   isFromRepository,
@@ -64,6 +65,8 @@ export class PlanSource {
   async planFor(run: Pipeline, nowMs: number): Promise<PlanResult> {
     const result = run.spec.tasks === undefined ? await this.#ofJob(run, nowMs) : await this.#ofTasks(run);
     if (result.kind !== "plan") return result;
+    const policyProblems = runPolicyProblems(runPolicyOf(run.spec), "spec");
+    if (policyProblems.length > 0) return invalid(summary(policyProblems));
     const { tasks } = result.plan;
     const { namespace } = run.metadata;
     const secretProblem = await this.#objects.secretProblem(namespace, tasks);

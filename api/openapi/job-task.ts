@@ -39,6 +39,7 @@ function schemaOf(shape: Shape): Json {
     }
     case "object":
       return { type: "object", properties: propertiesOf(shape.keys) };
+    case "free":
     case "texts":
       return { type: "object" };
     case "selector":

@@ -81,6 +81,16 @@ export interface Toleration {
   tolerationSeconds?: number;
 }
 
+/** Where the task's pods may and should be placed, as in a pod; 8 KiB at most. */
+export interface Affinity {
+  /** By labels of the node, as in a pod. */
+  nodeAffinity?: Record<string, unknown>;
+  /** Near which other pods, as in a pod. */
+  podAffinity?: Record<string, unknown>;
+  /** Apart from which other pods, as in a pod. */
+  podAntiAffinity?: Record<string, unknown>;
+}
+
 /** Identity that the task runs as. */
 export interface SecurityContext {
   /** User id. */
@@ -161,6 +171,16 @@ export interface Task {
   nodeSelector?: Record<string, string>;
   /** Taints that the task's pod accepts. */
   tolerations?: Toleration[];
+  /** PriorityClass of the task's pods; one that is not there fails the task. */
+  priorityClassName?: string;
+  /** Scheduler that places the task's pods. Left out: the cluster's default. */
+  schedulerName?: string;
+  /** Where the task's pods may and should be placed, as in a pod; 8 KiB at most. */
+  affinity?: Affinity;
+  /** Labels of the task's object and pods, for example `kueue.x-k8s.io/queue-name`. Those of odin.io and app.kubernetes.io are Odin's own. */
+  labels?: Record<string, string>;
+  /** Annotations of the task's object and pods. Those of odin.io are Odin's own. */
+  annotations?: Record<string, string>;
   /** Identity that the task runs as. */
   securityContext?: SecurityContext;
   /** When the image is pulled. Left out: `IfNotPresent`. */
@@ -187,6 +207,30 @@ export interface Task {
   outputs?: Record<string, string>;
 }
 
+/** Fields of tasks, for those that leave them out. `labels`, `annotations` and `nodeSelector` are joined key by key, the task's own first. */
+export interface TaskDefaults {
+  /** Labels of the task's object and pods, for example `kueue.x-k8s.io/queue-name`. Those of odin.io and app.kubernetes.io are Odin's own. */
+  labels?: Record<string, string>;
+  /** Annotations of the task's object and pods. Those of odin.io are Odin's own. */
+  annotations?: Record<string, string>;
+  /** Labels that the node must have. */
+  nodeSelector?: Record<string, string>;
+  /** Taints that the task's pod accepts. */
+  tolerations?: Toleration[];
+  /** Where the task's pods may and should be placed, as in a pod; 8 KiB at most. */
+  affinity?: Affinity;
+  /** PriorityClass of the task's pods; one that is not there fails the task. */
+  priorityClassName?: string;
+  /** Scheduler that places the task's pods. Left out: the cluster's default. */
+  schedulerName?: string;
+  /** Seconds that the task's pod or other object may take from its creation until it runs; then the task fails. Waiting for a node and for the image counts. */
+  pendingTimeout?: number;
+  /** Seconds that the task's processes have to end after they were told to, when the task is stopped. Left out: 30. */
+  terminationGracePeriodSeconds?: number;
+  /** Further attempts after one that the infrastructure took away (eviction, preemption, a deleted pod, a lost node); they do not count as `retries`. Left out: as the operator is set, 3 by default. A `Job` makes its own pods anew. */
+  infrastructureRetries?: number;
+}
+
 /** What to run. */
 export interface JobSpec {
   /** Id of the job, which may hold `/`, capitals and dots (1–8 segments). Left out: the object's name. */
@@ -209,6 +253,8 @@ export interface JobSpec {
   timeout?: number;
   /** Most tasks of a run that have a pod or other object at a time. Left out: no limit. */
   parallelism?: number;
+  /** Fields of tasks, for those that leave them out. `labels`, `annotations` and `nodeSelector` are joined key by key, the task's own first. */
+  taskDefaults?: TaskDefaults;
   /** Seconds after its end for which a run is kept; then the operator deletes it, once what is to outlive it is stored. Left out: as the operator's settings say, normally for ever. */
   ttlSecondsAfterFinished?: number;
   /** Most runs of this job that go on at a time; later ones wait for their turn. Left out: no limit. */
@@ -267,6 +313,8 @@ export interface PipelineSpec {
   timeout?: number;
   /** Most tasks of a run that have a pod or other object at a time. Left out: no limit. */
   parallelism?: number;
+  /** Fields of tasks, for those that leave them out. `labels`, `annotations` and `nodeSelector` are joined key by key, the task's own first. */
+  taskDefaults?: TaskDefaults;
   /** Seconds after its end for which a run is kept; then the operator deletes it, once what is to outlive it is stored. Left out: as the operator's settings say, normally for ever. */
   ttlSecondsAfterFinished?: number;
   /** Who submitted the run, where the REST API did. */

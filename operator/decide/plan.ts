@@ -2,6 +2,7 @@ import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { dependenciesOf } from "../../crds/graph.ts";
 import { failurePolicyOf, type RunPolicy } from "../../crds/run-policy.ts";
 import type { Definition } from "../../crds/snapshot.ts";
+import { joined } from "../../crds/task-defaults.ts";
 import type { Controls, Plan } from "./run.ts";
 
 /** The parts of a plan that a definition does not say by itself. */
@@ -30,23 +31,30 @@ export function planOf(definition: Definition, { snapshot, version, rootFiles }:
   };
 }
 
-/** What a policy bounds; limits that are left out stay so. */
+/** What a policy says beside what happens after failures; limits that are left out stay so. */
 function limitsOf({
   timeout,
   parallelism,
   parallelRuns,
-}: RunPolicy): Pick<Plan, "timeout" | "parallelism" | "parallelRuns"> {
+  taskDefaults,
+}: RunPolicy): Pick<Plan, "timeout" | "parallelism" | "parallelRuns" | "taskDefaults"> {
   return {
     ...(timeout === undefined ? {} : { timeout }),
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(parallelRuns === undefined ? {} : { parallelRuns }),
+    ...(taskDefaults === undefined ? {} : { taskDefaults }),
   };
 }
 
 /** The plan with the policies that a run sets for itself; what it leaves out stays the definition's. */
 export function withPolicyOf(plan: Plan, { spec }: Pick<Pipeline, "spec">): Plan {
+  const { taskDefaults: inherited, ...rest } = plan;
+  const defaults = joined(spec.taskDefaults ?? {}, inherited ?? {});
+  const hasDefaults = Object.keys(defaults).length > 0;
   return {
-    ...plan,
+    ...rest,
+    // Without defaults the tasks stay those that all runs of a definition share.
+    ...(hasDefaults ? { tasks: plan.tasks.map((task) => joined(task, defaults)) } : {}),
     failurePolicy: failurePolicyOf(spec, plan.failurePolicy),
     ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
   };

@@ -1,5 +1,6 @@
 import type { Task, TaskStatus } from "../../crds/generated/types.ts";
 import type { FailurePolicy } from "../../crds/run-policy.ts";
+import type { TaskDefaults } from "../../crds/task-defaults.ts";
 import type { ObjectResource } from "../../crds/task-kinds.ts";
 
 /** Something that is wrong, and since when by the API server's clock (ISO). */
@@ -83,6 +84,8 @@ export interface Plan {
   timeout?: number;
   /** Most tasks that have an object at a time; absent: no limit. */
   parallelism?: number;
+  /** What the definition sets for tasks that do not say; a run's own defaults go before. */
+  taskDefaults?: TaskDefaults;
   /** Most runs of the job that go on at a time, where the definition says so; a live Job's own word wins. */
   parallelRuns?: number;
   /** Which of the objects exist that Odin's own programs are given; undefined: no task runs one (O-166). */

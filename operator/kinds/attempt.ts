@@ -23,6 +23,7 @@ export function attemptName({ run, task, number }: Attempt): string {
 /** Labels of the object and of its pods (O-165). */
 export function labelsOf({ run, plan, task }: Attempt): Record<string, string> {
   return {
+    ...task.labels,
     [LABELS.managedBy]: MANAGED_BY,
     [LABELS.name]: "odin-task",
     [LABELS.run]: labelValue(run.metadata.name),
@@ -34,6 +35,7 @@ export function labelsOf({ run, plan, task }: Attempt): Record<string, string> {
 /** Annotations of the object and of its pods: what labels are too short for. */
 export function annotationsOf({ plan, task, number, cacheKey }: Attempt): Record<string, string> {
   return {
+    ...task.annotations,
     [ANNOTATIONS.task]: task.name,
     [ANNOTATIONS.attempt]: String(number),
     ...(plan.job === undefined ? {} : { [ANNOTATIONS.job]: plan.job }),

@@ -47,6 +47,9 @@ export function podSpec(attempt: Attempt, settings: PodSettings, variant: PodVar
     securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...task.securityContext },
     ...(task.nodeSelector === undefined ? {} : { nodeSelector: task.nodeSelector }),
     ...(task.tolerations === undefined ? {} : { tolerations: task.tolerations }),
+    ...(task.affinity === undefined ? {} : { affinity: task.affinity }),
+    ...(task.priorityClassName === undefined ? {} : { priorityClassName: task.priorityClassName }),
+    ...(task.schedulerName === undefined ? {} : { schedulerName: task.schedulerName }),
     containers: [
       {
         name: variant.container ?? kindFactsOf(task).container,

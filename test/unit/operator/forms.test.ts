@@ -163,4 +163,41 @@ forms("O-144, O-168: the rules of a task are told to a Job of Kubernetes in its 
     ],
   });
 });
+
+forms(
+  "O-165: what is passed through reaches the object and the pods of every kind, and cannot take the place of ours",
+  () => {
+    const affinity = { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } };
+    const more: Partial<Task> = {
+      priorityClassName: "batch",
+      schedulerName: "volcano",
+      affinity,
+      terminationGracePeriodSeconds: 5,
+      labels: { "kueue.x-k8s.io/queue-name": "research", "odin.io/task": "other" },
+      annotations: { note: "x", "odin.io/attempt": "9" },
+    };
+    for (const kind of TASK_KINDS) {
+      for (const form of FORMS[kind]) {
+        const object = built(form, kind, more);
+        for (const { metadata } of [object, ...templatesOf(object)]) {
+          assert.is(metadata.labels["kueue.x-k8s.io/queue-name"], "research", kind);
+          assert.is(metadata.labels["odin.io/task"], "a", kind);
+          assert.is(metadata.annotations.note, "x", kind);
+          assert.is(metadata.annotations["odin.io/attempt"], "1", kind);
+        }
+        const templates = templatesOf(object);
+        assert.ok(templates.length > 0, kind);
+        for (const { spec } of templates) {
+          const { priorityClassName, schedulerName, terminationGracePeriodSeconds } = spec as unknown as Task;
+          assert.equal(
+            [priorityClassName, schedulerName, terminationGracePeriodSeconds],
+            ["batch", "volcano", 5],
+            kind,
+          );
+          assert.equal((spec as unknown as Task).affinity, affinity, kind);
+        }
+      }
+    }
+  },
+);
 forms.run();
