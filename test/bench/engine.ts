@@ -10,7 +10,7 @@ import { streamProgress } from "../../local/progress.ts";
 import { ROOT } from "../support/documents.ts";
 import { comparisonTable, type Pair } from "./engine/compare.ts";
 import { BENCH_HELP, type BenchOptions, parseBenchOptions } from "./engine/options.ts";
-import { makeReport, type Result, writePlots, writeReport } from "./engine/report.ts";
+import { makeReport, type Result, writeFigures, writeReport } from "./engine/report.ts";
 import { buildRevision } from "./engine/revision.ts";
 import { type Outcome, runScenario } from "./engine/scenario.ts";
 import { summaryLine } from "./engine/table.ts";
@@ -36,19 +36,26 @@ await runInterruptibly(async (signal) => {
 async function measureAll(options: BenchOptions, directory: string, signal: AbortSignal): Promise<void> {
   const machine = await describeMachine();
   const results: Result[] = [];
-  for (let repeat = 1; repeat <= options.repeat; repeat++) {
-    for (const id of options.only) {
-      const outcome = await runOne(id, ROOT, "", options, join(directory, `${id}-${repeat}`), signal);
-      if (outcome !== undefined) results.push({ workload: id, repeat, outcome });
-    }
+  for (const { id, repeat } of turns(options)) {
+    const outcome = await runOne(id, ROOT, "", options, join(directory, `${id}-${repeat}`), signal);
+    if (outcome !== undefined) results.push({ workload: id, repeat, outcome });
   }
   const out = resolve(options.out);
   const report = makeReport(results, options, machine, options.write ? "performance" : ".");
   await writeReport(out, report, { machine, options, results });
   process.stdout.write(`${report.markdown}\nwrote ${out}\n`);
   if (!options.write) return;
-  await writePlots(join(ROOT, "docs/performance"), report.plots);
+  await writeFigures(join(ROOT, "docs/performance"), report, results);
   replaceSection("bench:engine", report.markdown);
+}
+
+/** What is run, in that order: all workloads once, then those that are run more often again, so that a change of the machine hits all alike. */
+function turns({ only, repeat, scale }: BenchOptions): { id: WorkloadId; repeat: number }[] {
+  const times = new Map(only.map((id) => [id, repeat ?? workload(id, scale).repeats]));
+  const most = Math.max(...times.values());
+  return Array.from({ length: most }, (_, i) => i + 1).flatMap((turn) =>
+    only.filter((id) => turn <= (times.get(id) ?? 0)).map((id) => ({ id, repeat: turn })),
+  );
 }
 
 /** Runs each workload with the other revision and with this checkout in turn; who begins changes each time. */
@@ -69,17 +76,15 @@ async function compareWith(
     throw error;
   }
   const pairs: Pair[] = [];
-  for (let repeat = 1; repeat <= options.repeat; repeat++) {
-    for (const id of options.only.filter((one) => one !== "Jobs")) {
-      const measured: Partial<Record<"base" | "here", Outcome>> = {};
-      for (const side of repeat % 2 === 1 ? (["base", "here"] as const) : (["here", "base"] as const)) {
-        const [root, name] = side === "base" ? [other, revision] : [ROOT, "this checkout"];
-        const outcome = await runOne(id, root, name, options, join(directory, `${id}-${repeat}-${side}`), signal);
-        if (outcome !== undefined) measured[side] = outcome;
-      }
-      const { base, here } = measured;
-      if (base !== undefined && here !== undefined) pairs.push({ workload: id, base, here });
+  for (const { id, repeat } of turns(options).filter((turn) => turn.id !== "Jobs")) {
+    const measured: Partial<Record<"base" | "here", Outcome>> = {};
+    for (const side of repeat % 2 === 1 ? (["base", "here"] as const) : (["here", "base"] as const)) {
+      const [root, name] = side === "base" ? [other, revision] : [ROOT, "this checkout"];
+      const outcome = await runOne(id, root, name, options, join(directory, `${id}-${repeat}-${side}`), signal);
+      if (outcome !== undefined) measured[side] = outcome;
     }
+    const { base, here } = measured;
+    if (base !== undefined && here !== undefined) pairs.push({ workload: id, base, here });
   }
   const out = resolve(options.out);
   await mkdir(out, { recursive: true });

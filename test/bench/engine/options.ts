@@ -6,7 +6,8 @@ import { WORKLOAD_IDS, type WorkloadId } from "./workloads.ts";
 /** What the command line of the benchmark asks for. */
 export interface BenchOptions {
   only: readonly WorkloadId[];
-  repeat: number;
+  /** Times each workload is run; undefined: as often as the workload says. */
+  repeat?: number;
   /** Directory for the raw data, the table and the plots. */
   out: string;
   placement: Placement;
@@ -26,7 +27,7 @@ Measures the operator from outside: a real API server with simulated nodes, the 
 witness. Each workload gets a cluster of its own. Takes the machine for itself: close what else runs.
 
   --only LIST       workloads to run, of ${WORKLOAD_IDS.join(", ")} (all)
-  --repeat N        times each workload is run; medians are shown (1)
+  --repeat N        times each workload is run; medians are shown (3 for W0 to W3 and Jobs, 1 for the others)
   --out DIR         where the raw data, the table and the plots go (.odin/bench)
   --placement HOW   ${PLACEMENTS.join(", ")}: which processes are bound to which processors (controller)
   --scale PART      part of each workload's size, above 0 and at most 1, for a quick look (1)
@@ -43,7 +44,7 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
   }
   return {
     only: workloads(values.only),
-    repeat: numberBetween("--repeat", values.repeat, 1, 50, true),
+    ...(values.repeat === undefined ? {} : { repeat: numberBetween("--repeat", values.repeat, 1, 50, true) }),
     out: values.out,
     placement: placementOf(values.placement),
     scale: numberBetween("--scale", values.scale, 0.01, 1, false),
@@ -59,7 +60,7 @@ function valuesOf(argv: readonly string[]) {
       args: [...argv],
       options: {
         only: { type: "string", default: WORKLOAD_IDS.join(",") },
-        repeat: { type: "string", default: "1" },
+        repeat: { type: "string" },
         out: { type: "string", default: ".odin/bench" },
         placement: { type: "string", default: "controller" },
         scale: { type: "string", default: "1" },

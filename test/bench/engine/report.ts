@@ -24,6 +24,8 @@ export interface Report {
   targets: TargetRow[];
 }
 
+const MEDIANS = "Where a workload was run more than once (the number before its name), medians are shown.";
+
 /** Makes the report; `plotDirectory` is where its links point to. */
 export function makeReport(
   results: readonly Result[],
@@ -34,13 +36,13 @@ export function makeReport(
   const summaries = summariesOf(results);
   const targets = targetRows(summaries);
   const plots = plotsOf(results, summaries);
-  const repeats = options.repeat === 1 ? "one run of each" : `medians of ${options.repeat} runs of each`;
   const markdown = [
-    `${machineText(machine)} ${capital(PLACEMENT_TEXT[options.placement])}; ${repeats}.`,
+    `${machineText(machine)} ${capital(PLACEMENT_TEXT[options.placement])}. ${MEDIANS}`,
     resultTable(summaries, options.scale),
     targetTable(targets),
     "Requests of the controller for each task:",
     requestTable(summaries),
+    `The figures of each single run: [engine.json](${plotDirectory}/engine.json).`,
     ...Object.keys(plots).map(
       (name) => `![${name.replace(".svg", "").replaceAll("-", " ")}](${plotDirectory}/${name})`,
     ),
@@ -60,8 +62,15 @@ export async function writeReport(
   await writePlots(directory, report.plots);
 }
 
-/** Writes the plots alone. */
-export async function writePlots(directory: string, plots: Record<string, string>): Promise<void> {
+/** Writes the plots, and the figures of each single run without the samples that they were made from. */
+export async function writeFigures(directory: string, report: Report, results: readonly Result[]): Promise<void> {
+  await writePlots(directory, report.plots);
+  const samples = new Set(["levelsUs", "startsUs", "podCreationsUs", "rssSamples"]);
+  const figures = JSON.stringify(results, (key, value) => (samples.has(key) ? undefined : value), 1);
+  await writeFile(join(directory, "engine.json"), `${figures}\n`);
+}
+
+async function writePlots(directory: string, plots: Record<string, string>): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const [name, text] of Object.entries(plots)) await writeFile(join(directory, name), text);
 }

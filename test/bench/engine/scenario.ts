@@ -39,7 +39,7 @@ export interface ScenarioOptions {
 }
 
 const TASK_MS = [200, 400] as const;
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 
 /** Runs the workload on a cluster of its own, which is gone afterwards. */
 export async function runScenario(workload: Workload, o: ScenarioOptions): Promise<Outcome> {

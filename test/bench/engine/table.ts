@@ -45,7 +45,8 @@ export function resultTable(summaries: Summaries, scale: number): string {
   const rows = WORKLOAD_IDS.flatMap((id) => {
     const summary = summaries[id];
     if (summary === undefined) return [];
-    const title = `**${id}** ${workload(id, scale).title}${further(summary)}`;
+    const times = summary.repeats === 1 ? "" : `${summary.repeats} × `;
+    const title = `${times}**${id}** ${workload(id, scale).title}${further(summary)}`;
     return [row([title, ...columns.map(([, show]) => show(summary))])];
   });
   return [row(["workload", ...columns.map(([name]) => name)]), row(["", ...columns].map(() => "---")), ...rows].join(

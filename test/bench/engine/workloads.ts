@@ -16,6 +16,8 @@ export interface Workload {
   system: "odin" | "jobs";
   runs: BenchRun[];
   pace: Pace;
+  /** How often it is run unless the command line says otherwise; the short ones vary most. */
+  repeats: number;
   trouble?: Trouble;
   /** Finished runs that are there before the operator starts. */
   finishedRuns?: number;
@@ -28,6 +30,9 @@ export interface Workload {
 /** As fast as the API server takes them. */
 const BURST: Pace = { atOnce: 16 };
 const DAG_SEED = 20_260_101;
+/** Workloads of some seconds, whose figures are compared with others' and with each other. */
+const OFTEN = new Set<WorkloadId>(["W0", "W1", "Jobs", "W2", "W3"]);
+const OFTEN_REPEATS = 3;
 
 /** The workload of that name, with `scale` of its full size. */
 export function workload(id: WorkloadId, scale: number): Workload {
@@ -86,5 +91,5 @@ export function workload(id: WorkloadId, scale: number): Workload {
 }
 
 function load(id: WorkloadId, title: string, runs: BenchRun[]): Workload {
-  return { id, title, system: "odin", runs, pace: BURST };
+  return { id, title, system: "odin", runs, pace: BURST, repeats: OFTEN.has(id) ? OFTEN_REPEATS : 1 };
 }

@@ -39,7 +39,7 @@ bench("measures chains on simulated nodes from the audit log, and tasks that fai
   const directory = await temporaryDirectory();
   try {
     const program = join(ROOT, "dist/test/bench/engine.js");
-    const args = [program, "--only", "W2,W9", "--scale", "0.1", "--out", directory.path];
+    const args = [program, "--only", "W2,W9", "--scale", "0.1", "--repeat", "1", "--out", directory.path];
     const { stdout } = await execute(process.execPath, args, { timeout: TIMEOUT_MS });
     const { results }: Results = JSON.parse(readFileSync(join(directory.path, "engine.json"), "utf8"));
     assert.equal(

@@ -14,7 +14,7 @@ const options = suite("options of the benchmark");
 
 options("without any, every workload runs once and nothing is written into the documentation", () => {
   const { only, repeat, write, scale } = parseBenchOptions([]);
-  assert.equal([only, repeat, write, scale], [WORKLOAD_IDS, 1, false, 1]);
+  assert.equal([only, repeat, write, scale], [WORKLOAD_IDS, undefined, false, 1]);
 });
 
 options("a wrong one is refused with what is wanted", () => {
