@@ -20,6 +20,8 @@ import { RunStream, soakRuns } from "./soak/stream.ts";
 
 /** Short, so that what is measured is the operator and not waiting. */
 const TASK_MS = [20, 60] as const;
+/** Ended runs stay that long; then the operator deletes them. */
+const TTL_SECONDS = 10;
 
 await runInterruptibly(async (signal) => {
   const options = parseSoakOptions(process.argv.slice(2));
@@ -57,7 +59,10 @@ async function soak(
     signal,
   });
   try {
-    const operator = await OdinSystem.start(cluster, { root: ROOT, flags: ["--retry-pause=1"] });
+    const operator = await OdinSystem.start(cluster, {
+      root: ROOT,
+      flags: ["--retry-pause=1", `--run-ttl=${TTL_SECONDS}`],
+    });
     const pid = operator.pid();
     const stream = new RunStream(cluster, operator);
     const sample = sampler(operator, () => stream.finished);

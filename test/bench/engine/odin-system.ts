@@ -19,8 +19,10 @@ export interface OperatorOptions {
   root: string;
   /** Name in the lease: a restart under the same name takes over at once, one under another waits until the lease has run out. */
   identity?: string;
-  /** Further flags. */
+  /** Further flags; they win over those that are set here. */
   flags?: readonly string[];
+  /** A run has ended when it is gone, because the flags make the operator delete it. */
+  runsGoAway?: boolean;
 }
 
 interface PipelineObject extends KubeObject {
@@ -34,6 +36,7 @@ export class OdinSystem implements System {
   readonly #cluster: BenchCluster;
   readonly #root: string;
   readonly #flags: readonly string[];
+  readonly #runsGoAway: boolean;
   readonly #pods = new Map<string, PodIdentity>();
   #component: Component;
   #port: number;
@@ -42,6 +45,7 @@ export class OdinSystem implements System {
     this.#cluster = cluster;
     this.#root = o.root;
     this.#flags = o.flags ?? [];
+    this.#runsGoAway = o.runsGoAway ?? false;
     this.#component = started.component;
     this.#port = started.port;
   }
@@ -93,6 +97,10 @@ export class OdinSystem implements System {
 
   async unfinished(runs: readonly BenchRun[]): Promise<string[]> {
     const { items } = await this.#cluster.client.listAll<PipelineObject>(collectionPath(PIPELINE, NAMESPACE));
+    if (this.#runsGoAway) {
+      const left = new Set(items.map(({ metadata }) => metadata.name));
+      return runs.map(({ name }) => name).filter((name) => left.has(name));
+    }
     const done = new Set(
       items
         .filter(({ status }) => status?.phase === "DONE" && status.counts?.executed === status.counts?.total)

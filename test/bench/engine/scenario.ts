@@ -67,7 +67,11 @@ async function withOperator(cluster: BenchCluster, workload: Workload, o: Scenar
     await createFinishedRuns(cluster, finishedRuns, (made) => o.step.update(`${made} finished runs are there`));
   }
   const startedAt = performance.now();
-  const operator = await OdinSystem.start(cluster, { root: o.root, flags: workload.operatorFlags ?? [] });
+  const operator = await OdinSystem.start(cluster, {
+    root: o.root,
+    flags: workload.operatorFlags ?? [],
+    runsGoAway: workload.runsGoAway ?? false,
+  });
   const readySeconds = (performance.now() - startedAt) / 1000;
   try {
     if (workload.ramp) {
@@ -116,5 +120,5 @@ async function put(
 
 async function largestRun({ client }: BenchCluster): Promise<number> {
   const { items } = await client.listAll<KubeObject>(collectionPath(PIPELINE, NAMESPACE));
-  return Math.max(...items.map((run) => Buffer.byteLength(JSON.stringify(run))));
+  return Math.max(0, ...items.map((run) => Buffer.byteLength(JSON.stringify(run))));
 }

@@ -85,6 +85,14 @@ const TARGETS: readonly Target[] = [
   { id: "P-3", what: "requests per task, W6", unit: "", digits: 2, value: ({ W6 }) => W6?.requestsPerTask, atMost: 3 },
   {
     id: "P-3",
+    what: "requests per task with deletes, W2d",
+    unit: "",
+    digits: 2,
+    value: ({ W2d }) => W2d?.requestsPerTask,
+    atMost: 3.5,
+  },
+  {
+    id: "P-3",
     what: "requests per one-task run, W1",
     unit: "",
     digits: 2,

@@ -2,7 +2,7 @@ import { type BenchRun, chains, fan, layers, singles, withFailures } from "./gra
 import type { Pace } from "./measure.ts";
 
 /** Names of the workloads, in the order in which they run; `Jobs` is the reference line. */
-export const WORKLOAD_IDS = ["W0", "W1", "Jobs", "W2", "W3", "W4", "W5", "W6", "W7", "W7c", "W8", "W9"] as const;
+export const WORKLOAD_IDS = ["W0", "W1", "Jobs", "W2", "W2d", "W3", "W4", "W5", "W6", "W7", "W7c", "W8", "W9"] as const;
 export type WorkloadId = (typeof WORKLOAD_IDS)[number];
 
 /** What happens to a workload when half of its pods have been created. */
@@ -23,6 +23,8 @@ export interface Workload {
   finishedRuns?: number;
   /** The rate of runs is raised until they start too late. */
   ramp?: true;
+  /** The operator deletes runs when they have ended; the load has ended when all are gone. */
+  runsGoAway?: true;
   /** Further flags of the operator. */
   operatorFlags?: readonly string[];
 }
@@ -58,6 +60,12 @@ export function workload(id: WorkloadId, scale: number): Workload {
       };
     case "W2":
       return load(id, twentyTitle, twenty);
+    case "W2d":
+      return {
+        ...load(id, `${twentyTitle}, runs deleted a second after their end`, twenty),
+        runsGoAway: true,
+        operatorFlags: ["--run-ttl=1"],
+      };
     case "W3":
       return load(id, `one task, then ${size(100)}, then one`, [fan("fan", size(100))]);
     case "W4":

@@ -14,6 +14,8 @@ import type { SoakEnd, SoakSample } from "./samples.ts";
 const GONE_WITHIN_MS = 300_000;
 const LOOK_EVERY_MS = 1_000;
 const MOST_COMPLAINTS = 20;
+/** Kinds that the operator watches and that belong to runs. */
+const OF_RUNS = new Set(["pods", "pipelines.odin.io", "configmaps"]);
 /** Put there by Kubernetes in every namespace. */
 const NOT_OURS = new Set(["kube-root-ca.crt"]);
 /** Levels of pino from which on something is wrong. */
@@ -74,12 +76,12 @@ async function objectsOfRuns({ client }: BenchCluster): Promise<Record<string, n
   return counts;
 }
 
-/** What the operator's informers hold of runs; events go when the API server forgets them. */
+/** What the operator's informers hold of runs; nodes stay, and events go when the API server forgets them. */
 function cachedObjects(metrics: ReadonlyMap<string, number>): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const [name, value] of metrics) {
     const resource = /^odin_informer_objects\{resource="([^"]+)"\}$/.exec(name)?.[1];
-    if (resource !== undefined && resource !== "events") counts[resource] = value;
+    if (resource !== undefined && OF_RUNS.has(resource)) counts[resource] = value;
   }
   return counts;
 }

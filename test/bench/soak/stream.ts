@@ -1,16 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PIPELINE } from "../../../crds/resources.ts";
-import { isKubeError } from "../../../kube/errors.ts";
 import { Informer } from "../../../kube/informer.ts";
 import { silentLogger } from "../../../kube/logger.ts";
-import { type KubeObject, type ObjectMeta, objectPath } from "../../../kube/resource.ts";
+import type { KubeObject, ObjectMeta } from "../../../kube/resource.ts";
 import { Interrupted, LocalError } from "../../../local/local-error.ts";
 import { type BenchCluster, NAMESPACE } from "../engine/cluster.ts";
 import { type BenchRun, chains, singles, withFailures } from "../engine/graphs.ts";
 import type { OdinSystem } from "../engine/odin-system.ts";
 
-/** Ended runs that stay a while, as they do under any rule for cleaning up. */
-const KEPT = 100;
 const LOOK_EVERY_MS = 20;
 /** No run has ended for so long: something is stuck. */
 const STUCK_MS = 120_000;
@@ -33,20 +30,16 @@ function byHash(a: BenchRun, b: BenchRun): number {
   return hash(a) - hash(b);
 }
 
-/** Keeps a fixed number of runs under way and deletes those that ended a while ago. */
+/** Keeps a fixed number of runs under way. */
 export class RunStream {
   finished = 0;
   /** Names of runs that ended otherwise than DONE. */
   readonly failed: string[] = [];
-  readonly #cluster: BenchCluster;
   readonly #system: OdinSystem;
   readonly #informer: Informer<Run>;
   readonly #underWay = new Set<string>();
-  readonly #ended: string[] = [];
-  readonly #deleting = new Set<Promise<void>>();
 
   constructor(cluster: BenchCluster, system: OdinSystem) {
-    this.#cluster = cluster;
     this.#system = system;
     this.#informer = new Informer<Run>({
       client: cluster.client,
@@ -58,7 +51,7 @@ export class RunStream {
     this.#informer.onChange(({ object }) => this.#look(object));
   }
 
-  /** Sends all runs through, and deletes all of them; `sample` is called all the time. */
+  /** Sends all runs through; `sample` is called each second. */
   async send(
     runs: readonly BenchRun[],
     inFlight: number,
@@ -89,8 +82,6 @@ export class RunStream {
           await this.#system.submit(run);
         }
         await waitWhile(() => this.#underWay.size > 0);
-        for (const name of this.#ended.splice(0)) this.#delete(name);
-        await Promise.all(this.#deleting);
       } finally {
         sampling.abort();
         await sampled;
@@ -111,23 +102,6 @@ export class RunStream {
     if ((phase !== "DONE" && phase !== "TERMINATED") || !this.#underWay.delete(name)) return;
     this.finished += 1;
     if (phase !== "DONE") this.failed.push(name);
-    this.#ended.push(name);
-    if (this.#ended.length > KEPT) this.#delete(this.#ended.shift() ?? "");
-  }
-
-  #delete(name: string): void {
-    const path = objectPath(PIPELINE, NAMESPACE, name);
-    const deleted = this.#cluster.client
-      .delete(path, { propagationPolicy: "Background" })
-      .then(() => undefined)
-      .catch((error: unknown) => {
-        if (!isKubeError(error, "notFound")) throw error;
-      });
-    this.#deleting.add(deleted);
-    deleted.then(
-      () => this.#deleting.delete(deleted),
-      () => undefined,
-    );
   }
 }
 
