@@ -23,6 +23,8 @@ export interface HistoryPage {
 
 /** How old what is shown may be: a run whose object went is listed again after that time at the latest. */
 const FRESH_MS = 1_000;
+/** Counting costs more than looking at a page, and matters less. */
+const COUNT_EVERY_MS = 10_000;
 /** Lists that are kept, and bytes of the runs in them. */
 const MOST_PAGES = 64;
 const MOST_BYTES = 32 * 1024 * 1024;
@@ -32,6 +34,7 @@ const READ_AT_ONCE = 50;
 interface Kept {
   page: HistoryPage;
   readMs: number;
+  countedMs: number;
   reading?: Promise<HistoryPage>;
 }
 
@@ -65,14 +68,18 @@ export class HistoryPages {
     const fresh = this.fresh(q, limit);
     if (fresh !== undefined) return fresh;
     const key = keyOf(q, limit);
-    const kept = this.#kept.get(key) ?? { page: NOTHING, readMs: Number.NEGATIVE_INFINITY };
+    const kept = this.#kept.get(key) ?? {
+      page: NOTHING,
+      readMs: Number.NEGATIVE_INFINITY,
+      countedMs: Number.NEGATIVE_INFINITY,
+    };
     this.#kept.delete(key);
     this.#kept.set(key, kept);
     for (const [oldest] of this.#kept) {
       if (this.#kept.size <= MOST_PAGES) break;
       this.#kept.delete(oldest);
     }
-    kept.reading ??= this.#read(kept.page, searchParts(q), limit).finally(() => {
+    kept.reading ??= this.#read(kept, searchParts(q), limit).finally(() => {
       delete kept.reading;
     });
     kept.page = await kept.reading;
@@ -80,15 +87,16 @@ export class HistoryPages {
     return kept.page;
   }
 
-  async #read(before: HistoryPage, parts: readonly string[], limit: number): Promise<HistoryPage> {
+  async #read(kept: Kept, parts: readonly string[], limit: number): Promise<HistoryPage> {
+    const { page: before } = kept;
     const records = await this.#records(parts, limit);
     if (records === undefined) return NOTHING;
-    const total = records.length < limit ? records.length : ((await this.#history.count(parts)) ?? records.length);
     const isSame =
-      total === before.total &&
-      records.length === before.pieces.length &&
-      records.every(({ uid }, index) => before.pieces[index]?.uid === uid);
-    if (isSame) return before;
+      records.length === before.pieces.length && records.every(({ uid }, index) => before.pieces[index]?.uid === uid);
+    if (isSame && performance.now() - kept.countedMs < COUNT_EVERY_MS) return before;
+    const total = records.length < limit ? records.length : ((await this.#history.count(parts)) ?? records.length);
+    kept.countedMs = performance.now();
+    if (isSame && total === before.total) return before;
     const pieces: HistoryPiece[] = [];
     for (let at = 0; at < records.length; at += READ_AT_ONCE) {
       const some = records.slice(at, at + READ_AT_ONCE);

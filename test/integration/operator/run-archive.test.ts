@@ -190,4 +190,46 @@ archive("F-36: runs that ended while the store was down, or the operator, are ar
   }
 });
 
+archive(
+  "F-36, O-225: a run whose time is over stays until it and its log are stored; then it goes, and the archive tells of it",
+  async () => {
+    await stage.stopOperator();
+    const path = join(place.path, "broken-too.db");
+    await writeFile(path, "this is no database ".repeat(500));
+    const other = await Stage.open({}, path, { runRetentionDays: 30 });
+    const repaired = openStore(path);
+    try {
+      const { metadata } = await other.create("timed", { tasks: [task("a")], ttlSecondsAfterFinished: 1 });
+      await other.pod("timed", "a");
+      const pod = podName("timed", "a", 1);
+      await kubelet.bind(other.namespace, pod);
+      kubelet.write(pod, "the only words\n");
+      kubelet.end(pod);
+      await other.succeed("timed", "a");
+      const run = await other.untilPhase("timed", "DONE");
+      const endedAt = Date.parse(run.status?.completionTime ?? "");
+      await until(() => Date.now() > endedAt + 3_000, WAIT_MS, { describe: "its time is over" });
+      assert.is((await other.get("timed")).metadata.uid, metadata.uid);
+      await writeFile(path, "");
+      await until(() => kubectl("get", "pipelines", "-n", other.namespace, "-o", "name"), WAIT_MS, {
+        describe: "its object goes",
+        accept: (names) => !names.includes("timed"),
+      });
+      const [log] = await repaired.logs.ofRun(metadata.uid);
+      assert.equal(
+        [log?.state, log && (await repaired.logs.text(log.podUid))?.toString()],
+        ["whole", "the only words\n"],
+      );
+      await until(() => repaired.runs.list({ namespace: other.namespace, limit: 10 }), WAIT_MS, {
+        describe: "it is listed",
+        accept: (runs) => runs.some(({ name }) => name === "timed"),
+      });
+    } finally {
+      await repaired.close();
+      await other.close();
+      await stage.startOperator();
+    }
+  },
+);
+
 archive.run();
