@@ -11,7 +11,7 @@ declare module "pg" {
     database: string;
     /** A function is asked for each new connection. */
     password?: string | (() => Promise<string>) | undefined;
-    ssl?: false | { ca?: string; servername: string };
+    ssl?: false | { ca?: string; servername?: string; host?: string };
     application_name?: string;
     connectionTimeoutMillis?: number;
     statement_timeout?: number;

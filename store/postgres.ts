@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import type { Pool, PoolClient } from "pg";
 import { isCurrent, migrate } from "./migrations.ts";
 import { postgresProblem } from "./postgres-problem.ts";
@@ -133,7 +134,8 @@ async function makePool(location: PostgresLocation, timings: PostgresTimings): P
   const pool = new pg.Pool({
     ...{ host, port, user, database, application_name: "odin", max: connections },
     password: passwordOf(location),
-    ssl: tls === undefined ? false : { ...tls, servername: host },
+    // An address is no name that TLS could ask for, and yet it is what the certificate must be for.
+    ssl: tls === undefined ? false : { ...tls, ...(isIP(host) === 0 ? { servername: host } : { host }) },
     connectionTimeoutMillis: connectMs,
     // The server's own bound ends what it does; ours ends the wait for a server that hangs.
     statement_timeout: statementMs,

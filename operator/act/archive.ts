@@ -10,6 +10,7 @@ import { FollowedLog } from "./log-follow.ts";
 import { logOwner } from "./log-owner.ts";
 import { NEVER_STARTED, POD_GONE, type ReadResult, readEndedLog } from "./log-read.ts";
 import { LostLogs } from "./lost-logs.ts";
+import { hasEnded, newPendingLog, type PendingLog, PendingLogs } from "./pending-logs.ts";
 import { StorePatience } from "./store-patience.ts";
 
 /** Longest that the engine waits for the log of a pod that it is about to stop. */
@@ -38,22 +39,6 @@ export interface LogKeeperOptions {
   onFailure?: (error: unknown) => void;
 }
 
-/** A pod whose log is to be read: it has ended, or it is being stopped while too many others are for it to be followed. */
-interface Pending {
-  pod: CachedPod;
-  tries: number;
-  notBeforeMs: number;
-  reading: boolean;
-  /** When it was first to be read; monotonic. */
-  sinceMs: number;
-  /** It is not there any more: what is being read now is the last chance. */
-  gone: boolean;
-  /** Why the last try came to nothing. */
-  reason?: string;
-  /** Called when it has been tried once. */
-  onTried: (() => void)[];
-}
-
 /**
  * Brings the logs of ended pods into the archive (O-225): one read for each pod that ends, a followed one for each that is being stopped, whoever
  * stops it. A log that cannot be had is recorded as lost, with the reason. Pods stay until their log is read, for nothing but a user's clean-up
@@ -63,7 +48,7 @@ export class LogKeeper {
   readonly #options: LogKeeperOptions;
   readonly #lost: LostLogs;
   readonly #store: StorePatience;
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new PendingLogs();
   readonly #following = new Map<string, FollowedLog>();
   /** Pods that are being stopped and of which what they had written by then is kept. */
   readonly #begun = new Set<string>();
@@ -111,16 +96,14 @@ export class LogKeeper {
 
   /** Age in seconds of the oldest log that is not stored yet, of a pod that has ended. */
   get lagSeconds(): number {
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const { pod, sinceMs } of this.#pending.values()) if (hasEnded(pod)) oldest = Math.min(oldest, sinceMs);
-    return oldest === Number.POSITIVE_INFINITY ? 0 : (performance.now() - oldest) / 1000;
+    return this.#pending.lagSeconds;
   }
 
   /** Whether logs of a run are still to be read or stored. */
   owes(runUid: string): boolean {
     // What ended while nobody looked is not known yet.
     if (this.#catchingUp > 0) return true;
-    for (const { pod } of this.#pending.values()) if (pod.run?.uid === runUid) return true;
+    if (this.#pending.owes(runUid)) return true;
     for (const { pod } of this.#following.values()) if (pod.run?.uid === runUid) return true;
     return this.#lost.owes(runUid);
   }
@@ -160,7 +143,7 @@ export class LogKeeper {
     const { uid } = pod.metadata;
     if (this.#begun.has(uid)) return Promise.resolve();
     this.#begun.add(uid);
-    const pending = this.#pending.get(uid) ?? newPending(pod);
+    const pending = this.#pending.get(uid) ?? newPendingLog(pod);
     this.#pending.set(uid, pending);
     const tried = new Promise<void>((resolve) => pending.onTried.push(resolve));
     this.#pump();
@@ -192,7 +175,7 @@ export class LogKeeper {
     if (this.#settled.has(uid) || this.#following.has(uid) || !this.#owns(pod) || !this.#hasRun(pod)) return;
     if (hasEnded(pod)) {
       const known = this.#pending.get(uid);
-      if (known === undefined) this.#pending.set(uid, newPending(pod));
+      if (known === undefined) this.#pending.set(uid, newPendingLog(pod));
       else known.pod = pod;
       this.#pump();
     } else if (pod.state.deleting && pod.log.started) {
@@ -275,7 +258,7 @@ export class LogKeeper {
     this.#timer.unref();
   }
 
-  async #read(uid: string, pending: Pending): Promise<void> {
+  async #read(uid: string, pending: PendingLog): Promise<void> {
     pending.reading = true;
     this.#reads += 1;
     const { pod } = pending;
@@ -365,14 +348,6 @@ export class LogKeeper {
       .finally(() => this.#work.delete(watched));
     this.#work.add(watched);
   }
-}
-
-function newPending(pod: CachedPod): Pending {
-  return { pod, tries: 0, notBeforeMs: 0, reading: false, gone: false, sinceMs: performance.now(), onTried: [] };
-}
-
-function hasEnded({ state }: CachedPod): boolean {
-  return state.phase === "Succeeded" || state.phase === "Failed";
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -90,6 +90,24 @@ export class PostgresServer {
     return path;
   }
 
+  /** Offers encryption with this certificate from now on. */
+  async offerEncryption({ certificate, key }: { certificate: string; key: string }): Promise<void> {
+    for (const [name, text] of [
+      ["server.crt", certificate],
+      ["server.key", key],
+    ] as const) {
+      const path = join(this.#directory, "data", name);
+      await writeFile(path, text, { mode: 0o600 });
+      if (this.#account) await chown(path, this.#account.uid, this.#account.gid);
+    }
+    await this.query("ALTER SYSTEM SET ssl = on");
+    await this.query("SELECT pg_reload_conf()");
+    await until(() => this.query("SHOW ssl"), READY_MS, {
+      describe: "encryption is offered",
+      accept: (rows) => rows[0]?.ssl === "on",
+    });
+  }
+
   async start(): Promise<void> {
     const settings = {
       listen_addresses: "127.0.0.1",

@@ -35,6 +35,8 @@ class Desk {
   /** How a pod's node answers. */
   answers: (pod: string, follow: boolean) => Promise<Readable> = async () => Readable.from([]);
   broken = false;
+  /** Runs that are kept though their object is gone. */
+  readonly outliving = new Set<string>();
   mostReads = 0;
   #reads = 0;
   readonly keeper: LogKeeper;
@@ -61,6 +63,7 @@ class Desk {
         tell: (_: object, [event]: { message: string }[]) => this.told.push(event?.message ?? ""),
       } as unknown as CoreEvents,
       metrics: makeMetrics(new Registry()),
+      outlives: (uid) => this.outliving.has(uid),
       logger: { debug: line, info: line, warn: line, error: line },
     });
   }
@@ -255,6 +258,36 @@ test("O-211: pods of a run that is gone, or going, are left alone", () =>
     desk.runs.set("ns/run", { metadata: { name: "run", namespace: "ns", uid: "another", resourceVersion: "2" } });
     desk.pod("d", "Succeeded");
     assert.equal([desk.asked, desk.kept.size, desk.told], [[], 0, []]);
+  }));
+
+test("O-225: logs of a run that is kept in the archive are kept after its object is gone", () =>
+  withDesk(async (desk) => {
+    desk.outliving.add("run-uid");
+    desk.runs.clear();
+    desk.answers = async () => text("last words");
+    desk.pod("a", "Succeeded");
+    assert.is((await desk.untilKept("a", "whole")).text, "last words\n");
+    desk.pod("b", "Running");
+    desk.remove("b");
+    assert.is((await desk.untilKept("b", "lost")).reason, "the pod was deleted before its log could be read");
+  }));
+
+test("F-36: what is owed of a run, and for how long the oldest log has waited, is told until it is stored", () =>
+  withDesk(async (desk) => {
+    await until(() => !desk.keeper.owes("run-uid"), WAIT_MS, { describe: "it has looked at what there is" });
+    assert.is(desk.keeper.lagSeconds, 0);
+    desk.broken = true;
+    desk.answers = async () => text("words");
+    desk.pod("a", "Succeeded");
+    await until(() => desk.logLines.some((line) => line.includes("cannot be stored")), WAIT_MS, {
+      describe: "the store has refused it",
+    });
+    assert.ok(desk.keeper.lagSeconds > 0);
+    assert.equal([desk.keeper.waiting, desk.keeper.owes("run-uid"), desk.keeper.owes("other")], [1, true, false]);
+    desk.broken = false;
+    await desk.untilKept("a", "whole");
+    await until(() => !desk.keeper.owes("run-uid"), WAIT_MS, { describe: "nothing is owed" });
+    assert.equal([desk.keeper.waiting, desk.keeper.lagSeconds], [0, 0]);
   }));
 
 test("a stop ends what is being read, and nothing is called lost for it", async () => {

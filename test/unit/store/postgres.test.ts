@@ -1,7 +1,9 @@
+import { createPrivateKey } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createAuthority, createCertificate } from "../../../local/x509.ts";
 import { LogArchive, type LogOwner } from "../../../store/log-archive.ts";
 import { type PostgresLocation, PostgresSql, type PostgresTimings } from "../../../store/postgres.ts";
 import { StoreProblem } from "../../../store/store-problem.ts";
@@ -134,6 +136,40 @@ function tests(server: PostgresServer): void {
     const problem = await problemOf(at({ ...(await server.database()), tls: {} }).read({ text: "SELECT 1 AS one" }));
     assert.is(problem.kind, "unavailable");
     assert.match(problem.message, "sslmode=disable");
+  });
+
+  test("an encrypted connection is made with a server that proves who it is, and with no other", async () => {
+    const authority = createAuthority("an authority of ours");
+    const issue = (request: { dnsNames?: string[]; addresses?: string[] }) =>
+      createCertificate(authority, createPrivateKey(authority.key), {
+        commonName: "database",
+        usages: ["serverAuth"],
+        ...request,
+      });
+    await server.offerEncryption(issue({ addresses: ["127.0.0.1"] }));
+    const location = await server.database();
+    const tls = { ca: authority.certificate };
+    const sql = at({ ...location, tls });
+    await lose(sql, "x");
+    const encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert.equal(await sql.read({ text: encrypted }), [{ ssl: 1 }]);
+    const wrong: [Partial<PostgresLocation>, RegExp][] = [
+      [{ host: "localhost", tls }, /localhost/],
+      [{ tls: { ca: createAuthority("another").certificate } }, /sslrootcert/],
+      [{ tls: {} }, /sslrootcert/],
+    ];
+    for (const [change, words] of wrong) {
+      const problem = await problemOf(at({ ...location, ...change }).read({ text: "SELECT 1 AS one" }));
+      assert.is(problem.kind, "unavailable", problem.message);
+      assert.match(problem.message, words);
+    }
+    await server.offerEncryption(issue({ dnsNames: ["localhost"] }));
+    const named = at({ ...location, host: "localhost", tls });
+    const rows = await until(() => named.read({ text: encrypted }), WAIT_MS, {
+      describe: "the server has taken up the other certificate",
+    });
+    assert.equal(rows, [{ ssl: 1 }]);
+    assert.is((await problemOf(at({ ...location, tls }).read({ text: "SELECT 1 AS one" }))).kind, "unavailable");
   });
 
   test("F-36: a server that is stopped, and comes back", () =>
