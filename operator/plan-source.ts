@@ -4,6 +4,7 @@ import { ANNOTATIONS } from "../crds/names.ts";
 import { summary } from "../crds/problem.ts";
 import { JOB } from "../crds/resources.ts";
 import { runPolicyOf, runPolicyProblems } from "../crds/run-policy.ts";
+import { MOST_OBJECT_BYTES, runSizeOf } from "../crds/run-size.ts";
 import {
   type Definition,
   isFromRepository,
@@ -72,7 +73,9 @@ export class PlanSource {
     const secretProblem = await this.#objects.secretProblem(namespace, tasks);
     if (secretProblem !== undefined) return invalid(secretProblem);
     const odinObjects = await this.#objects.odinObjects(namespace, tasks);
-    const plan = withPolicyOf(result.plan, run);
+    const size = runSizeOf(run, tasks);
+    if (size.kind === "tooLarge") return invalid(tooLarge(size.bytes));
+    const plan = { ...withPolicyOf(result.plan, run), textBytes: size.textBytes };
     return { kind: "plan", plan: { ...plan, ...(odinObjects === undefined ? {} : { odinObjects }) } };
   }
 
@@ -202,6 +205,10 @@ export class PlanSource {
 
 function invalid(message: string): PlanResult {
   return { kind: "refused", reason: "Invalid", message };
+}
+
+function tooLarge(bytes: number): string {
+  return `the run's object could grow to ${bytes} bytes; the most is ${MOST_OBJECT_BYTES}. Use fewer tasks, shorter names, or a Job in place of tasks and files in the Pipeline`;
 }
 
 function lost(message: string): PlanResult {

@@ -72,11 +72,13 @@ async function patch(
 }
 
 async function endTooLarge(client: KubeClient, run: Pipeline, writes: number): Promise<WriteResult> {
+  const now = client.clock.now();
   const end: PipelineStatus = {
     phase: "TERMINATED",
     reason: "StatusTooLarge",
     message: `the run's object would be larger than ${MAX_OBJECT_BYTES} bytes; use fewer or smaller tasks`,
-    completionTime: new Date().toISOString(),
+    completionTime: now,
+    conditions: [{ type: "Failed", status: "True", reason: "StatusTooLarge", lastTransitionTime: now }],
     writes,
   };
   const steps: Operation[] =

@@ -86,6 +86,8 @@ export interface Plan {
   parallelism?: number;
   /** What the definition sets for tasks that do not say; a run's own defaults go before. */
   taskDefaults?: TaskDefaults;
+  /** For how many bytes of messages and results the run's object has room; absent: for all that there can be. */
+  textBytes?: number;
   /** Most runs of the job that go on at a time, where the definition says so; a live Job's own word wins. */
   parallelRuns?: number;
   /** Which of the objects exist that Odin's own programs are given; undefined: no task runs one (O-166). */

@@ -1,10 +1,10 @@
 import type { Condition, Pipeline, PipelineStatus, TaskCounts, TaskStatus } from "../../crds/generated/types.ts";
-import { MAX_RESULTS_BYTES } from "../../crds/limits.ts";
 import type { Ending } from "./finish.ts";
 import { hasLingering } from "./lingering.ts";
 import { bounded } from "./message.ts";
 import type { Controls, ObservedWarning, Plan, TaskView } from "./run.ts";
 import { suspendedMs } from "./run-timeout.ts";
+import { withinBudget } from "./status-size.ts";
 import { happenings, withNews } from "./story.ts";
 
 /** Everything that goes into a run's status. */
@@ -28,7 +28,7 @@ export function phaseOf({ tasks, ending }: Pick<StatusInput, "tasks" | "ending">
 export function statusOf(input: StatusInput): PipelineStatus {
   const { run, plan, ending, now } = input;
   const before = run.status;
-  const tasks = withinResultBudget(input.tasks);
+  const tasks = withinBudget(input.tasks, before?.tasks, plan.textBytes);
   const counts = countsOf(input.tasks);
   const phase = phaseOf(input);
   const ended = ending !== undefined && phase !== "RUNNING";
@@ -138,25 +138,6 @@ function countsOf(tasks: readonly TaskView[]): TaskCounts {
   const counts: TaskCounts = { total: tasks.length, waiting: 0, executing: 0, executed: 0, terminated: 0 };
   for (const { record } of tasks) counts[record.state] += 1;
   return counts;
-}
-
-/** Results are kept up to a total, in the order of the definition, so that the object stays small (F-26). */
-function withinResultBudget(tasks: readonly TaskView[]): Record<string, TaskStatus> {
-  let bytes = 0;
-  const records: Record<string, TaskStatus> = {};
-  for (const { task, record } of tasks) {
-    bytes += record.result?.length ?? 0;
-    if (record.result !== undefined && bytes > MAX_RESULTS_BYTES) {
-      const { result: _, ...rest } = record;
-      records[task.name] = {
-        ...rest,
-        message: `result not kept: the run's results are over ${MAX_RESULTS_BYTES} bytes`,
-      };
-    } else {
-      records[task.name] = record;
-    }
-  }
-  return records;
 }
 
 /** Reasons for waiting that are told of the run, not as trouble of a task. */

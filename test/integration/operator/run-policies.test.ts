@@ -198,4 +198,15 @@ policies("F-32: policies of a run cannot be changed once it is there", async () 
     }
   }
 });
+policies(
+  "F-26: a run whose object could grow too large is refused before it starts, with the number of bytes",
+  async () => {
+    const tasks = Array.from({ length: 2000 }, (_, n) => task(`t${n}`, { args: ["x".repeat(400)] }));
+    await stage.create("huge", { tasks });
+    const { status } = await stage.untilPhase("huge", "TERMINATED");
+    assert.is(status?.reason, "Invalid");
+    assert.match(status?.message ?? "", /could grow to \d{7} bytes; the most is 1433600/);
+    assert.equal(await stage.pods("huge"), []);
+  },
+);
 policies.run();
