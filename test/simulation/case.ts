@@ -6,6 +6,10 @@ export interface TaskPlan {
   depends: string[];
   kind: "Pod" | "Job";
   retries: number;
+  /** Losses to the cluster that it survives. */
+  infrastructureRetries: number;
+  /** Seconds that its pod may take to run; absent: for ever. */
+  pendingTimeout?: number;
   /** Seconds; absent: it may take for ever. */
   timeout?: number;
   /** By attempt; the last one stands for all that follow. */
@@ -16,7 +20,7 @@ export interface TaskPlan {
 export interface UserAction {
   id: string;
   atMs: number;
-  kind: "cancel" | "suspend" | "resume" | "delete" | "recreate" | "touch";
+  kind: "cancel" | "suspend" | "resume" | "stop" | "delete" | "recreate" | "touch";
 }
 
 /** A run that a user starts, and what else is done to it. */
@@ -24,7 +28,13 @@ export interface RunPlan {
   id: string;
   name: string;
   atMs: number;
-  failFast: boolean;
+  failurePolicy: "Stop" | "FailFast" | "Continue";
+  /** Seconds; absent: no limit. */
+  timeout?: number;
+  /** Tasks at a time; absent: no limit. */
+  parallelism?: number;
+  /** Seconds after its end until it is deleted; absent: never. */
+  ttl?: number;
   tasks: TaskPlan[];
   actions: UserAction[];
 }

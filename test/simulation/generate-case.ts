@@ -22,13 +22,18 @@ function generateRun(seed: number, index: number): RunPlan {
   const shape = draw.pick(SHAPES);
   const tasks = shape(draw).map(({ name, depends }) => generateTask(seed, id, name, depends));
   const atMs = OPERATORS_START_MS + draw.integer(0, 8_000);
+  const failFast = draw.happens(0.3);
+  const policy = chance(seed, `policy ${index}`);
   return {
     id,
     name: `run-${index}`,
     atMs,
-    failFast: draw.happens(0.3),
+    failurePolicy: failFast ? "FailFast" : policy.happens(0.4) ? "Continue" : "Stop",
     tasks,
-    actions: actionsOf(draw, id, atMs, tasks),
+    actions: actionsOf(draw, policy, id, atMs),
+    ...(policy.happens(0.15) ? { timeout: policy.integer(5, 120) } : {}),
+    ...(policy.happens(0.25) ? { parallelism: policy.integer(1, 4) } : {}),
+    ...(policy.happens(0.2) ? { ttl: policy.pick([0, 5, 60]) } : {}),
   };
 }
 
@@ -74,7 +79,17 @@ function generateTask(seed: number, run: string, task: string, depends: string[]
   const outcomes = Array.from({ length: draw.integer(1, 3) }, () =>
     generateOutcome(draw, timeout !== undefined, retries),
   );
-  return { name: task, depends, kind, retries, outcomes, ...(timeout === undefined ? {} : { timeout }) };
+  const policy = chance(seed, `task policy ${run} ${task}`);
+  return {
+    name: task,
+    depends,
+    kind,
+    retries,
+    infrastructureRetries: policy.happens(0.7) ? 3 : policy.integer(0, 2),
+    outcomes,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(policy.happens(0.1) ? { pendingTimeout: policy.integer(5, 60) } : {}),
+  };
 }
 
 function generateOutcome(draw: Chance, mayHang: boolean, retries: number): Outcome {
@@ -87,14 +102,14 @@ function generateOutcome(draw: Chance, mayHang: boolean, retries: number): Outco
     : { ...times, end: "fail", exitCode: draw.integer(1, 3) };
 }
 
-function actionsOf(draw: Chance, run: string, fromMs: number, tasks: readonly TaskPlan[]): UserAction[] {
+function actionsOf(draw: Chance, policy: Chance, run: string, fromMs: number): UserAction[] {
   const actions: UserAction[] = [];
   const add = (kind: UserAction["kind"], atMs: number): void => {
     actions.push({ id: `${run}.${actions.length}${kind}`, atMs, kind });
   };
   const atMs = fromMs + draw.integer(0, 20_000);
   const what = draw.integer(0, 9);
-  if (what === 0) add("cancel", atMs);
+  if (what === 0) add(policy.happens(0.5) ? "cancel" : "stop", atMs);
   if (what === 1 || what === 2) {
     add("suspend", atMs);
     add("resume", atMs + draw.integer(100, 30_000));
@@ -105,7 +120,7 @@ function actionsOf(draw: Chance, run: string, fromMs: number, tasks: readonly Ta
     add("recreate", atMs + draw.integer(0, 4_000));
   }
   for (let touch = 0; touch < draw.pick([0, 0, 1, 4]); touch++) add("touch", fromMs + draw.integer(0, 20_000));
-  return tasks.length > 0 ? actions : [];
+  return actions;
 }
 
 function generateFault(seed: number, index: number, operators: number, spanMs: number): Fault {

@@ -13,14 +13,15 @@ function say(line: string): void {
 
 /** The case as a person reads it. */
 function shown({ operators, shards, runs, faults }: Case): string {
-  const graphs = runs.map(({ name, tasks }) => {
+  const graphs = runs.map(({ name, tasks, failurePolicy, timeout: within, parallelism, ttl }) => {
     const words = tasks.map((task) => {
       const { depends, kind, retries, timeout, outcomes } = task;
       const ends = outcomes.map(({ end, runMs }) => `${end} ${runMs}ms`).join("/");
       const traits = `${kind === "Pod" ? "" : `${kind} `}${retries === 0 ? "" : `retries ${retries} `}${timeout === undefined ? "" : `timeout ${timeout}s `}`;
       return `${task.name}${depends.length > 0 ? ` after ${depends.join(" ")}` : ""}: ${traits}${ends}`;
     });
-    return `  run ${name}: ${words.join("; ")}`;
+    const policy = JSON.stringify({ failurePolicy, timeout: within, parallelism, ttl });
+    return `  run ${name} ${policy}: ${words.join("; ")}`;
   });
   const actions = runs.flatMap((run) => run.actions.map(({ atMs, kind }) => `  at ${atMs} ms: ${kind} ${run.name}`));
   const troubles = faults.map(({ id: _id, atMs, kind, ...rest }) => `  at ${atMs} ms: ${kind} ${JSON.stringify(rest)}`);

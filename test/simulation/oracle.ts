@@ -13,7 +13,7 @@ import type { Served } from "./network.ts";
 import { LEASE_NAME, OPERATOR_AGENT } from "./operator-process.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** A rule that was broken. I-1 to I-8 are the invariants of the fault matrix; I-9: a program failed; I-10: a record is not true. */
+/** A rule that was broken. I-1 to I-8 are the invariants of the fault matrix; I-9: a program failed; I-10: a record is not true; I-11: a bound of the user is passed. */
 export interface Violation {
   rule: string;
   message: string;
@@ -39,6 +39,9 @@ const WINDOW_BASE = 150;
 const WINDOW_PER_TASK = 12;
 /** What is said in whole seconds may be off by that much. */
 const ROUNDING_MS = 2_500;
+
+/** Reasons of what the cluster does to a pod. */
+const LOSSES = new Set(["Evicted", "Preempted", "NodeTainted", "Disrupted", "NodeLost", "PodDeleted"]);
 
 /** Errors that a program may log when the world is as bad as here. */
 const EXPECTED_ERRORS = /leads no longer/;
@@ -73,6 +76,7 @@ export class Oracle {
     if (resource === PIPELINES) {
       if (type === "ADDED") this.#createdMs.set(object.metadata.uid, this.#options.time.nowMs);
       if (type === "MODIFIED" && previous !== undefined) this.#judgeStatus(object, previous);
+      if (type === "DELETED" && change.actor !== "user") this.#judgeExpiry(object);
     }
     if (type === "ADDED" && (resource === PODS || resource === JOBS)) this.#judgeCreation(object);
   }
@@ -144,6 +148,8 @@ export class Oracle {
       }
     }
     for (const run of store.list(PIPELINES)) {
+      if (this.#options.plan.runs.find(({ name }) => name === run.metadata.name)?.ttl !== undefined)
+        this.violate("I-5", `run ${run.metadata.name} has outlived its time`);
       const live = this.#podsOf(run.metadata.uid).filter(isLive);
       if (live.length > 0)
         this.violate(
@@ -179,7 +185,10 @@ export class Oracle {
     for (const dependency of plan.depends)
       if (!this.#isSatisfied(run, dependency))
         this.violate("I-2", `${name}/${task} was started before ${dependency} had ended well`);
+    this.#judgeParallelism(runUid, name);
     if (plan.kind !== "Pod") return;
+    const most = 1 + plan.retries + plan.infrastructureRetries;
+    if (attempt > most) this.violate("I-11", `${name}/${task} was tried ${attempt} times; ${most} are allowed`);
     const others = this.#podsOf(runUid).filter(
       (pod) =>
         pod.metadata.uid !== object.metadata.uid &&
@@ -195,6 +204,25 @@ export class Oracle {
         "I-1",
         `${name}/${task} was tried again after ${failures.length} failures; it has ${plan.retries} retries`,
       );
+  }
+
+  #judgeParallelism(runUid: string, name: string): void {
+    const most = this.#options.plan.runs.find((run) => run.name === name)?.parallelism;
+    if (most === undefined) return;
+    const tasks = new Set(
+      this.#podsOf(runUid)
+        .filter(isLive)
+        .map((pod) => identityOf(pod)?.task),
+    );
+    if (tasks.size > most) this.violate("I-11", `${name} has ${tasks.size} tasks at work; ${most} are allowed`);
+  }
+
+  /** Who deletes a run for its age must not be early. */
+  #judgeExpiry({ metadata, status }: Stored): void {
+    const ttl = this.#options.plan.runs.find(({ name }) => name === metadata.name)?.ttl;
+    const endedAt = Date.parse((status as PipelineStatus | undefined)?.completionTime ?? "");
+    if (ttl === undefined || !(this.#options.time.wallMs() >= endedAt + ttl * 1000 - ROUNDING_MS))
+      this.violate("I-11", `run ${metadata.name} was deleted before its time`);
   }
 
   #truthsOf(runUid: string, task: string): Truth[] {
@@ -238,6 +266,8 @@ export class Oracle {
         this.violate("I-6", `${name} counts ${counts.total} tasks and has ${tasks.length}`);
     }
     for (const [task, record] of tasks) this.#judgeRecord(run, task, record, previous?.tasks?.[task]);
+    if (status.phase === "TERMINATED" && status.reason === "RunTimeout") this.#judgeRunTimeout(run);
+    if (status.phase === "TERMINATED" && status.reason === "TaskFailed") this.#judgeFailed(run, status);
     if (status.phase === "DONE" && tasks.some(([, { state }]) => state !== "executed"))
       this.violate("I-10", `${name} is DONE and not all of its tasks are executed`);
     if (isEnded(run) && tasks.some(([, { state }]) => state === "executing"))
@@ -268,6 +298,46 @@ export class Oracle {
         `${where} is recorded as failed with ${record.exitCode}, and no pod of attempt ${record.attempt} did`,
       );
     if (record.reason === "Timeout") this.#judgeTimeout(run, task);
+    this.#judgeLoss(run, task, record);
+  }
+
+  #judgeRunTimeout({ metadata: { name, uid } }: Stored): void {
+    const timeout = this.#options.plan.runs.find((run) => run.name === name)?.timeout ?? Number.POSITIVE_INFINITY;
+    const ranMs = this.#options.time.nowMs - (this.#createdMs.get(uid) ?? 0);
+    if (ranMs < timeout * 1000 - ROUNDING_MS) this.violate("I-10", `${name} timed out after ${Math.round(ranMs)} ms`);
+  }
+
+  /** A run that goes on after failures must have run all that did not depend on one. */
+  #judgeFailed({ metadata: { name } }: Stored, { tasks = {} }: PipelineStatus): void {
+    const run = this.#options.plan.runs.find((one) => one.name === name);
+    if (run?.failurePolicy !== "Continue") return;
+    const isBlocked = (task: string): boolean =>
+      run.tasks
+        .find((plan) => plan.name === task)
+        ?.depends.some((other) => tasks[other]?.state === "terminated" || isBlocked(other)) ?? false;
+    for (const [task, { state }] of Object.entries(tasks))
+      if (state === "waiting" && !isBlocked(task))
+        this.violate("I-10", `${name} ended, and ${task} was not run although nothing before it had failed`);
+  }
+
+  /** What the cluster takes away is not a failure of the task while there are attempts for that. */
+  #judgeLoss(run: Stored, task: string, { reason }: TaskStatus): void {
+    const { name, uid } = run.metadata;
+    const plan = this.#planOf(name, task);
+    const tasks = Object.entries((run.status as PipelineStatus | undefined)?.tasks ?? {});
+    const isEnding = isEnded(run) && run.status?.reason !== "TaskFailed";
+    const others = tasks.filter(([other, { state }]) => other !== task && state === "terminated");
+    if (plan?.kind !== "Pod" || !LOSSES.has(reason ?? "") || isEnding || others.length > 0) return;
+    const losses = new Set(
+      this.#truthsOf(uid, task)
+        .filter(({ byCluster }) => byCluster)
+        .map(({ podUid }) => podUid),
+    );
+    if (losses.size <= plan.infrastructureRetries)
+      this.violate(
+        "I-10",
+        `${name}/${task} failed as ${reason} after ${losses.size} losses; ${plan.infrastructureRetries} are free`,
+      );
   }
 
   /** A timeout must not come early, whatever clocks say. */

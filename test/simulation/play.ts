@@ -220,17 +220,21 @@ class World {
   }
 
   #create(run: RunPlan): void {
-    const { name, failFast, tasks } = run;
+    const { name, failurePolicy, timeout: runTimeout, parallelism, ttl, tasks } = run;
     const spec = {
-      failFast,
-      tasks: tasks.map(({ name: task, depends, kind, retries, timeout }) => ({
+      failurePolicy,
+      ...(runTimeout === undefined ? {} : { timeout: runTimeout }),
+      ...(parallelism === undefined ? {} : { parallelism }),
+      ...(ttl === undefined ? {} : { ttlSecondsAfterFinished: ttl }),
+      tasks: tasks.map(({ name: task, depends, kind, retries, infrastructureRetries, timeout, pendingTimeout }) => ({
         name: task,
         image: "image:1",
         command: ["run"],
         ...(depends.length > 0 ? { depends } : {}),
-        ...(kind === "Pod" ? {} : { resourceType: kind }),
+        ...(kind === "Pod" ? { infrastructureRetries } : { resourceType: kind }),
         ...(retries === 0 ? {} : { retries }),
         ...(timeout === undefined ? {} : { timeout }),
+        ...(pendingTimeout === undefined ? {} : { pendingTimeout }),
       })),
     };
     this.#user("POST", "", { apiVersion: "odin.io/v1", kind: "Pipeline", metadata: { name }, spec });
@@ -242,6 +246,9 @@ class World {
     switch (kind) {
       case "cancel":
         patch({ spec: { cancel: true } });
+        break;
+      case "stop":
+        patch({ spec: { stop: true } });
         break;
       case "suspend":
         patch({ spec: { suspend: true } });
