@@ -30,7 +30,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     find: "return objectName(run.metadata.name, task, number);",
     replace: "return `${objectName(run.metadata.name, task, number)}-${Math.floor(Math.random() * 1e6)}`;",
     rule: /I-1|I-4/,
-    seed: 26,
+    seed: 9,
   },
   "any-dependency": {
     mistake: "starts a task when one of its dependencies is done",

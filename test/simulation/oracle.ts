@@ -176,7 +176,8 @@ export class Oracle {
     const run = this.#options.store.list(PIPELINES).find(({ metadata }) => metadata.uid === runUid);
     // A pod of which nothing was recorded and that somebody else deleted has left no trace that anybody could go by.
     const recorded = (run?.status as PipelineStatus | undefined)?.tasks?.[task]?.attempt ?? 0;
-    if (this.#attempts.has(key) && recorded >= attempt)
+    const isTraced = recorded >= attempt || this.#isThere(runUid, task, attempt, object.metadata.uid);
+    if (this.#attempts.has(key) && isTraced)
       this.violate("I-1", `attempt ${attempt} of ${name}/${task} was started twice`);
     this.#attempts.add(key);
     const plan = this.#planOf(name, task);
@@ -204,6 +205,18 @@ export class Oracle {
         "I-1",
         `${name}/${task} was tried again after ${failures.length} failures; it has ${plan.retries} retries`,
       );
+  }
+
+  /** Whether another object of the attempt is still there. */
+  #isThere(runUid: string, task: string, attempt: number, uid: string): boolean {
+    return [PODS, JOBS].some((resource) =>
+      this.#options.store.list(resource).some((other) => {
+        const identity = identityOf(other);
+        const isSame = identity?.runUid === runUid && identity.task === task && identity.attempt === attempt;
+        const isOwned = other.metadata.ownerReferences?.some(({ kind }) => kind === "Pipeline");
+        return isSame && isOwned === true && other.metadata.uid !== uid;
+      }),
+    );
   }
 
   #judgeParallelism(runUid: string, name: string): void {
