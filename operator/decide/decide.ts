@@ -255,7 +255,7 @@ function start(view: View, tasks: TaskView[]): Decision {
   const actions = stopActions(view, tasks, undefined);
   // Only a run that is to continue gets here with a failed task in it.
   const blocked = blockedTasks(view.plan, tasks);
-  const places = new Places(view.plan, view.controls, view.room, tasks);
+  const places = new Places(view.plan, view.controls, view.room, tasks, view.heldBack);
   const records = tasks.map((current): TaskView => {
     if (current.record.state !== "waiting") return current;
     const { task, record } = current;
@@ -278,20 +278,20 @@ function start(view: View, tasks: TaskView[]): Decision {
     };
     const held = view.heldBack.get(task.name);
     if (held !== undefined) return { task, record: { ...ready, ...held } };
-    const refusal = places.refusal(ready);
+    const refusal = places.refusal(task.name, ready);
     if (refusal !== undefined) return { task, record: refusal };
     try {
       const { inputs, ...filled } = fill(task);
       const answer = record.attempt === undefined ? cached(view, task) : undefined;
       if (answer === "unknown") {
         // It may start at the next look, so its place is kept.
-        places.take();
+        places.take(task.name);
         actions.push({ kind: "lookUp", task, ...filled, inputs });
         const message = "comparing its inputs and outputs with those of earlier runs";
         return { task, record: { ...ready, reason: "CacheLookup", message } };
       }
       if (answer?.kind === "hit") return { task, record: skipped(ready, answer, view.now) };
-      places.take();
+      places.take(task.name);
       const cacheKey = answer?.key === undefined ? {} : { cacheKey: answer.key };
       actions.push({ kind: "create", task, attempt: (record.attempt ?? 0) + 1, ...filled, ...cacheKey });
     } catch (error) {

@@ -22,18 +22,32 @@ export class Places {
   wants = 0;
   readonly #most: number;
   readonly #room: Room | undefined;
-  #taken: number;
+  #taken = 0;
   #started = 0;
+  /** Tasks whose creation got no answer: the object may be there, so each has a place, also while it waits to be tried again. */
+  readonly #unanswered = new Set<string>();
 
-  constructor(plan: Plan, controls: Controls, room: Room | undefined, tasks: readonly TaskView[]) {
+  constructor(
+    plan: Plan,
+    controls: Controls,
+    room: Room | undefined,
+    tasks: readonly TaskView[],
+    heldBack: ReadonlyMap<string, TaskStatus> = new Map(),
+  ) {
     this.#most = controls.parallelism ?? plan.parallelism ?? Number.POSITIVE_INFINITY;
     this.#room = room;
-    this.#taken = Number.isFinite(this.#most) ? tasks.filter(({ record }) => record.state === "executing").length : 0;
+    if (!Number.isFinite(this.#most)) return;
+    for (const { task, record } of tasks) {
+      if (record.state === "executing") this.#taken += 1;
+      if (record.state !== "waiting") continue;
+      if ((heldBack.get(task.name) ?? record).reason === "ApiUnavailable") this.#unanswered.add(task.name);
+    }
+    this.#taken += this.#unanswered.size;
   }
 
   /** The record of a task that is ready and has no place; undefined if it has one, which `take` takes. */
-  refusal(record: Partial<TaskStatus>): TaskStatus | undefined {
-    if (this.#taken + this.wants >= this.#most) {
+  refusal(task: string, record: Partial<TaskStatus>): TaskStatus | undefined {
+    if (!this.#unanswered.has(task) && this.#taken + this.wants >= this.#most) {
       const message = `waiting for a place: the run may have ${this.#most} of its tasks execute at a time (spec.parallelism)`;
       return waiting(record, "RunParallelism", message);
     }
@@ -43,8 +57,8 @@ export class Places {
   }
 
   /** A task starts. */
-  take(): void {
-    this.#taken += 1;
+  take(task: string): void {
+    if (!this.#unanswered.has(task)) this.#taken += 1;
     this.#started += 1;
   }
 }

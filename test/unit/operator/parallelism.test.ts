@@ -54,25 +54,27 @@ parallelism(
   () => {
     const tasks = [view("a", "executing"), view("b", "executed"), view("c", "waiting")];
     const places = new Places(plan({ parallelism: 2 }), controls, undefined, tasks);
-    assert.is(places.refusal({}), undefined);
-    places.take();
-    const refused = places.refusal({ attempt: 1, pod: "p", readyTime: "2026-01-01T00:00:00Z" });
+    assert.is(places.refusal("next", {}), undefined);
+    places.take("next");
+    const refused = places.refusal("next", { attempt: 1, pod: "p", readyTime: "2026-01-01T00:00:00Z" });
     assert.is(refused?.reason, "RunParallelism");
     assert.match(refused?.message ?? "", "2 of its tasks");
     assert.is(refused?.readyTime, undefined);
     assert.is(refused?.attempt, 1);
-    assert.ok(new Places(plan({ parallelism: 2 }), { ...controls, parallelism: 1 }, undefined, tasks).refusal({}));
-    assert.is(new Places(plan({}), controls, undefined, tasks).refusal({}), undefined);
+    assert.ok(
+      new Places(plan({ parallelism: 2 }), { ...controls, parallelism: 1 }, undefined, tasks).refusal("next", {}),
+    );
+    assert.is(new Places(plan({}), controls, undefined, tasks).refusal("next", {}), undefined);
   },
 );
 
 parallelism("tasks that the namespace has no room for are counted, within the run's own limit", () => {
   const places = new Places(plan({ parallelism: 3 }), controls, { tasks: 1, message: "no room" }, []);
-  assert.is(places.refusal({}), undefined);
-  places.take();
-  assert.is(places.refusal({})?.message, "no room");
-  assert.is(places.refusal({})?.reason, "NamespaceParallelism");
-  assert.is(places.refusal({})?.reason, "RunParallelism");
+  assert.is(places.refusal("next", {}), undefined);
+  places.take("next");
+  assert.is(places.refusal("next", {})?.message, "no room");
+  assert.is(places.refusal("next", {})?.reason, "NamespaceParallelism");
+  assert.is(places.refusal("next", {})?.reason, "RunParallelism");
   assert.is(places.wants, 2);
 });
 
