@@ -32,7 +32,7 @@ export interface GroundOptions {
   /** Settings of the operators. */
   environment?: Record<string, string>;
   /** Whom the operators are to the API server; by default the administrator. */
-  user?: (namespace: string) => Promise<Record<string, unknown>>;
+  user?: (ground: Ground) => Promise<Record<string, unknown>>;
 }
 
 /** One operator of a case: a real process, and the proxy that is all it sees of the API server. */
@@ -71,14 +71,19 @@ export class Ground {
   static async open(options: GroundOptions = {}): Promise<Ground> {
     const temporary = await temporaryNamespace("faults");
     const ground = new Ground(options, temporary, await temporaryDirectory());
-    if (options.user !== undefined) ground.#user = await options.user(ground.namespace);
+    if (options.user !== undefined) ground.#user = await options.user(ground);
     return ground;
+  }
+
+  /** The path of a file of this case. */
+  file(name: string): string {
+    return join(this.#directory.path, name);
   }
 
   /** Starts the operator of this name and waits until it works, or with election until it stands; after an end, once more. */
   async start(name = "a", environment: Record<string, string> = {}): Promise<ProxiedOperator> {
     const proxy = await this.proxy(name);
-    const file = join(this.#directory.path, `kubeconfig-${name}`);
+    const file = this.file(`kubeconfig-${name}`);
     await writeFile(file, proxy.kubeConfigText(this.namespace, this.#user), { mode: 0o600 });
     const leaderElect = this.#options.leaderElect ?? false;
     const process = new OdinProcess("operator", {
@@ -175,8 +180,13 @@ export class Ground {
     for (const { output } of this.#processes) console.error(`an operator said last:\n${output.slice(-SHOWN_OUTPUT)}`);
   }
 
-  async close(): Promise<void> {
+  /** Kills the operators. */
+  async end(): Promise<void> {
     for (const process of this.#processes) await process.end("SIGKILL");
+  }
+
+  async close(): Promise<void> {
+    await this.end();
     for (const proxy of this.#proxies.values()) await proxy.stop();
     await this.node.stop();
     this.client.close();

@@ -1,6 +1,8 @@
 // timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { PIPELINE } from "../../../crds/resources.ts";
+import { objectPath } from "../../../kube/resource.ts";
 import type { Fault, SeenRequest } from "../../integration/kube/fault.ts";
 import { until } from "../../support/deadline.ts";
 import { chain, type Ground, type ProxiedOperator, task } from "../ground.ts";
@@ -56,6 +58,30 @@ for (const nth of [1, 2, 4]) {
     await ground.untilEnded("run");
   });
 }
+
+faultCase(writes, "F-10", "somebody else changes the run all the time", async (ground) => {
+  ground.allowance.writes = 40;
+  await ground.start();
+  await ground.create("run", chain(6));
+  let foreign = 0;
+  let going = true;
+  const path = objectPath(PIPELINE, ground.namespace, "run");
+  const writer = (async () => {
+    while (going) {
+      foreign += 1;
+      await ground.client.patch(path, "merge", { metadata: { annotations: { "test/n": String(foreign) } } });
+    }
+  })();
+  try {
+    await ground.untilEnded("run");
+  } finally {
+    going = false;
+    await writer;
+  }
+  const { annotations } = (await ground.get("run")).metadata;
+  assert.is(annotations?.["test/n"], String(foreign), "the other's last change is there");
+  assert.ok(foreign > 3, `${foreign} foreign writes`);
+});
 
 faultCase(writes, "F-17", "the answers of pod creations and status writes are lost", async (ground) => {
   ground.allowance.writes = 12;

@@ -164,9 +164,9 @@ export class FaultProxy {
     }
   }
 
-  /** Puts a line into all open watches, as if the server had sent it. */
-  inject(line: string): void {
-    for (const { toClient } of this.#streams) toClient.write(`${line}\n`);
+  /** Puts a line into the open watches whose path matches, by default all, as if the server had sent it. */
+  inject(line: string, pattern = /./): void {
+    for (const { seen, toClient } of this.#streams) if (pattern.test(seen.url)) toClient.write(`${line}\n`);
   }
 
   async stop(): Promise<void> {
@@ -184,6 +184,7 @@ export class FaultProxy {
       url,
       query: new URL(url, "http://proxy").searchParams,
       authorization: request.headers.authorization,
+      bytes: Number(request.headers["content-length"] ?? 0),
     };
     this.requests.push(seen);
     const fault = this.decide(seen);

@@ -5,6 +5,8 @@ export interface SeenRequest {
   url: string;
   query: URLSearchParams;
   authorization: string | undefined;
+  /** Of the body, as the client announces it; 0 where it does not. */
+  bytes: number;
 }
 
 /** What the proxy does instead of passing a request on; `forward` and nothing mean to pass it on unharmed. */
