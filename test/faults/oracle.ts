@@ -1,5 +1,6 @@
 import type { Pipeline, TaskStatus } from "../../crds/generated/types.ts";
 import { ANNOTATIONS } from "../../crds/names.ts";
+import { TASK_CONTAINERS } from "../../crds/task-kinds.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { AuditedWrite, History } from "./history.ts";
 
@@ -128,7 +129,7 @@ function dependenciesFirst({ writes, pods }: History, versions: Versions): strin
   );
   for (const pod of [...seen, ...pods]) {
     const found = attemptOf(pod);
-    if (found === undefined || (pod as { status?: { phase?: string } }).status?.phase !== "Succeeded") continue;
+    if (found === undefined || !saysSucceeded(pod)) continue;
     proof(`${found.run} ${found.task}`, versionOf(pod));
   }
   return creationsOf(writes).flatMap(({ run, task, pod, version }) => {
@@ -136,6 +137,19 @@ function dependenciesFirst({ writes, pods }: History, versions: Versions): strin
     const early = depends.filter((parent) => (succeeded.get(`${run} ${parent}`) ?? Number.POSITIVE_INFINITY) > version);
     return early.map((parent) => `I-2: pod ${pod.metadata.name} was made before ${parent} was known to have succeeded`);
   });
+}
+
+/** Whether the server's copy of a pod says that its task has succeeded: the whole pod has, or the task's own container beside others (F-24). */
+function saysSucceeded(pod: KubeObject): boolean {
+  const { status } = pod as { status?: { phase?: string; containerStatuses?: ContainerStatus[] } };
+  if (status?.phase === "Succeeded") return true;
+  const main = status?.containerStatuses?.find(({ name }) => TASK_CONTAINERS.has(name));
+  return status?.phase === "Running" && main?.state?.terminated?.exitCode === 0;
+}
+
+interface ContainerStatus {
+  name: string;
+  state?: { terminated?: { exitCode: number } };
 }
 
 const ENDED = new Set(["DONE", "TERMINATED"]);

@@ -32,6 +32,7 @@ const OBJECTS = "faults/server/objects";
 const LEADERS = "faults/server/leaders";
 const SIZE = "faults/server/size";
 const STORE = "faults/server/store";
+const STREAMS = "faults/server/streams";
 const CONTAINERS = "faults/node/containers";
 
 /** The fault matrix. */
@@ -347,8 +348,8 @@ export const ROWS: readonly Row[] = [
   {
     id: "F-39",
     fault: "One run gets a thousand events a second",
-    how: "annotations of one run are changed without pause",
-    causes: ["real"],
+    how: "annotations of one run are changed without pause, and each change is delivered twenty times",
+    causes: ["real", "proxy"],
     required: "Events are taken together; the other runs do not wait.",
     files: [OBJECTS],
   },
@@ -374,7 +375,7 @@ export const ROWS: readonly Row[] = [
     how: "real HTTP clients that cut the connection or stop reading",
     causes: ["real"],
     required: "The stream from the API server ends as well, and memory stays bounded.",
-    files: ["integration/kube/client"],
+    files: [STREAMS, "integration/kube/client"],
   },
   {
     id: "F-43",
@@ -382,7 +383,7 @@ export const ROWS: readonly Row[] = [
     how: "an exporter that hangs, answers rubbish, or never ends",
     causes: ["simulated"],
     required: "A time-out, a limit of size, and figures marked as old.",
-    files: ["unit/api/gpu/exporters", "integration/api/gpus"],
+    files: ["unit/api/gpu/scrape", "integration/api/gpus"],
   },
   {
     id: "F-44",

@@ -43,7 +43,10 @@ faultCase(
   "a pod is evicted through the Eviction API",
   async (ground) => {
     await ground.start();
-    const terminationGrace = script("a", 'test "$(hostname)" = run--a-r1 || { trap "exit 1" TERM; sleep 3600 & wait; }');
+    const terminationGrace = script(
+      "a",
+      'test "$(hostname)" = run--a-r1 || { trap "exit 1" TERM; sleep 3600 & wait; }',
+    );
     await ground.create("run", [terminationGrace]);
     await untilRunning(ground, "run--a");
     await ground.client.create(`${objectPath(POD, ground.namespace, "run--a")}/eviction`, {

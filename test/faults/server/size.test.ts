@@ -41,7 +41,11 @@ faultCase(size, "F-26", "more tasks than are allowed are refused at admission", 
 
 for (const [how, status, message] of [
   ["etcd", 500, "etcdserver: request is too large"],
-  ["gRPC", 500, "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2200000 vs. 2097152)"],
+  [
+    "gRPC",
+    500,
+    "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2200000 vs. 2097152)",
+  ],
   ["the API server", 413, "Request entity too large: limit is 3145728"],
 ] as const) {
   faultCase(size, "F-27", `${how} calls every status write too large that is not small`, async (ground) => {
@@ -77,7 +81,12 @@ faultCase(size, "F-40", `${FINISHED} finished runs are there at the start`, asyn
   const seed = Array.from({ length: AT_ONCE }, async () => {
     while (next < FINISHED) {
       const name = `old-${next++}`;
-      await ground.client.create(runs, { apiVersion: API_VERSION, kind: "Pipeline", metadata: { name }, spec: { tasks: [task("a")] } });
+      await ground.client.create(runs, {
+        apiVersion: API_VERSION,
+        kind: "Pipeline",
+        metadata: { name },
+        spec: { tasks: [task("a")] },
+      });
       await ground.client.patch(objectPath(PIPELINE, ground.namespace, name, "status"), "merge", { status });
     }
   });
@@ -96,6 +105,8 @@ faultCase(size, "F-40", `${FINISHED} finished runs are there at the start`, asyn
   assert.ok((await ground.writes()).length - before < 40);
   // What the oracle deletes one by one takes longer than all else.
   await ground.client.delete(runs);
-  await until(async () => (await ground.client.listAll(runs, {})).items.length === 0, WIDE_MS, { describe: "they are gone" });
+  await until(async () => (await ground.client.listAll(runs, {})).items.length === 0, WIDE_MS, {
+    describe: "they are gone",
+  });
 });
 size.run();

@@ -110,7 +110,7 @@ const bench = (action: (one: Bench) => Promise<void>) => async () => {
 const used = ({ rows }: NodeGpus) => rows.map(({ row }) => row.readings.memoryUsed);
 
 test(
-  "O-231, G-34: refusal, silence, a trickle, a reset, 500, a redirect, garbage, a huge body: the good node is read on",
+  "F-43, O-231, G-34: refusal, silence, a trickle, a reset, 500, a redirect, garbage, a huge body: the good node is read on",
   bench(async (one) => {
     const behaviours: Record<string, Behaviour> = {
       silent: silence,
@@ -225,7 +225,7 @@ test(
 );
 
 test(
-  "G-35: a failed node keeps its last rows and their age; one that leaves the cluster is dropped, and is empty if it comes back",
+  "F-43, G-35: a failed node keeps its last rows and their age; one that leaves the cluster is dropped, and is empty if it comes back",
   bench(async (one) => {
     const node = await one.world.createNode("n");
     const exporter = await one.exporterPod("exporter", node, memory(gpu(0), 3, 5), "127.0.5.1");

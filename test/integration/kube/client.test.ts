@@ -383,7 +383,7 @@ streams("a stream errs when the connection breaks, and when its signal aborts", 
   await until(() => proxy.watches === 0, 2_000, { describe: "both connections are closed" });
 });
 
-streams("a reader that stops reading stops the server, and a refusal keeps its words", async () => {
+streams("F-42: a reader that stops reading stops the server, and a refusal keeps its words", async () => {
   const stream = await client.stream(collection(), { query: { watch: true } });
   await until(() => stream.readableLength > 0, 5_000, { describe: "data" });
   stream.destroy();

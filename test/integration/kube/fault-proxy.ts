@@ -137,6 +137,11 @@ export class FaultProxy {
     return this.#streams.size;
   }
 
+  /** How many watches and followed logs are open whose path matches. */
+  openStreams(pattern: RegExp): number {
+    return [...this.#streams].filter(({ seen }) => pattern.test(seen.url)).length;
+  }
+
   /** Cuts all open watches, optionally after a piece of a line. */
   cutWatches(lastBytes?: string | Buffer): void {
     for (const { toClient, fromServer } of this.#streams) {

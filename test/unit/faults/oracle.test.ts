@@ -93,6 +93,17 @@ oracle("I-2: a pod that is made before its dependency is known to have succeeded
   assert.equal(violations(history([...start, recorded(run({ a: EXECUTED })), created(pod("b"))])), []);
 });
 
+oracle("I-2: a container that has ended well is proof beside one that runs on, and one that failed is not", () => {
+  const start = [begun(run({})), created(pod("a"))];
+  const ends = (exitCode: number): AuditedWrite => {
+    const object = pod("a", { phase: "Running" });
+    const containerStatuses = [{ name: "main", state: { terminated: { exitCode } } }, { name: "mesh" }];
+    return changed({ ...object, status: { phase: "Running", containerStatuses } } as KubeObject);
+  };
+  assert.equal(violations(history([...start, ends(0), created(pod("b"))])), []);
+  assert.match(violations(history([...start, ends(1), created(pod("b"))])).join(), /I-2/);
+});
+
 oracle("I-3: a terminal record, or the end of a run, that changes", () => {
   const before = recorded(run({ a: EXECUTED }));
   const after = recorded(run({ a: { ...EXECUTED, message: "more" } }));

@@ -54,7 +54,7 @@ test("G-1, G-3: the text is read whatever content type it is said to have", asyn
   assert.is(exporter.headers.authorization, undefined);
 });
 
-test("G-33: a text that comes in pieces, cut inside a character", async () => {
+test("F-43, G-33: a text that comes in pieces, cut inside a character", async () => {
   const text = Buffer.from(memory(gpu(0, { modelName: "Ä".repeat(50) }), 1, 2));
   const { rows } = await take(
     (_request, response) => {
@@ -73,7 +73,7 @@ test("G-33: a text that comes in pieces, cut inside a character", async () => {
   );
 });
 
-test("G-32: two seconds are for everything: no answer, no body, a trickle, no end", async () => {
+test("F-43, G-32: two seconds are for everything: no answer, no body, a trickle, no end", async () => {
   const head: Behaviour = (_request, response) => response.flushHeaders();
   const noEnd: Behaviour = (_request, response) => void response.write(sampleText("dcgm-4gpu"));
   for (const behaviour of [silence, head, trickle(20), noEnd]) {
@@ -106,7 +106,7 @@ test("G-32: only a 200 counts; redirects are not followed", async () => {
   assert.is(exporter.requests - before, 8);
 });
 
-test("G-32: a body above the limit fails as a whole, and reading it stops", async () => {
+test("F-43, G-32: a body above the limit fails as a whole, and reading it stops", async () => {
   const known = memory(gpu(0), 1, 2);
   const [result, message] = await failure(take(flood(known.repeat(500), 100 * 1024 * 1024)));
   assert.equal([result, message], ["too_large", "sent more than 8 MiB"]);
