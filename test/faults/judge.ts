@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { citationsIn } from "../clauses/citations.ts";
+import { citationsIn, clausesIn } from "../clauses/citations.ts";
 import type { FileResult } from "../runner/file-result.ts";
 import { ROOT } from "../support/documents.ts";
 import type { RowResult } from "./results.ts";
@@ -52,7 +52,8 @@ function judgePart(row: Row, name: string, file: FileResult | undefined): Part {
     .map(({ title }) => title);
   if (name.startsWith("faults/")) return judgeOwn(row, name, file);
   const problems = file.failed > 0 ? [`${name}: ${file.reasons.join("; ")}`] : [];
-  for (const { name: test, reason } of file.skips) problems.push(`${name}: ${test} was left out: ${reason}`);
+  const leftOut = file.skips.filter((skip) => skip.name === "file" || clausesIn(skip.name).includes(row.id));
+  for (const { name: test, reason } of leftOut) problems.push(`${name}: ${test} was left out: ${reason}`);
   if (titles.length === 0) problems.push(`${name} has no test that names ${row.id}`);
   return { wasRun: true, problems, cases: titles, ms: file.wallMs };
 }

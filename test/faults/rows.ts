@@ -182,7 +182,7 @@ export const ROWS: readonly Row[] = [
     how: "the pod is deleted",
     causes: ["real"],
     required: "A failure of the machine with `PodDeleted`, which uses up no retry of the task; a new attempt is made.",
-    files: [PODS],
+    files: [PODS, CONTAINERS],
   },
   {
     id: "F-19",
@@ -228,10 +228,10 @@ export const ROWS: readonly Row[] = [
   {
     id: "F-24",
     fault: "A sidecar never ends",
-    how: "a pod whose main container has ended and whose second one runs on",
-    causes: ["simulated"],
+    how: "a pod whose main container has ended and whose second one runs on: played, and put there by a MutatingAdmissionPolicy on a real node",
+    causes: ["simulated", "real"],
     required: "The main container decides.",
-    files: [PODS],
+    files: [PODS, CONTAINERS],
   },
   {
     id: "F-25",
@@ -327,7 +327,7 @@ export const ROWS: readonly Row[] = [
     how: "a file that is no database; a PostgreSQL server that is stopped",
     causes: ["real"],
     required: "Runs go on; pods whose logs are not stored stay, or the loss is told.",
-    files: [STORE, "integration/operator/archive"],
+    files: [STORE],
   },
   {
     id: "F-37",

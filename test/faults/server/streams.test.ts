@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import * as http from "node:http";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { until } from "../../support/deadline.ts";
+import { until, within } from "../../support/deadline.ts";
 import { FakeKubelet } from "../../support/fake-kubelet.ts";
 import { OdinProcess } from "../../support/odin-process.ts";
 import { type Ground, task } from "../ground.ts";
@@ -13,6 +13,7 @@ const streams = suite("streams");
 const WRITTEN_MB = 96;
 /** What a process may grow by that reads so much and may pass on nothing. */
 const GROWTH_MB = 64;
+const ANSWER_MS = 30_000;
 const FOLLOWED = /follow=true/;
 
 /** A task whose container writes, a facade, and a client that follows its log over HTTP. */
@@ -46,7 +47,7 @@ async function followed(ground: Ground, body: (follow: Follow) => Promise<void>)
       });
       requests.push(request);
       request.on("error", () => undefined);
-      return await new Promise((done) => request.on("response", done));
+      return await within(ANSWER_MS, () => new Promise((done) => request.on("response", done)));
     };
     await body({ api, kubelet, open, upstream: () => proxy.openStreams(FOLLOWED) });
     kubelet.end("run--a");
@@ -69,7 +70,7 @@ interface Follow {
 }
 
 function firstBytes(answer: http.IncomingMessage): Promise<unknown> {
-  return new Promise((done) => answer.once("data", done));
+  return within(ANSWER_MS, () => new Promise((done) => answer.once("data", done)));
 }
 
 faultCase(streams, "F-42", "twenty clients that follow a log cut their connections", (ground) =>

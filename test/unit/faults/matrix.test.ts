@@ -82,9 +82,9 @@ matrix("a file from elsewhere counts as a whole, and a test that was left out is
   assert.ok(row);
   const files = row.files.map((name) => file({ name }));
   assert.is(judgeRows([row], files, RUN)[0]?.result, "passed");
-  const skips = [{ name: "one", reason: "no network" }];
+  const skips = [{ name: "F-43: one", reason: "no network" }];
   const left = judgeRows([row], [...files.slice(1), file({ name: row.files[0] ?? "", skips })], RUN)[0];
   assert.is(left?.result, "failed");
-  assert.match(left?.details.join() ?? "", "one was left out: no network");
+  assert.match(left?.details.join() ?? "", "F-43: one was left out: no network");
 });
 matrix.run();
