@@ -75,12 +75,15 @@ export class PlayedNode {
 
 function statusOf(part: Part): Record<string, unknown> | undefined {
   if (part === "wait") return undefined;
-  if (part === "run") return { phase: "Running" };
-  if (part !== "succeed" && "status" in part) return part.status;
+  if (part !== "succeed" && part !== "run" && "status" in part) return part.status;
   const now = new Date().toISOString();
+  const container = { name: "main", image: "i", imageID: "", ready: part === "run", restartCount: 0 };
+  if (part === "run") {
+    return { phase: "Running", containerStatuses: [{ ...container, state: { running: { startedAt: now } } }] };
+  }
   const exitCode = part === "succeed" ? 0 : part.exitCode;
   const reason = exitCode === 0 ? "Completed" : "Error";
   const terminated = { exitCode, reason, startedAt: now, finishedAt: now };
-  const main = { name: "main", image: "i", imageID: "", ready: false, restartCount: 0, state: { terminated } };
-  return { phase: exitCode === 0 ? "Succeeded" : "Failed", containerStatuses: [main] };
+  const phase = exitCode === 0 ? "Succeeded" : "Failed";
+  return { phase, containerStatuses: [{ ...container, state: { terminated } }] };
 }

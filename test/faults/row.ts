@@ -49,6 +49,13 @@ export function faultCase(
 
 const MOST_CHARACTERS = 300;
 
+/** The first line of an error, and what an assertion found instead of what it wanted. */
+function inOneLine(error: unknown): string {
+  const [text = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  const found = error instanceof Error && "actual" in error ? `: ${JSON.stringify(error.actual)}` : "";
+  return `${text}${found}`.slice(0, MOST_CHARACTERS);
+}
+
 /** Runs a case of a row and tells the command what came of it. */
 export async function noted(row: RowId, title: string, body: () => Promise<void>): Promise<void> {
   const started = performance.now();
@@ -61,11 +68,7 @@ export async function noted(row: RowId, title: string, body: () => Promise<void>
   try {
     await body();
   } catch (error) {
-    const text =
-      error instanceof Error
-        ? `${error.message} ${"actual" in error ? JSON.stringify(error.actual) : ""}`
-        : String(error);
-    tell(text.trim().slice(0, MOST_CHARACTERS));
+    tell(inOneLine(error));
     throw error;
   }
   tell();

@@ -147,7 +147,7 @@ faultCase(
   async (ground) => {
     const name = `inject-${ground.namespace}`;
     const api = "admissionregistration.k8s.io/v1";
-const sidecar = 'Object.spec.containers{name: "mesh", image: "python:3.11-slim", command: ["sleep", "3600"]}';
+    const sidecar = 'Object.spec.containers{name: "mesh", image: "python:3.11-slim", command: ["sleep", "3600"]}';
     const expression = `[JSONPatch{op: "add", path: "/spec/containers/-", value: ${sidecar}}]`;
     await kubectlApply(
       undefined,
@@ -161,9 +161,7 @@ const sidecar = 'Object.spec.containers{name: "mesh", image: "python:3.11-slim",
             resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
           },
           reinvocationPolicy: "Never",
-          mutations: [
-            { patchType: "JSONPatch", jsonPatch: { expression } },
-          ],
+          mutations: [{ patchType: "JSONPatch", jsonPatch: { expression } }],
         },
       },
       {

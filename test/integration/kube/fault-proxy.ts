@@ -229,6 +229,10 @@ export class FaultProxy {
       agent: seen.authorization ? this.#anonymous : agent,
     });
     outgoing.on("error", () => response.destroy());
+    // A reader that leaves before its answer has begun leaves the server as well; a write is carried out.
+    response.on("close", () => {
+      if (seen.method === "GET" && !response.writableEnded) outgoing.destroy();
+    });
     outgoing.on("response", async (answer) => {
       answer.on("error", () => response.destroy());
       if (fault.kind === "beforeAnswer") await fault.act(answer.statusCode ?? 500);
