@@ -143,7 +143,7 @@ function overdueStop(task: Task, last: TaskStatus, object: ObservedObject | unde
   const current = last.attempt === undefined || last.state === "executing" || (object?.attempt ?? 0) > last.attempt;
   if (object === undefined || !current) return undefined;
   return (pendingDeadlineOf(task, last, object) ?? Number.POSITIVE_INFINITY) <= nowMs
-    ? pendingTooLong(task, object)
+    ? pendingTooLong(task, last, object)
     : undefined;
 }
 

@@ -17,10 +17,14 @@ export function pendingDeadlineOf(
   return Date.parse(object.createdAt) + pendingTimeout * 1000;
 }
 
-/** What is told of a task whose object did not begin to run in time: what it was waiting for is kept. */
-export function pendingTooLong({ pendingTimeout }: Task, object: ObservedObject): Stop {
+/**
+ * What is told of a task whose object did not begin to run in time: what it was waiting for is kept. A kubelet that takes the pod away
+ * empties its state first; then the record still has it.
+ */
+export function pendingTooLong({ pendingTimeout }: Task, record: TaskStatus, object: ObservedObject): Stop {
   const { waiting, resource } = object;
-  const cause = waiting === undefined ? "" : `; last seen: ${waiting.reason}: ${waiting.message}`;
+  const seen = waiting === undefined ? record.message : `${waiting.reason}: ${waiting.message}`;
+  const cause = seen === undefined ? "" : `; last seen: ${seen}`;
   const message = `${kindWord(resource.kind)} did not run within ${pendingTimeout}s of its creation${cause}`;
   return { reason: "PendingTimeout", message: bounded(message) };
 }

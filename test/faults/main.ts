@@ -47,6 +47,8 @@ async function run(rows: readonly Row[]): Promise<number> {
       ...(positionals.length === 0 ? {} : { FAULT_ROWS: rows.map(({ id }) => id).join(",") }),
       ...(values.long ? { FAULT_LONG: "1" } : {}),
     });
+    // 0 and 1 are verdicts; anything else is a run that was ended early, which says nothing.
+    if (exitCode !== 0 && exitCode !== 1) return exitCode ?? 1;
     const results = judgeRows(rows, JSON.parse(readFileSync(file, "utf8")) as FileResult[], {
       date: new Date().toISOString().slice(0, 10),
       long: values.long,

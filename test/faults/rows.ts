@@ -141,7 +141,7 @@ export const ROWS: readonly Row[] = [
     how: "the operator's RoleBinding is deleted and made again; its token file is replaced while the old token is refused",
     causes: ["real", "proxy"],
     required:
-      "Refused: it waits with long pauses and goes on when the right is back. Not known: the token file is read again. The process does not end.",
+      "Refused: runs and the readiness name the missing right, pauses grow, and work goes on when it is back. Not known: the token file is read again. The process does not end.",
     files: [REFUSALS],
   },
   {

@@ -106,7 +106,12 @@ faultCase(
     proxy.endWatches();
     ground.node.direct = () => "succeed";
     await ground.node.set("run--t0", "succeed");
-    await process.untilSaid("forbidden");
+    const port = /"port":(\d+)/.exec(process.output)?.[1];
+    const readiness = async () => await (await fetch(`http://127.0.0.1:${port}/readyz`)).text();
+    await until(readiness, 60_000, {
+      describe: "the readiness tells what is missing",
+      accept: (text) => text.includes("lacks the right to"),
+    });
     const before = proxy.requests.length;
     await new Promise((done) => setTimeout(done, 8_000));
     const asked = proxy.requests.length - before;
@@ -137,6 +142,51 @@ faultCase(
     assert.ok(process.running);
   },
   { user: tokenFile },
+);
+
+/** Rights on everything that the operator needs, with these on pods. */
+function role(ground: Ground, podVerbs: string[]): object {
+  const metadata = { name: "limited", namespace: ground.namespace };
+  const apiGroups = ["batch", "odin.io", "kubeflow.org", "events.k8s.io"];
+  const rules = [
+    { apiGroups, resources: ["*"], verbs: ["*"] },
+    { apiGroups: [""], resources: ["configmaps", "events", "secrets", "pods/log"], verbs: ["*"] },
+    { apiGroups: [""], resources: ["pods"], verbs: podVerbs },
+  ];
+  return { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata, rules };
+}
+
+faultCase(
+  refusals,
+  "F-13",
+  "only the right to make pods is missing",
+  async (ground) => {
+    ground.allowance.writes = 30;
+    await ground.start();
+    await ground.create("run", chain(2));
+    const waiting = await ground.untilRun("run", "waits", ({ status }) => status?.reason === "t0: Forbidden");
+    assert.match(waiting.status?.message ?? "", /pods/);
+    await kubectlApply(ground.namespace, role(ground, ["*"]));
+    await ground.untilEnded("run");
+  },
+  {
+    user: async (ground) => {
+      const metadata = { name: "limited", namespace: ground.namespace };
+      await kubectlApply(
+        ground.namespace,
+        { apiVersion: "v1", kind: "ServiceAccount", metadata },
+        role(ground, ["get", "list", "watch", "delete"]),
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "RoleBinding",
+          metadata,
+          subjects: [{ kind: "ServiceAccount", ...metadata }],
+          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "limited" },
+        },
+      );
+      return { token: (await kubectl("create", "token", "limited", "-n", ground.namespace)).trim() };
+    },
+  },
 );
 
 faultCase(refusals, "F-14", "an admission policy refuses a pod", async (ground) => {

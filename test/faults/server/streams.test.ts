@@ -80,7 +80,7 @@ faultCase(streams, "F-42", "twenty clients that follow a log cut their connectio
       assert.is(answer.statusCode, 200);
       await firstBytes(answer);
     }
-    assert.ok(upstream() > 0);
+    await until(() => upstream() === answers.length, 60_000, { describe: "all are followed at the API server" });
     for (const answer of answers) answer.destroy();
     await until(() => upstream() === 0, 20_000, { describe: "nothing is followed any more" });
     assert.ok(api.running);

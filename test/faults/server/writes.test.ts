@@ -48,12 +48,12 @@ for (const nth of [1, 3]) {
   });
 }
 
-for (const nth of [1, 2, 4]) {
+for (const nth of [1, 2, 3]) {
   faultCase(writes, "F-7", `killed before it could read the answer to status write ${nth}`, async (ground) => {
     ground.allowance.writes = 2;
     const operator = await ground.start();
     const killed = killedAt(ground, operator, isStatusWrite, nth);
-    await ground.create("run", chain(4));
+    await ground.create("run", chain(6));
     await killed;
     await ground.untilEnded("run");
   });

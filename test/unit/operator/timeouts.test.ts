@@ -64,10 +64,13 @@ timeouts("F-21, F-22: pendingTimeout counts from the creation of the object for 
 
 timeouts("F-21, F-22: what the object was waiting for is told, within the bound of a message", () => {
   const waiting = { reason: "Unschedulable", message: "x".repeat(500) };
-  const { reason, message } = pendingTooLong(task, { ...object, waiting });
+  const { reason, message } = pendingTooLong(task, executing, { ...object, waiting });
   assert.is(reason, "PendingTimeout");
   assert.match(message, "pod did not run within 30s of its creation; last seen: Unschedulable: xxx");
   assert.is(message.length, 200);
-  assert.is(pendingTooLong(task, object).message, "pod did not run within 30s of its creation");
+  assert.is(pendingTooLong(task, executing, object).message, "pod did not run within 30s of its creation");
+  // The kubelet has begun to take the pod away and says nothing of the image any more.
+  const told = { ...executing, reason: "ImagePullBackOff", message: "ImagePullBackOff: no such image" };
+  assert.match(pendingTooLong(task, told, object).message, "last seen: ImagePullBackOff: no such image");
 });
 timeouts.run();
