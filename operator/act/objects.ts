@@ -77,6 +77,9 @@ function isLeftover(owner: OwnerReference | undefined, run: Pipeline): boolean {
 /** Words that admission policies and webhooks are quoted with; a policy may answer with any code, 422 included. */
 const DENIED = /ValidatingAdmissionPolicy|admission webhook|denied (the )?request/;
 
+/** A namespace that has just been made has no account for pods yet: its controller makes that a moment later. */
+const NO_ACCOUNT = /error looking up service account .* not found/;
+
 function refusal(error: KubeError, now: string): CreateResult {
   const words = serverWords(error);
   switch (error.category) {
@@ -88,6 +91,7 @@ function refusal(error: KubeError, now: string): CreateResult {
     case "forbidden":
     case "unauthorized":
       if (isRightMissing(error)) return later("Forbidden", words, error.retryAfterMs);
+      if (NO_ACCOUNT.test(words)) return later("ApiUnavailable", words, error.retryAfterMs);
       return { kind: "refused", record: failure("AdmissionDenied", words, now) };
     default:
       return later("ApiUnavailable", words, error.retryAfterMs);

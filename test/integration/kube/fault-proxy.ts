@@ -269,7 +269,7 @@ export class FaultProxy {
     fromServer.on("data", (chunk: Buffer) => {
       if (stream.stalled) return;
       if (delayMs === 0) toClient.write(chunk);
-      else setTimeout(() => toClient.write(chunk), delayMs);
+      else setTimeout(() => toClient.write(chunk), delayMs).unref();
     });
     fromServer.on("end", () => {
       if (!stream.stalled) toClient.end();

@@ -129,6 +129,20 @@ refusals("F-12: quota holds a task back, says so, and lets it go when something 
   await stage.untilPhase("quota", "DONE");
 });
 
+refusals("an account for pods that is not there yet, as in a new namespace, is waited for", async () => {
+  const other = await Stage.open({ serviceAccount: "later" });
+  try {
+    await other.create("early", { tasks: [task("a")] });
+    const waiting = await other.untilRun("early", "waits", (run) => run.status?.reason === "a: ApiUnavailable");
+    assert.match(waiting.status?.tasks?.a?.message ?? "", /"later" not found/);
+    await kubectl("create", "serviceaccount", "later", "-n", other.namespace);
+    await other.succeed("early", "a");
+    await other.untilPhase("early", "DONE");
+  } finally {
+    await other.close();
+  }
+});
+
 refusals("F-11: a foreign pod of the name is a failure that names it", async () => {
   await kubectlApply(stage.namespace, {
     apiVersion: "v1",
