@@ -158,6 +158,11 @@ export class Ground {
   async judge(): Promise<void> {
     const writes = await this.writes();
     const pipelines = await this.#all<KubeObject>(PIPELINE);
+    if (this.#options.user !== undefined) {
+      const seen = [...this.#proxies.values()].flatMap(({ requests }) => requests);
+      const anonymous = seen.filter(({ authorization }) => authorization === undefined);
+      assert.equal(anonymous, [], "the operators came as who they are, and not as the administrator");
+    }
     const found = violations({ writes, pipelines, pods: await this.pods() }, this.allowance);
     assert.equal(found, [], "the oracle found nothing");
     for (const { metadata } of pipelines) await this.delete(metadata.name);

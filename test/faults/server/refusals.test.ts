@@ -77,7 +77,7 @@ function binding(ground: Ground, name: string): object {
 
 async function tokenFile(ground: Ground): Promise<Record<string, unknown>> {
   await writeFile(ground.file("token"), await account(ground, "first"), { mode: 0o600 });
-  return { tokenFile: ground.file("token") };
+  return { "auth-provider": { name: "tokenFile", config: { tokenFile: ground.file("token") } } };
 }
 
 faultCase(

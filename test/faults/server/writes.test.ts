@@ -50,10 +50,16 @@ for (const nth of [1, 3]) {
 
 for (const nth of [1, 2, 3]) {
   faultCase(writes, "F-7", `killed before it could read the answer to status write ${nth}`, async (ground) => {
-    ground.allowance.writes = 2;
+    ground.allowance.writes = 4;
     const operator = await ground.start();
+    ground.node.direct = () => "run";
     const killed = killedAt(ground, operator, isStatusWrite, nth);
-    await ground.create("run", chain(6));
+    await ground.create("run", chain(4));
+    // One task at a time, each after it was recorded, so that there are that many writes.
+    for (const { name } of chain(4)) {
+      await ground.untilRun("run", `${name} runs`, ({ status }) => status?.tasks?.[name]?.state === "executing");
+      await ground.node.set(`run--${name}`, "succeed");
+    }
     await killed;
     await ground.untilEnded("run");
   });
