@@ -150,10 +150,13 @@ export class RunHistory {
   async #ask<T>(read: (archive: RunArchive) => Promise<T>, nothing: T): Promise<T> {
     const archive = this.#archive;
     if (archive === undefined) return nothing;
-    if (performance.now() < this.#restUntilMs) throw storeUnavailable();
     try {
       const answer = await this.#gate.run(
-        () => inTime(read(archive), PATIENCE_MS),
+        async () => {
+          // Also for those that have waited for their turn meanwhile.
+          if (performance.now() < this.#restUntilMs) throw storeUnavailable();
+          return await inTime(read(archive), PATIENCE_MS);
+        },
         () => new ApiError("Busy", "too many questions wait for the store of ended runs", { headers: retryAfter(2) }),
       );
       if (this.#isDown) this.#logger.info({}, "the store of ended runs works again");
