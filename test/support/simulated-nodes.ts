@@ -7,6 +7,7 @@ import { collectionPath, type KubeObject } from "../../kube/resource.ts";
 import { builtTool } from "../../local/binaries.ts";
 import type { Component } from "../../local/component.ts";
 import type { OwnControlPlane } from "../../local/control-plane.ts";
+import { freePorts } from "../../local/ports.ts";
 import type { Progress } from "../../local/progress.ts";
 import { waitFor } from "../../local/wait.ts";
 import { type SimulatedPods, simulatedStages } from "./simulated-stages.ts";
@@ -33,12 +34,17 @@ export async function addSimulatedNodes(
   const directory = await mkdtemp(join(tmpdir(), "odin-kwok-"));
   try {
     const file = join(directory, "kwok.yaml");
-    await writeFile(file, [settings, ...simulatedStages(pods)].map((part) => JSON.stringify(part)).join("\n---\n"));
+    const parts = [settings, ...simulatedStages(pods), ...(pods.log === undefined ? [] : [logsFrom(pods.log)])];
+    await writeFile(file, parts.map((part) => JSON.stringify(part)).join("\n---\n"));
+    const [port] = await freePorts(1);
     const simulator = await plane.addComponent("kwok", program, [
       `--kubeconfig=${plane.kubeconfig}`,
       `--config=${file}`,
       "--manage-all-nodes=true",
       "--node-lease-duration-seconds=40",
+      ...(pods.log === undefined
+        ? []
+        : [`--server-address=127.0.0.1:${port}`, "--node-ip=127.0.0.1", `--node-port=${port}`]),
     ]);
     for (let i = 0; i < count; i++) await client.create(collectionPath(NODE, undefined), nodeNamed(`node-${i}`));
     const ready = async (): Promise<boolean> =>
@@ -64,8 +70,19 @@ const settings = {
     nodeLeaseParallelism: 4,
     podsOnNodeSyncParallelism: 4,
     enablePodsOnNodeSyncListPager: true,
+    enableDebuggingHandlers: true,
   },
 };
+
+/** Every container has said what is in the file, in the form in which a container runtime writes logs. */
+function logsFrom(logsFile: string): object {
+  return {
+    apiVersion: "kwok.x-k8s.io/v1alpha1",
+    kind: "ClusterLogs",
+    metadata: { name: "every-pod" },
+    spec: { logs: [{ logsFile, follow: false }] },
+  };
+}
 
 function nodeNamed(name: string): object {
   return { apiVersion: "v1", kind: "Node", metadata: { name, labels: { "kubernetes.io/hostname": name } } };

@@ -5,6 +5,8 @@ export const FAILS_ONCE = "fails-once";
 export interface SimulatedPods {
   /** Least and most time between running and ended, in milliseconds; evenly spread. */
   taskMs: readonly [number, number];
+  /** Absolute path of a file in the CRI log format that each container is said to have written; without it, nodes serve no logs. */
+  log?: string;
 }
 
 const RUNNING = [
@@ -25,6 +27,11 @@ conditions:
   reason: {{ .reason | Quote }}
   status: {{ .status | Quote }}
   type: {{ .type | Quote }}
+{{ end }}
+{{ with NodePort }}
+addresses:
+- { type: InternalIP, address: {{ NodeIP | Quote }} }
+daemonEndpoints: { kubeletEndpoint: { Port: {{ . }} } }
 {{ end }}
 allocatable: { cpu: 1k, memory: 1Ti, pods: 1M }
 capacity: { cpu: 1k, memory: 1Ti, pods: 1M }

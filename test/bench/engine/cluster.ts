@@ -9,6 +9,7 @@ import { type OwnControlPlane, startControlPlane } from "../../../local/control-
 import type { Progress } from "../../../local/progress.ts";
 import { waitFor } from "../../../local/wait.ts";
 import { addSimulatedNodes } from "../../support/simulated-nodes.ts";
+import type { SimulatedPods } from "../../support/simulated-stages.ts";
 import { bind, type Placement, processorsOf } from "./placement.ts";
 
 /** Namespace of everything that is measured. */
@@ -40,7 +41,8 @@ export interface BenchClusterOptions {
   directory: string;
   /** Checkout whose custom resource definitions are installed. */
   root: string;
-  taskMs: readonly [number, number];
+  /** How pods behave. */
+  pods: SimulatedPods;
   placement: Placement;
   /** The process under test, where it is one of the control plane. */
   controller?: "kube-controller-manager";
@@ -90,7 +92,7 @@ export async function startBenchCluster(o: BenchClusterOptions): Promise<BenchCl
     kubeConfig.loadFromFile(plane.kubeconfig);
     const client = new KubeClient({ kubeConfig, userAgent: "odin-bench" });
     await prepareNamespace(plane, client, o.root, o.signal);
-    const simulator = await addSimulatedNodes(plane, client, NODES, { taskMs: o.taskMs }, o.progress);
+    const simulator = await addSimulatedNodes(plane, client, NODES, o.pods, o.progress);
     const components = new Map([...plane.components, simulator].map((one) => [one.name, one]));
     const { controller, others } = processorsOf(o.placement);
     for (const { name, pid } of components.values()) await bind(pid, name === o.controller ? controller : others);

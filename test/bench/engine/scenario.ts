@@ -47,7 +47,7 @@ export async function runScenario(workload: Workload, o: ScenarioOptions): Promi
   const cluster = await startBenchCluster({
     directory: o.directory,
     root: o.root,
-    taskMs: TASK_MS,
+    pods: { taskMs: TASK_MS },
     placement: o.placement,
     ...(workload.system === "jobs" ? { controller: "kube-controller-manager" as const } : {}),
     progress: silentProgress,

@@ -5,6 +5,7 @@ import { PIPELINE } from "../../../crds/resources.ts";
 import { CONFIG_MAP, POD } from "../../../kube/core-resources.ts";
 import { collectionPath, type KubeObject } from "../../../kube/resource.ts";
 import { Interrupted } from "../../../local/local-error.ts";
+import { childrenOf } from "../../../local/process-identity.ts";
 import { type BenchCluster, NAMESPACE } from "../engine/cluster.ts";
 import type { OdinSystem } from "../engine/odin-system.ts";
 import { openSockets, processUsage } from "../engine/process-usage.ts";
@@ -37,7 +38,7 @@ export function sampler(
         seconds: (performance.now() - beganAt) / 1000,
         finished: finished(),
         heapMb: (metrics.get("nodejs_heap_size_used_bytes") ?? Number.NaN) / 1e6,
-        rssMb: (processUsage(pid)?.rssBytes ?? Number.NaN) / 1e6,
+        rssMb: residentBytes(pid) / 1e6,
         sockets: openSockets(pid),
         cached: sumOf(cachedObjects(metrics)),
       };
@@ -45,6 +46,11 @@ export function sampler(
       return sample;
     },
   };
+}
+
+function residentBytes(pid: number): number {
+  const own = processUsage(pid)?.rssBytes ?? Number.NaN;
+  return childrenOf(pid).reduce((sum, child) => sum + (processUsage(child.pid)?.rssBytes ?? 0), own);
 }
 
 /** Waits until nothing of the runs is left, or for five minutes, and says what is. */

@@ -6,6 +6,7 @@ export interface SoakSample {
   /** Runs that had ended by then. */
   finished: number;
   heapMb: number;
+  /** Resident memory of its process and of the processes that it has started. */
   rssMb: number;
   sockets: number;
   /** Objects in its caches. */
@@ -17,7 +18,8 @@ export interface SoakCheck {
   what: string;
   wanted: string;
   measured: string;
-  ok: boolean;
+  /** Undefined where the soak was too short to tell. */
+  ok: boolean | undefined;
 }
 
 /** What was left when all runs were gone and everybody had had time to notice. */
@@ -37,6 +39,8 @@ export interface SoakEnd {
 /** The heap may grow by so much over the second half: the noise of a garbage collector that is in no hurry. */
 const MOST_HEAP_GROWTH_MB = 4;
 const MOST_SOCKET_GROWTH = 4;
+/** Before that many runs have ended, the caches fill and the collector learns: growth means nothing yet. */
+const LEAST_RUNS = 2_000;
 /** Windows over the whole soak; the least heap in one comes close to what was in use after a collection. */
 const WINDOWS = 16;
 
@@ -47,9 +51,11 @@ const WINDOWS = 16;
 export function soakChecks(samples: readonly SoakSample[], end: SoakEnd): SoakCheck[] {
   const heap = growthOfSecondHalf(floorOf(samples, (sample) => sample.heapMb));
   const sockets = growthOfSecondHalf(floorOf(samples, (sample) => sample.sockets));
+  const isLong = (samples.at(-1)?.finished ?? 0) >= LEAST_RUNS;
+  const overTime = (check: SoakCheck): SoakCheck => (isLong ? check : { ...check, ok: undefined });
   return [
-    atMost("growth of the heap over the second half", heap, MOST_HEAP_GROWTH_MB, "MB", 1),
-    atMost("growth of the number of sockets over the second half", sockets, MOST_SOCKET_GROWTH, "", 1),
+    overTime(atMost("growth of the heap over the second half", heap, MOST_HEAP_GROWTH_MB, "MB", 1)),
+    overTime(atMost("growth of the number of sockets over the second half", sockets, MOST_SOCKET_GROWTH, "", 1)),
     nothing("objects of runs left in the cluster", end.leftInCluster),
     nothing("objects of runs left in the caches", end.leftInCaches),
     atMost("runs that did not end well", end.unfinished, 0, "", 0),
