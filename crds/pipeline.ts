@@ -45,29 +45,9 @@ const event = object(
   { typeName: "RunEvent" },
 );
 
-const isSame = (field: string): string =>
-  `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`;
-
-const immutable = (field: string): Rule => ({
-  rule: isSame(field),
-  message: `a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel, cancelledBy, parallelism, priority and ttlSecondsAfterFinished may change)`,
-  fieldPath: `.${field}`,
-});
-
-/** Admission rules of a Pipeline's spec: what is run never changes, a cancellation is final. */
+/** Admission rules of a Pipeline's spec that hold for what may change: a cancellation is final. */
 const SPEC_RULES: readonly Rule[] = [
-  {
-    rule: "!has(self.files) || has(self.tasks)",
-    message: "files go with tasks; a run of a job uses the job's own files",
-    fieldPath: ".files",
-  },
-  {
-    rule: "!has(self.snapshot) || (has(self.job) && !has(self.tasks))",
-    message: "snapshot goes with job, and not with tasks",
-    fieldPath: ".snapshot",
-  },
   ...RUN_POLICY_RULES,
-  ...["job", "snapshot", "version", "failFast", "user", "failurePolicy", "timeout", "taskDefaults"].map(immutable),
   {
     rule: "!has(oldSelf.stop) || !oldSelf.stop || (has(self.stop) && self.stop)",
     message: "a run that was told to stop stays so; create another Pipeline to run again",
@@ -80,6 +60,12 @@ const SPEC_RULES: readonly Rule[] = [
   },
 ];
 
+/** What is run, in the order of what it costs to compare. */
+const IMMUTABLE = "job snapshot version failFast user failurePolicy timeout taskDefaults context tasks files".split(" ");
+
+const isSame = (field: string): string =>
+  `has(self.spec.${field}) == has(oldSelf.spec.${field}) && (!has(self.spec.${field}) || self.spec.${field} == oldSelf.spec.${field})`;
+
 /**
  * True of every write of the operator to the status. The API server keeps the spec as it was in such a write, so a rule that compares the old spec
  * with the new one has nothing to find, and over 2,000 tasks it would cost more than all the rest of the write.
@@ -87,22 +73,26 @@ const SPEC_RULES: readonly Rule[] = [
 const STATUS_IS_WRITTEN =
   "has(self.status) && (!has(oldSelf.status) || (has(self.status.writes) && (!has(oldSelf.status.writes) || self.status.writes != oldSelf.status.writes)))";
 
-const immutableAndLarge = (field: string): Rule => ({
-  ...immutable(field),
-  rule: `(${STATUS_IS_WRITTEN}) || (${isSame(`spec.${field}`)})`,
-  fieldPath: `.spec.${field}`,
-});
-
 /** What holds at creation holds for good, as what is run never changes; a Pipeline gets its status only later. */
 const atCreation = ({ rule, ...rest }: Rule): Rule => ({ rule: `has(self.status) || (${rule})`, ...rest });
 
-/** The rules over what may be large, placed where they can see whether there is anything to judge. */
+/** The rules over what is run, placed where they can see whether there is anything to judge: they are asked at each write of the status too. */
 const RULES: readonly Rule[] = [
-  {
-    rule: "has(self.spec) && (has(self.spec.job) != has(self.spec.tasks))",
-    message: "exactly one of spec.job and spec.tasks is needed: the Job to run, or the tasks themselves",
-  },
   ...[
+    {
+      rule: "has(self.spec) && (has(self.spec.job) != has(self.spec.tasks))",
+      message: "exactly one of spec.job and spec.tasks is needed: the Job to run, or the tasks themselves",
+    },
+    {
+      rule: "!has(self.spec.files) || has(self.spec.tasks)",
+      message: "files go with tasks; a run of a job uses the job's own files",
+      fieldPath: ".spec.files",
+    },
+    {
+      rule: "!has(self.spec.snapshot) || (has(self.spec.job) && !has(self.spec.tasks))",
+      message: "snapshot goes with job, and not with tasks",
+      fieldPath: ".spec.snapshot",
+    },
     {
       rule: "!has(self.spec.tasks) || [self.spec.tasks.transformMapEntry(i, t, {t.name: true})].all(names, true)",
       message: "two tasks must not have the same name",
@@ -111,7 +101,11 @@ const RULES: readonly Rule[] = [
     ...taskRules("self.spec"),
     ...fileRules("self.spec"),
   ].map(atCreation),
-  ...["context", "tasks", "files"].map(immutableAndLarge),
+  {
+    rule: `(${STATUS_IS_WRITTEN}) || (${IMMUTABLE.map(isSame).join(" && ")})`,
+    message: `a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel, cancelledBy, parallelism, priority and ttlSecondsAfterFinished may change)`,
+    fieldPath: ".spec",
+  },
 ];
 
 /** Owned as a whole: a list of owners by task would be as large as the tasks, and be read and written with every status. */

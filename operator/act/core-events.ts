@@ -9,6 +9,10 @@ import { collectionPath } from "../../kube/resource.ts";
 /** Events that may be sent at once, and how many more per second; above that they are dropped, for the run's own record has them all. */
 const BURST = 25;
 const PER_SECOND = 5;
+/** That a run has started is told this much later, and not at all if it has ended by then: what told that tells more. */
+const START_TOLD_AFTER_MS = 2_000;
+/** Starts that wait to be told; in a burst of more runs they are dropped. */
+const MAX_STARTS = 1_000;
 
 /** Tells run-level news as core events, so that `kubectl describe` and event exporters show them. Never in the way of anything. */
 export class CoreEvents {
@@ -16,6 +20,8 @@ export class CoreEvents {
   readonly #logger: Logger;
   #tokens = BURST;
   #filledAt = performance.now();
+  /** By run: starts that are not told yet. */
+  readonly #starts = new Map<string, NodeJS.Timeout>();
 
   constructor(client: KubeClient, logger: Logger) {
     this.#client = client;
@@ -25,11 +31,36 @@ export class CoreEvents {
   /** Sends those of the events that concern the run as a whole, or a failure; returns at once. */
   tell(run: Pick<Pipeline, "metadata">, events: readonly RunEvent[]): void {
     for (const event of events) {
-      if (event.source !== "odin" || (event.task !== undefined && event.type === "Normal") || !this.#take()) continue;
-      this.#send(run, event).catch((error: unknown) => {
-        this.#logger.debug({ run: run.metadata.name, reason: event.reason, err: String(error) }, "event not sent");
-      });
+      if (event.source !== "odin" || (event.task !== undefined && event.type === "Normal")) continue;
+      if (event.reason === "Started") this.#tellLater(run, event);
+      else {
+        if (event.task === undefined) this.#dropStart(run);
+        this.#tellNow(run, event);
+      }
     }
+  }
+
+  #tellLater(run: Pick<Pipeline, "metadata">, event: RunEvent): void {
+    if (this.#starts.size >= MAX_STARTS) return;
+    this.#dropStart(run);
+    const timer = setTimeout(() => {
+      this.#starts.delete(run.metadata.uid);
+      this.#tellNow(run, event);
+    }, START_TOLD_AFTER_MS);
+    timer.unref?.();
+    this.#starts.set(run.metadata.uid, timer);
+  }
+
+  #dropStart({ metadata: { uid } }: Pick<Pipeline, "metadata">): void {
+    clearTimeout(this.#starts.get(uid));
+    this.#starts.delete(uid);
+  }
+
+  #tellNow(run: Pick<Pipeline, "metadata">, event: RunEvent): void {
+    if (!this.#take()) return;
+    this.#send(run, event).catch((error: unknown) => {
+      this.#logger.debug({ run: run.metadata.name, reason: event.reason, err: String(error) }, "event not sent");
+    });
   }
 
   #take(): boolean {
