@@ -3,7 +3,7 @@ import { LABELS, MANAGED_BY } from "../crds/names.ts";
 import { JOB, PIPELINE } from "../crds/resources.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { CONFIG_MAP, EVENT, POD } from "../kube/core-resources.ts";
-import { Informer } from "../kube/informer.ts";
+import { Informer, type InformerOptions } from "../kube/informer.ts";
 import type { KeptMetadata } from "../kube/kept-metadata.ts";
 import type { Logger } from "../kube/logger.ts";
 import type { Change } from "../kube/object-cache.ts";
@@ -45,12 +45,15 @@ export interface CacheOptions {
   onRun?: (raw: KubeObject) => void;
 }
 
+/** The API server sends no bookmarks for events: a watch that is silent must end in order before it is taken for dead. */
+const EVENT_WATCH_SECONDS = [60, 80] as const;
+
 /** Makes the caches; nothing is read before they are started. */
 export function makeCaches({ client, namespace, logger, registry, lookEveryMs, onRun }: CacheOptions): Caches {
   const informer = <P extends { metadata: KeptMetadata }>(
     resource: Resource,
     project: (raw: KubeObject) => P,
-    selector: { labelSelector?: string; fieldSelector?: string } = {},
+    selector: Pick<InformerOptions<P>, "labelSelector" | "fieldSelector" | "timings"> = {},
   ): Informer<P> =>
     new Informer<P>({
       client,
@@ -69,7 +72,10 @@ export function makeCaches({ client, namespace, logger, registry, lookEveryMs, o
     jobs: informer(JOB, projectJob),
     pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
     snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),
-    warnings: informer(EVENT, projectWarning, { fieldSelector: WARNING_SELECTOR }),
+    warnings: informer(EVENT, projectWarning, {
+      fieldSelector: WARNING_SELECTOR,
+      timings: { watchSeconds: EVENT_WATCH_SECONDS },
+    }),
     kinds: new KindWatches({
       client,
       namespace,

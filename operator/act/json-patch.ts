@@ -53,8 +53,13 @@ function objectDifference(before: Record<string, unknown>, after: Record<string,
   return operations;
 }
 
+/** A value with more entries is never worth replacing as a whole, nor worth being written down to find that out. */
+const MAX_REPLACED = 32;
+
 /** A record of which most fields changed is cheaper to replace than to edit. */
 function smaller(steps: Operation[], whole: Operation): Operation[] {
+  const { value } = whole;
+  if (isObject(value) && Object.keys(value).length > MAX_REPLACED) return steps;
   return steps.length > 1 && JSON.stringify(steps).length > JSON.stringify([whole]).length ? [whole] : steps;
 }
 

@@ -137,6 +137,7 @@ function retried(view: View, task: Task, last: TaskStatus, record: TaskStatus, m
 
 /** Why a task is stopped for itself, if one of its times is over. */
 function overdueStop(task: Task, last: TaskStatus, object: ObservedObject | undefined, now: string): Stop | undefined {
+  if (task.timeout === undefined && task.pendingTimeout === undefined) return undefined;
   const nowMs = Date.parse(now);
   if ((deadlineOf(task, last, object?.createdAt) ?? Number.POSITIVE_INFINITY) <= nowMs) return timedOut(task, last);
   // What is seen of an attempt that has ended already says nothing about the next one.
@@ -249,9 +250,15 @@ function notStarted(plan: Plan, tasks: readonly TaskView[], ending: Ending): (vi
 function start(view: View, tasks: TaskView[]): Decision {
   const byName = new Map(tasks.map((other) => [other.task.name, other.record]));
   const isExecuted = (name: string): boolean => byName.get(name)?.state === "executed";
-  // References are read from the run as it will be recorded, so that a result that came a moment ago counts.
-  const recorded: Pipeline = { ...view.run, status: { ...view.run.status, tasks: Object.fromEntries(byName) } };
-  const fill = textFiller(view, recorded);
+  // References are read from the run as it will be recorded, so that a result that came a moment ago counts. Most looks at a run start nothing.
+  let filler: ReturnType<typeof textFiller> | undefined;
+  const fill: typeof filler = (task) => {
+    filler ??= textFiller(view, {
+      ...view.run,
+      status: { ...view.run.status, tasks: Object.fromEntries(byName) },
+    });
+    return filler(task);
+  };
   const actions = stopActions(view, tasks, undefined);
   // Only a run that is to continue gets here with a failed task in it.
   const blocked = blockedTasks(view.plan, tasks);
@@ -263,7 +270,7 @@ function start(view: View, tasks: TaskView[]): Decision {
     if (cause !== undefined)
       return { task, record: { state: "waiting", reason: "NotStarted", message: blockedMessage(cause) } };
     const unmet = waitingForDependencies(view.plan.dependencies.get(task.name) ?? [], isExecuted);
-    if (unmet !== undefined) return { task, record: unmet };
+    if (unmet !== undefined) return isSaid(record, unmet) ? current : { task, record: unmet };
     if (record.retryTime !== undefined && Date.parse(record.retryTime) > Date.parse(view.now)) return current;
     if (view.controls.suspend) {
       // What cannot start does not time out: the time begins anew when the run goes on.
@@ -307,6 +314,11 @@ function start(view: View, tasks: TaskView[]): Decision {
     if (ending !== undefined) return concluded(view, concludedTasks(view.plan, records, ending, view.now), ending);
   }
   return withWakeUp(view, { actions, tasks: records, ...(places.wants > 0 ? { wants: places.wants } : {}) });
+}
+
+/** Whether a record says just what it is to say: then it is kept, and need not be compared again. */
+function isSaid(record: TaskStatus, { reason, message }: TaskStatus): boolean {
+  return record.message === message && record.reason === reason && Object.keys(record).length === 3;
 }
 
 /** What the cache knows of a task; undefined: it is not asked. */
