@@ -60,8 +60,9 @@ const SPEC_RULES: readonly Rule[] = [
   },
 ];
 
-/** What is run, in the order of what it costs to compare. */
-const IMMUTABLE = "job snapshot version failFast user failurePolicy timeout taskDefaults context tasks files".split(" ");
+/** What is run never changes; in the order of what it costs to compare. */
+const SMALL = ["job", "snapshot", "version", "failFast", "user", "failurePolicy", "timeout"];
+const IMMUTABLE = [...SMALL, "taskDefaults", "context", "tasks", "files"];
 
 const isSame = (field: string): string =>
   `has(self.spec.${field}) == has(oldSelf.spec.${field}) && (!has(self.spec.${field}) || self.spec.${field} == oldSelf.spec.${field})`;
