@@ -107,7 +107,10 @@ function resources(task: Task, gpus: number): Record<string, unknown> | undefine
   return { limits, requests };
 }
 
-/** The kubelet expands `$(NAME)` in commands, arguments and values; ours are final (O-150), so the dollar before a bracket is doubled. */
+/**
+ * The kubelet expands `$(NAME)` in commands, arguments and values, and makes one dollar of two; ours are final (O-150), so a dollar before a bracket
+ * or before another dollar, as in a shell's `$$`, is doubled.
+ */
 function escapeExpansion(value: string): string {
-  return value.replaceAll("$(", () => "$$(");
+  return value.replaceAll(/\$(?=[$(])/g, () => "$$");
 }

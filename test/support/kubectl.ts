@@ -49,7 +49,8 @@ function manifestOf(objects: (string | object)[]): string {
   return objects.map((object) => (typeof object === "string" ? object : JSON.stringify(object))).join("\n---\n");
 }
 
-async function kubectlWithInput(input: string, args: string[]): Promise<string> {
+/** Runs kubectl with a text on its standard input; returns what it prints on either output. */
+export async function kubectlWithInput(input: string, args: string[]): Promise<string> {
   const child = execFile(testVariable("ODIN_TEST_KUBECTL"), args, {
     timeout: TIMEOUT_MS,
     env: { ...process.env, KUBECONFIG: testVariable("KUBECONFIG") },

@@ -200,4 +200,15 @@ forms(
     }
   },
 );
+/** What the kubelet makes of a text, for a container without variables: `$$` is a dollar, `$(X)` stays if there is no X. */
+const expanded = (text: string): string =>
+  text.replaceAll(/\$\$|\$\([^)]*\)/g, (found) => (found === "$$" ? "$" : "EXPANDED"));
+
+forms("O-150: what the kubelet would expand or shorten reaches the container as it stands", () => {
+  for (const text of ["$$", "kill -9 $$", "$$$", "$$$$(", "$(hostname)", "$$(hostname)", "a$b", "${X}$", "$HOME/$$"]) {
+    const [template] = templatesOf(built(FORMS.Pod[0], "Pod", { command: ["sh", "-c", text] }));
+    const [container] = (template?.spec.containers ?? []) as unknown as { command: string[] }[];
+    assert.is(expanded(container?.command[2] ?? ""), text);
+  }
+});
 forms.run();
