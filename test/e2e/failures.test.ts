@@ -132,8 +132,8 @@ failures(
       reinvocationPolicy: "Never",
       mutations: [
         {
-          patchType: "ApplyConfiguration",
-          applyConfiguration: { expression: `Object{spec: Object.spec{containers: [${beside}]}}` },
+          patchType: "JSONPatch",
+          jsonPatch: { expression: `[JSONPatch{op: "add", path: "/spec/containers/-", value: ${beside}}]` },
         },
       ],
     };

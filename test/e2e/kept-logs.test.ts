@@ -134,7 +134,7 @@ kept("O-210, O-225: a run that is killed keeps its log, last words included", ()
 
 kept("O-225: a pod that somebody else deletes leaves its log", () =>
   within(WAIT_MS * 2, async () => {
-    await create("deleted", task("a", STOPPABLE));
+    await create("deleted", { ...task("a", STOPPABLE), infrastructureRetries: 0 });
     await untilLog("deleted", "works", (text) => text.endsWith("working"));
     await kubectl("delete", "pod", "deleted--a", "-n", namespace.name);
     await untilEnded("deleted");
