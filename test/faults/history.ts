@@ -18,9 +18,11 @@ export interface AuditedWrite {
   object?: KubeObject;
 }
 
-/** What a case left behind: all writes in its namespace in the order of their answers, and the objects that are there. */
+/** What a case left behind: all writes in its namespace in the order of their answers, all versions of its runs, and the objects that are there. */
 export interface History {
   writes: readonly AuditedWrite[];
+  /** Every version of every run that a watch has shown, those of deleted ones included. */
+  seen: readonly KubeObject[];
   pipelines: readonly KubeObject[];
   pods: readonly KubeObject[];
 }

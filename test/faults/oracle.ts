@@ -44,15 +44,15 @@ export function leftBehind(objects: readonly KubeObject[], deleted: ReadonlySet<
     .map(({ kind, metadata }) => `I-5: ${kind ?? "object"} ${metadata.name} outlives its run`);
 }
 
-/** All versions of each run that the server answered a write with, or that are there now, by UID, oldest first. */
+/** All versions of each run that the server answered a write with, that a watch has shown, or that are there now, by UID, oldest first. */
 type Versions = ReadonlyMap<string, readonly Pipeline[]>;
 
-function versionsOf({ writes, pipelines }: History): Versions {
+function versionsOf({ writes, seen, pipelines }: History): Versions {
   const byUid = new Map<string, Map<string, Pipeline>>();
   const written = writes.flatMap(({ resource, code, object }) =>
     resource === "pipelines" && code < 300 && object?.kind === "Pipeline" ? [object] : [],
   );
-  for (const object of [...written, ...pipelines]) {
+  for (const object of [...written, ...seen, ...pipelines]) {
     const { uid = "", resourceVersion = "" } = object.metadata;
     const versions = byUid.get(uid) ?? new Map<string, Pipeline>();
     byUid.set(uid, versions.set(resourceVersion, object as unknown as Pipeline));

@@ -195,8 +195,8 @@ export const ROWS: readonly Row[] = [
   {
     id: "F-20",
     fault: "A node is lost",
-    how: "a node without a kubelet that is NotReady with a pod on it, and one that is deleted",
-    causes: ["simulated"],
+    how: "a node that nobody gives a sign of life for, until Kubernetes calls it not ready, with a played pod on it; one that is deleted",
+    causes: ["real", "simulated"],
     required:
       "After a while a failure of the machine: a new attempt under a new name; what the old one does later counts for nothing.",
     files: [PODS],

@@ -50,7 +50,7 @@ const recorded = (object: KubeObject): AuditedWrite =>
 const EXECUTED = { state: "executed", exitCode: 0 };
 
 function history(writes: AuditedWrite[], more: Partial<History> = {}): History {
-  return { writes, pipelines: [], pods: [], ...more };
+  return { writes, seen: [], pipelines: [], pods: [], ...more };
 }
 
 /** A run as it should be. */
@@ -113,6 +113,11 @@ oracle("I-3: a terminal record, or the end of a run, that changes", () => {
   const done = recorded(run({ a: EXECUTED }, { phase: "DONE", completionTime: "t" }));
   const again = recorded(run({ a: EXECUTED }, { phase: "RUNNING" }));
   assert.match(violations(history([begun(run({})), done, again])).join(), /I-3: the end of r changed/);
+});
+
+oracle("I-3: changes that only a watch has shown", () => {
+  const seen = [run({ a: EXECUTED }), run({ a: { state: "executing" } })];
+  assert.match(violations(history([], { seen })).join(), /I-3: the record of a of r changed/);
 });
 
 oracle("I-4: a run that neither ends nor says why", () => {
