@@ -35,7 +35,18 @@ async function keep(runUid: string, hoursAgo: number, namespace = "ns"): Promise
   await logs.save({ ...owner, container: "main", createdAt: "" }, { text: Buffer.from("x"), dropped: 0 }, "whole");
 }
 
-function sweeper(runs: string[], retentionDays: number): ArchiveSweep {
+/** Keeps an ended run, which ended so many hours ago. */
+async function keepRun(uid: string, hoursAgo: number): Promise<void> {
+  const endedAt = Date.now() - hoursAgo * HOUR_MS;
+  const record = { uid, namespace: "ns", name: uid, job: "", version: "", user: "", phase: "DONE", createdAt: endedAt };
+  await new RunArchive(sql).save([{ ...record, endedAt, document: {} }]);
+}
+
+function sweeper(
+  runs: string[],
+  retentionDays: number,
+  more: { runRetentionDays?: number; maxLogBytes?: number } = {},
+): ArchiveSweep {
   const list = (): CachedRun[] => runs.map((uid) => ({ metadata: { name: uid, uid, resourceVersion: "1" } }));
   const archive = new RunArchive(sql);
   const store: Store = {
@@ -54,6 +65,7 @@ function sweeper(runs: string[], retentionDays: number): ArchiveSweep {
     logRetentionDays: retentionDays,
     runRetentionDays: 0,
     logger: silentLogger,
+    ...more,
   });
 }
 
@@ -86,6 +98,36 @@ test("O-211: a run that goes takes its logs along at once, while the sweep is on
   // The store does one thing after the other: this one comes after the removal.
   assert.equal(await logs.ofRun("young"), []);
   await sweep.stop();
+});
+
+test("runs without an object are told apart from those with one, and keep their logs until their own time is up", async () => {
+  const runs = new RunArchive(sql);
+  await keepRun("kept", 30);
+  await keep("kept", 29);
+  await keep("stray", 29);
+  await sweeper(["kept"], 0, { runRetentionDays: 2 }).sweep();
+  assert.equal(await runs.withoutObject(["kept"]), []);
+  await sweeper([], 0, { runRetentionDays: 2 }).sweep();
+  assert.equal(await runs.withoutObject(["kept"]), ["kept"]);
+  assert.equal([(await logs.ofRun("kept")).length, (await logs.ofRun("stray")).length], [1, 0]);
+  // Its object is there again, as after a restore of the cluster.
+  await sweeper(["kept"], 0, { runRetentionDays: 1 }).sweep();
+  assert.equal(await runs.withoutObject(["kept"]), []);
+  assert.equal(await runs.kept(["kept"]), new Set(["kept"]));
+  await sweeper([], 0, { runRetentionDays: 1 }).sweep();
+  assert.equal(await runs.kept(["kept"]), new Set());
+  assert.equal(await logs.ofRun("kept"), []);
+});
+
+test("F-37: logs that take up too much make room, the oldest first", async () => {
+  await keep("first", 2);
+  await keep("second", 1);
+  const all = ["first", "second", "there", "old"];
+  const sizes = await sql.read({ text: "SELECT SUM(stored_size) AS bytes FROM pod_log" });
+  await sweeper(all, 0, { maxLogBytes: Number(sizes[0]?.bytes) - 1 }).sweep();
+  assert.is((await logs.ofRun("second"))[0]?.state, "whole");
+  const dropped = await sql.read({ text: "SELECT run_uid FROM pod_log WHERE reason LIKE '%ODIN_LOG_MAX_TOTAL%'" });
+  assert.is(dropped.length, 1);
 });
 
 test.run();
