@@ -18,6 +18,7 @@ import type { CachedRun } from "./cached-run.ts";
 import { type Caches, makeCaches, startCompanions, stopCompanions } from "./caches.ts";
 import { HeldShards, type ShardWorker } from "./held-shards.ts";
 import type { CachedObject } from "./kinds/object-state.ts";
+import type { CachedPod } from "./kinds/pod-state.ts";
 import type { PodSettings } from "./kinds/pod-template.ts";
 import type { Metrics } from "./metrics.ts";
 import { DurableOperator, type DurableOperatorOptions } from "./operator.ts";
@@ -370,10 +371,18 @@ export class PipelineOperator extends DurableOperator {
   }
 }
 
+/** Whether a pod was made by the controller of one of our objects. */
+function isMember(object: CachedObject & Pick<Partial<CachedPod>, "member">): boolean {
+  return object.member !== undefined;
+}
+
 /** Whether a change of an object can change its task's record; most steps of a start cannot. */
 function matters(previous: CachedObject | undefined, object: CachedObject): boolean {
   if (previous === undefined) return true;
   const { state: a } = previous;
   const { state: b } = object;
+  // A record does not tell a pod that begins to run from one that was just made. The pods of another object say how far that is, so theirs counts.
+  const begins = a.phase === "Pending" && b.phase === "Running" && a.waiting === undefined;
+  if (begins && b.resource === POD && !isMember(object)) return a.deleting !== b.deleting || a.uid !== b.uid;
   return a.phase !== b.phase || a.deleting !== b.deleting || a.waiting?.reason !== b.waiting?.reason || a.uid !== b.uid;
 }
