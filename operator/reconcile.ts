@@ -181,8 +181,8 @@ export class Reconciler {
   async #prepare(key: string, run: Pipeline, plan: Plan): Promise<Next> {
     const { paths, sharedVolume } = this.#options.pods;
     const hasBegun = run.status?.phase !== undefined && run.status.phase !== "BUILDING";
-    // A cancelled run starts nothing, so it needs none.
-    if (sharedVolume === undefined || hasBegun || run.spec.cancel) return undefined;
+    // A run that is cancelled or told to stop starts nothing, so it needs none.
+    if (sharedVolume === undefined || hasBegun || run.spec.cancel || run.spec.stop) return undefined;
     const names = plan.tasks.map(({ name }) => name);
     try {
       await makeTaskDirectories({ volume: sharedVolume.path, data: paths.data }, run.metadata.name, names);
