@@ -31,6 +31,8 @@ export interface RunPlan {
   failurePolicy: "Stop" | "FailFast" | "Continue";
   /** Seconds; absent: no limit. */
   timeout?: number;
+  /** It is a run of a Job, which is created that much later than the run, or earlier; absent: it carries its tasks itself. */
+  jobAfterMs?: number;
   /** Tasks at a time; absent: no limit. */
   parallelism?: number;
   /** Seconds after its end until it is deleted; absent: never. */

@@ -34,6 +34,7 @@ function generateRun(seed: number, index: number): RunPlan {
     ...(policy.happens(0.15) ? { timeout: policy.integer(5, 120) } : {}),
     ...(policy.happens(0.25) ? { parallelism: policy.integer(1, 4) } : {}),
     ...(policy.happens(0.2) ? { ttl: policy.pick([0, 5, 60]) } : {}),
+    ...(policy.happens(0.25) ? { jobAfterMs: policy.pick([-1_000, -50, 0, 50, 4_000]) } : {}),
   };
 }
 

@@ -31,6 +31,7 @@ export interface OracleOptions {
 const PIPELINES = factsOf("odin.io", "pipelines");
 const PODS = factsOf("", "pods");
 const JOBS = factsOf("batch", "jobs");
+const CONFIG_MAPS = factsOf("", "configmaps");
 const LEASES = factsOf("coordination.k8s.io", "leases");
 
 /** Requests of one process in one window of time: enough for every task to start at once, too few for a loop. */
@@ -138,6 +139,7 @@ export class Oracle {
   /** At the very end: what must be left, and what must not (I-5). */
   judgeRemains(): void {
     const { store } = this.#options;
+    this.#judgeSnapshots();
     const uids = new Set(store.list(PIPELINES).map(({ metadata }) => metadata.uid));
     for (const resource of COLLECTED) {
       if (resource === PIPELINES) continue;
@@ -157,6 +159,16 @@ export class Oracle {
           `run ${run.metadata.name} has ended and its pods run on: ${live.map(({ metadata }) => metadata.name)}`,
         );
     }
+  }
+
+  /** Frozen definitions that no run names any more are swept; where shards share the work, later than is waited for here. */
+  #judgeSnapshots(): void {
+    const { store, plan } = this.#options;
+    if (plan.shards > 1) return;
+    const named = new Set(store.list(PIPELINES).map(({ status }) => status?.snapshot));
+    for (const { metadata } of store.list(CONFIG_MAPS))
+      if (metadata.labels?.["odin.io/snapshot"] === "true" && !named.has(metadata.name))
+        this.violate("I-5", `the snapshot ${metadata.name} is left, and no run names it`);
   }
 
   #podsOf(runUid: string): Stored[] {

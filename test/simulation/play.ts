@@ -128,6 +128,7 @@ class World {
     }
     for (const run of runs) {
       this.#time.after(run.atMs, () => this.#create(run));
+      if (run.jobAfterMs !== undefined) this.#time.after(run.atMs + run.jobAfterMs, () => this.#createJob(run));
       for (const action of run.actions) this.#time.after(action.atMs, () => this.#do(run, action));
     }
     for (const fault of faults) this.#time.after(fault.atMs, () => this.#strike(fault));
@@ -220,29 +221,25 @@ class World {
   }
 
   #create(run: RunPlan): void {
-    const { name, failurePolicy, timeout: runTimeout, parallelism, ttl, tasks } = run;
+    const { name, failurePolicy, timeout: runTimeout, parallelism, ttl, jobAfterMs } = run;
     const spec = {
       failurePolicy,
       ...(runTimeout === undefined ? {} : { timeout: runTimeout }),
       ...(parallelism === undefined ? {} : { parallelism }),
       ...(ttl === undefined ? {} : { ttlSecondsAfterFinished: ttl }),
-      tasks: tasks.map(({ name: task, depends, kind, retries, infrastructureRetries, timeout, pendingTimeout }) => ({
-        name: task,
-        image: "image:1",
-        command: ["run"],
-        ...(depends.length > 0 ? { depends } : {}),
-        ...(kind === "Pod" ? { infrastructureRetries } : { resourceType: kind }),
-        ...(retries === 0 ? {} : { retries }),
-        ...(timeout === undefined ? {} : { timeout }),
-        ...(pendingTimeout === undefined ? {} : { pendingTimeout }),
-      })),
+      ...(jobAfterMs === undefined ? { tasks: tasksOf(run) } : { job: jobOf(run) }),
     };
-    this.#user("POST", "", { apiVersion: "odin.io/v1", kind: "Pipeline", metadata: { name }, spec });
+    this.#user("POST", "pipelines", { apiVersion: "odin.io/v1", kind: "Pipeline", metadata: { name }, spec });
+  }
+
+  #createJob(run: RunPlan): void {
+    const spec = { tasks: tasksOf(run), files: { "notes.txt": "read by nobody" } };
+    this.#user("POST", "jobs", { apiVersion: "odin.io/v1", kind: "Job", metadata: { name: jobOf(run) }, spec });
   }
 
   #do(run: RunPlan, { kind }: UserAction): void {
     const { name } = run;
-    const patch = (body: object): void => this.#user("PATCH", `/${name}`, body);
+    const patch = (body: object): void => this.#user("PATCH", `pipelines/${name}`, body);
     switch (kind) {
       case "cancel":
         patch({ spec: { cancel: true } });
@@ -257,7 +254,7 @@ class World {
         patch({ spec: { suspend: false } });
         break;
       case "delete":
-        this.#user("DELETE", `/${name}`, {});
+        this.#user("DELETE", `pipelines/${name}`, {});
         break;
       case "recreate":
         this.#create(run);
@@ -273,7 +270,7 @@ class World {
     this.#store.actor = "user";
     const answer = this.#server.handle({
       method,
-      path: `/apis/odin.io/v1/namespaces/${NAMESPACE}/pipelines${path}`,
+      path: `/apis/odin.io/v1/namespaces/${NAMESPACE}/${path}`,
       contentType: "application/merge-patch+json",
       body: Buffer.from(JSON.stringify(body)),
     });
@@ -354,4 +351,22 @@ class World {
       if (quota !== undefined) this.#store.remove(QUOTAS, quota);
     });
   }
+}
+
+function jobOf({ name }: RunPlan): string {
+  return `job-of-${name}`;
+}
+
+/** The tasks as a spec has them. */
+function tasksOf({ tasks }: RunPlan): object[] {
+  return tasks.map(({ name, depends, kind, retries, infrastructureRetries, timeout, pendingTimeout }) => ({
+    name,
+    image: "image:1",
+    command: ["run"],
+    ...(depends.length > 0 ? { depends } : {}),
+    ...(kind === "Pod" ? { infrastructureRetries } : { resourceType: kind }),
+    ...(retries === 0 ? {} : { retries }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(pendingTimeout === undefined ? {} : { pendingTimeout }),
+  }));
 }
