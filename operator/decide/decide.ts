@@ -11,7 +11,7 @@ import { bounded } from "./message.ts";
 import { ownFailures } from "./own-failures.ts";
 import { Places, type Room } from "./parallelism.ts";
 import { pendingDeadlineOf, pendingTooLong } from "./pending-timeout.ts";
-import { waitingForDependencies } from "./ready.ts";
+import { unrecordedEnds, waitingForDependencies } from "./ready.ts";
 import { afterFailure, carried, givenUp, isBetweenAttempts } from "./retry.ts";
 import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
 import { runDeadlineOf } from "./run-timeout.ts";
@@ -249,7 +249,8 @@ function notStarted(plan: Plan, tasks: readonly TaskView[], ending: Ending): (vi
 
 function start(view: View, tasks: TaskView[]): Decision {
   const byName = new Map(tasks.map((other) => [other.task.name, other.record]));
-  const isExecuted = (name: string): boolean => byName.get(name)?.state === "executed";
+  const unrecorded = unrecordedEnds(view.run, tasks);
+  const isExecuted = (name: string): boolean => byName.get(name)?.state === "executed" && !unrecorded.has(name);
   // References are read from the run as it will be recorded, so that a result that came a moment ago counts. Most looks at a run start nothing.
   let filler: ReturnType<typeof textFiller> | undefined;
   const fill: typeof filler = (task) => {

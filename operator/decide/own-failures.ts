@@ -16,6 +16,8 @@ export function ownFailures(
   if (recorded.some(({ state, reason }) => state === "terminated" && !isStopReason(reason))) return new Set();
   const failed = tasks.filter(({ record, object }) => {
     if (record.state !== "terminated" || isStopReason(record.reason)) return false;
+    // The pod of a task whose time is over was asked to go for that.
+    if (record.reason === "Timeout" || record.reason === "PendingTimeout") return true;
     return object === undefined || object.givenUp === true || !askedToGo.has(object.uid);
   });
   return new Set(failed.map(({ task }) => task.name));

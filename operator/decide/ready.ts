@@ -1,5 +1,6 @@
-import type { TaskStatus } from "../../crds/generated/types.ts";
+import type { Pipeline, TaskStatus } from "../../crds/generated/types.ts";
 import { bounded } from "./message.ts";
+import type { TaskView } from "./run.ts";
 
 /** Names of at most this many unfinished dependencies are told. */
 const NAMED = 3;
@@ -18,4 +19,14 @@ export function waitingForDependencies(
   if (first === undefined) return undefined;
   const names = dependencies.length <= NAMED ? unmet.join(", ") : unmet.length === 1 ? first : `${first} and others`;
   return { state: "waiting", reason: "Dependencies", message: bounded(`waiting for ${names}`) };
+}
+
+/**
+ * Tasks that have ended well as far as this process alone knows: their object is gone and their record is not written yet. What depends on them waits
+ * for the record: if this process ended in between, nothing would show that they were done, and they would run again beside what came after (I-2).
+ */
+export function unrecordedEnds({ status }: Pipeline, tasks: readonly TaskView[]): ReadonlySet<string> {
+  const isUnrecorded = ({ task, record, object }: TaskView): boolean =>
+    record.state === "executed" && object?.gone === true && status?.tasks?.[task.name]?.state !== "executed";
+  return new Set(tasks.filter(isUnrecorded).map(({ task }) => task.name));
 }

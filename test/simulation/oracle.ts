@@ -234,11 +234,12 @@ export class Oracle {
   #judgeParallelism(runUid: string, name: string): void {
     const most = this.#options.plan.runs.find((run) => run.name === name)?.parallelism;
     if (most === undefined) return;
-    const tasks = new Set(
-      this.#podsOf(runUid)
-        .filter(isLive)
-        .map((pod) => identityOf(pod)?.task),
-    );
+    // Pods that a controller made go with their object, a moment after it.
+    const isOwned = ({ metadata }: Stored): boolean =>
+      metadata.ownerReferences?.some(({ kind, uid }) => kind === "Pipeline" && uid === runUid) ?? false;
+    const { store } = this.#options;
+    const objects = [...store.list(PODS).filter(isLive), ...store.list(JOBS).filter(isUnfinished)].filter(isOwned);
+    const tasks = new Set(objects.map((object) => identityOf(object)?.task));
     if (tasks.size > most) this.violate("I-11", `${name} has ${tasks.size} tasks at work; ${most} are allowed`);
   }
 
@@ -378,6 +379,11 @@ export class Oracle {
     if (waitedMs < (plan.timeout ?? 0) * 1000 - ROUNDING_MS)
       this.violate("I-10", `${name}/${task} timed out after ${Math.round(waitedMs)} ms; it has ${plan.timeout} s`);
   }
+}
+
+/** Whether a batch Job has no end yet. */
+function isUnfinished({ status }: Stored): boolean {
+  return status?.conditions === undefined;
 }
 
 function isEnded({ status }: Stored): boolean {
