@@ -63,6 +63,9 @@ export class RunKeeper {
   #running = false;
   #caughtUp = false;
   #working: Promise<void> | undefined;
+  /** Something came while it worked, too late to be seen. */
+  #again = false;
+  #dueMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: RunKeeperOptions) {
@@ -133,24 +136,33 @@ export class RunKeeper {
     return this.#options.owns?.(`${namespace}/${name}`) ?? true;
   }
 
+  /** Works in so many milliseconds at the latest, but not before the store has had its rest. */
   #schedule(ms: number): void {
-    if (!this.#running || this.#working !== undefined) return;
-    if (ms === GATHER_MS && this.#timer !== undefined) return;
+    if (!this.#running) return;
+    if (this.#working !== undefined) {
+      this.#again = true;
+      return;
+    }
+    const now = performance.now();
+    const dueMs = Math.max(now + ms, this.#store.restUntilMs);
+    if (this.#timer !== undefined && this.#dueMs <= dueMs) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#working = this.#work()
-          .catch((error: unknown) => this.#options.logger.error({ err: error }, "keeping ended runs failed"))
-          .finally(() => {
-            this.#working = undefined;
-            if (this.#store.rests) this.#schedule(this.#store.restUntilMs - performance.now());
-            else if (!this.#caughtUp || this.#waiting.size > 0 || this.#gone.size > 0) this.#schedule(RETRY_MS);
-          });
-      },
-      Math.max(0, ms),
-    );
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#begin(), dueMs - now);
     this.#timer.unref();
+  }
+
+  #begin(): void {
+    this.#timer = undefined;
+    this.#again = false;
+    this.#working = this.#work()
+      .catch((error: unknown) => this.#options.logger.error({ err: error }, "keeping ended runs failed"))
+      .finally(() => {
+        this.#working = undefined;
+        if (this.#again) this.#schedule(GATHER_MS);
+        else if (this.#store.rests) this.#schedule(0);
+        else if (!this.#caughtUp || this.#waiting.size > 0 || this.#gone.size > 0) this.#schedule(RETRY_MS);
+      });
   }
 
   /** Stores what can be stored now. Anything that is refused by the store ends it until the store has had its rest. */
