@@ -179,6 +179,29 @@ parallelism("namespace parallelism: a cancelled run gives its place and its turn
   await small.untilPhase("c1", "TERMINATED");
 });
 
+parallelism("F-12: a task that quota holds back takes no place from those that can run", async () => {
+  await kubectlApply(small.namespace, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "no-gpus" },
+    spec: { hard: { "requests.nvidia.com/gpu": "0" } },
+  });
+  const read = (): Promise<string> =>
+    kubectl("get", "resourcequota", "no-gpus", "-n", small.namespace, "-o", "jsonpath={.status.hard}");
+  await until(read, 60_000, { describe: "the quota is in force" });
+  await small.create("held", {
+    parallelism: 1,
+    tasks: [task("gpu", { numGpus: 1 }), task("a"), task("b")],
+  });
+  await small.succeed("held", "a");
+  await small.succeed("held", "b");
+  const run = await small.untilRun("held", "only the held one is left", ({ status }) => status?.progress === "2/3");
+  assert.is(run.status?.tasks?.gpu?.reason, "QuotaExceeded");
+  await kubectl("delete", "resourcequota", "no-gpus", "-n", small.namespace);
+  await small.succeed("held", "gpu");
+  await small.untilPhase("held", "DONE");
+});
+
 parallelism("admission refuses limits that let nothing go", async () => {
   for (const spec of [{ parallelism: 0 }, { priority: 10_000_000 }]) {
     try {
