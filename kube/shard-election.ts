@@ -78,6 +78,7 @@ export class ShardElection {
   #looksAlike = 0;
   #hasLooked: boolean;
   #trouble: string | undefined;
+  #mismatch: string | undefined;
   /** The number of shards that was in use before this process took shard 0. */
   #replaced = 1;
   #retired = false;
@@ -115,7 +116,7 @@ export class ShardElection {
     return false;
   }
 
-  /** What keeps this process from taking its share or keeping it; undefined where nothing does. Waiting while others hold all is no trouble. */
+  /** What keeps this process from taking its share or keeping it; undefined where nothing does. Waiting while others hold all is no trouble, and `mismatch` is told apart. */
   get trouble(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;
     for (const election of this.#elections) if (election.trouble !== undefined) return election.trouble;
@@ -125,6 +126,11 @@ export class ShardElection {
   /** Takes nothing more: this process is about to end. What is held stays held. */
   retire(): void {
     this.#retired = true;
+  }
+
+  /** Who works with another number of shards, which keeps this process from taking any; undefined where nobody does. */
+  get mismatch(): string | undefined {
+    return this.#mismatch;
   }
 
   /** Stands for shards until `signal` aborts; gives all up before it returns. Never rejects. */
@@ -204,10 +210,17 @@ export class ShardElection {
   async #mayTakeFirst(lease: Lease | undefined): Promise<boolean> {
     const recorded = countOf(lease);
     const foreign = recorded === this.#options.shards ? undefined : await this.#foreignHolder(recorded);
-    this.#trouble =
-      foreign && `${foreign} still works with ${recorded} shards and this process is set to ${this.#options.shards}`;
+    this.#tellMismatch(foreign, recorded, "still works");
     this.#replaced = recorded;
     return foreign === undefined;
+  }
+
+  #tellMismatch(holder: string | undefined, count: number, works: string): void {
+    const before = this.#mismatch;
+    this.#mismatch =
+      holder && `${holder} ${works} with ${count} shards and this process is set to ${this.#options.shards}`;
+    if (this.#mismatch !== undefined && this.#mismatch !== before)
+      this.#options.logger.warn({ shards: this.#options.shards, cause: this.#mismatch }, "no shard is taken meanwhile");
   }
 
   /** Who holds one of the further shards of a number that is not ours. */
@@ -226,9 +239,8 @@ export class ShardElection {
     const lease = await this.#read(this.#options.name);
     if (lease === undefined || !this.#sightOf(this.#options.name).look(lease)) return false;
     const count = countOf(lease);
-    if (count === this.#options.shards) return true;
-    this.#trouble = `${holderOf(lease)} works with ${count} shards and this process is set to ${this.#options.shards}`;
-    return false;
+    this.#tellMismatch(count === this.#options.shards ? undefined : holderOf(lease), count, "works");
+    return count === this.#options.shards;
   }
 
   /** Looks again after a shard was taken and before it is acted on. */
@@ -250,7 +262,7 @@ export class ShardElection {
       this.#elections[shard]?.yield();
       return;
     }
-    this.#trouble = undefined;
+    this.#mismatch = undefined;
     this.#taken.add(shard);
     if (shards > 1) logger.info({ shard, shards }, "a shard was taken");
     onTaken(shard);
@@ -273,8 +285,8 @@ export class ShardElection {
       });
       this.#takeIn(items);
       this.#hasLooked = true;
-      this.#trouble = this.#conflict();
-      if (this.#trouble !== undefined && this.#taken.size > 0) this.#options.onLost(this.#trouble);
+      this.#trouble = undefined;
+      this.#noteConflict();
       this.#count();
       if (this.#held() < this.#share)
         for (const [shard, election] of this.#elections.entries()) if (this.#isFree(shard)) election.hurry();
@@ -299,12 +311,13 @@ export class ShardElection {
     for (const name of this.#known.keys()) if (!there.has(name)) this.#known.delete(name);
   }
 
-  /** That somebody works with another number of shards. */
-  #conflict(): string | undefined {
-    const { name, shards } = this.#options;
-    const first = this.#known.get(name);
-    if (first === undefined || !first.isHeld || countOf(first.lease) === shards) return undefined;
-    return `${holderOf(first.lease)} works with ${countOf(first.lease)} shards and this process is set to ${shards}`;
+  /** Looks whether somebody works with another number of shards; then nothing of ours may go on. */
+  #noteConflict(): void {
+    const first = this.#known.get(this.#options.name);
+    if (first === undefined || !first.isHeld) return;
+    const count = countOf(first.lease);
+    this.#tellMismatch(count === this.#options.shards ? undefined : holderOf(first.lease), count, "works");
+    if (this.#mismatch !== undefined && this.#taken.size > 0) this.#options.onLost(this.#mismatch);
   }
 
   /** Works the share out from who is there; gives up what is too much once it has stayed the same for a while. */

@@ -32,11 +32,6 @@ export class HeldShards {
     return this.#held.has(shardOf(key, this.count));
   }
 
-  /** Whether this process is the one that does what is done once for all runs. */
-  get isFirst(): boolean {
-    return this.#held.has(0);
-  }
-
   /** Those that act now. */
   workers(): Iterable<ShardWorker> {
     return this.#held.values();

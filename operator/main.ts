@@ -101,7 +101,7 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
       ready
         ? (election?.trouble ?? mayNot(isNeededToSee) ?? silence(registry))
         : (mayNot() ?? "the caches are not filled yet"),
-    degraded: () => mayNot(),
+    degraded: () => election?.mismatch ?? mayNot(),
   });
   logger.info({ port: health.port, namespace: settings.namespace ?? own }, "operator starting");
   try {

@@ -138,8 +138,8 @@ shards(
     await untilSizes([4], four);
     const one = candidate("mixed", "one", 1);
     const two = candidate("mixed", "two", 2);
-    await until(() => two.election.trouble, WAIT_MS, { describe: "it says why" });
-    assert.match(two.election.trouble ?? "", /four works with 4 shards and this process is set to 2/);
+    await until(() => two.election.mismatch, WAIT_MS, { describe: "it says why" });
+    assert.match(two.election.mismatch ?? "", /four works with 4 shards and this process is set to 2/);
     // Even with shard 0 free, what is held under the old number keeps the new one out.
     await four.stop();
     await until(() => one.held().length + two.held().length, WAIT_MS, { describe: "one of them works" });
@@ -163,11 +163,11 @@ shards("shard 0 is not taken under another number while a further shard of the o
   await direct.create(collectionPath(LEASE, namespace.name), lease("half", "", 1));
   await direct.create(collectionPath(LEASE, namespace.name), lease("half-2", "somebody", 4));
   const one = candidate("half", "one", 1);
-  await until(() => one.election.trouble, WAIT_MS, { describe: "it says why" });
-  assert.match(one.election.trouble ?? "", /somebody still works with 3 shards and this process is set to 1/);
+  await until(() => one.election.mismatch, WAIT_MS, { describe: "it says why" });
+  assert.match(one.election.mismatch ?? "", /somebody still works with 3 shards and this process is set to 1/);
   assert.equal(one.held(), []);
   await until(() => one.held().length, WAIT_MS, { describe: "the old holder's time is up" });
-  assert.is(one.election.trouble, undefined);
+  assert.is(one.election.mismatch, undefined);
   const first = await direct.get<Lease>(objectPath(LEASE, namespace.name, "half"));
   assert.is(first.metadata.annotations?.["shard-count"], "1");
 });

@@ -1,0 +1,52 @@
+// timeout: 600
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { auditedRequests } from "../../support/audit-log.ts";
+import { until } from "../../support/deadline.ts";
+import { blocksOf } from "../../support/documents.ts";
+import { kubectl } from "../../support/kubectl.ts";
+import { Replicas } from "./replica-stage.ts";
+
+const WAIT_MS = 120_000;
+/** Long enough for three processes that start on a busy machine to renew in time. */
+const LEASE_SECONDS = 15;
+
+const shards = suite("shards of several replicas");
+shards(
+  "F-6, F-33, I-8: of three replicas with four shards one is killed in the middle of 200 runs; all are done, none twice",
+  async () => {
+    const shared = await Replicas.open(4, LEASE_SECONDS);
+    try {
+      const [first] = await Promise.all(["one", "two", "three"].map((identity) => shared.start(identity, false)));
+      const holders = async (): Promise<string[]> =>
+        await Promise.all(
+          ["odin-operator", "odin-operator-1", "odin-operator-2", "odin-operator-3"].map((lease) =>
+            shared.holder(lease),
+          ),
+        );
+      await until(holders, WAIT_MS, {
+        describe: "all three hold a shard",
+        accept: (names) => new Set(names).size === 3 && !names.includes(""),
+      });
+      await shared.create("many", 200);
+      await shared.untilPhase("many", "DONE", 50);
+      const requests = await auditedRequests(shared.namespace);
+      const busy = new Set(
+        requests.filter(({ verb, resource }) => verb === "create" && resource === "pods").map((one) => one.userAgent),
+      );
+      assert.is(busy.size, 3, [...busy].join());
+      const [block] = blocksOf("docs/how-to/run-several-replicas.md");
+      const shown = await kubectl(...(block?.text.trim().split(/\s+/).slice(1) ?? []), "-n", shared.namespace);
+      assert.match(shown, /^LEASE +HOLDER +RENEWED$/m);
+      assert.match(shown, /^odin-operator-3 +(?:one|two|three) +20/m);
+      assert.match(shown, /^odin-operator-member-\w+ /m);
+      await first?.end("SIGKILL");
+      await shared.untilPhase("many", "DONE", 200);
+      await shared.judge();
+      assert.not((await holders()).includes("one"));
+    } finally {
+      await shared.close();
+    }
+  },
+);
+shards.run();
