@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Condition } from "../crds/generated/types.ts";
+import type { Condition, TaskStatus } from "../crds/generated/types.ts";
 import { JOB, PIPELINE } from "../crds/resources.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { POD } from "../kube/core-resources.ts";
@@ -337,7 +337,7 @@ export class PipelineOperator extends DurableOperator {
     if (run?.active === undefined || run.metadata.uid !== object.run.uid) {
       // The run has ended or is gone: nothing will ask for its objects again.
       if (this.#caches.runs.hasSynced) this.#caches.objectsByRun.forget({ namespace, uid: object.run.uid });
-    } else if (type !== "modified" || matters(previous, object)) {
+    } else if (type !== "modified" || matters(previous, object, run.active.status?.tasks?.[object.state.task])) {
       this.#runs?.touch(key);
     }
     const freed = type === "deleted" || object.state.phase === "Succeeded" || object.state.phase === "Failed";
@@ -376,13 +376,15 @@ function isMember(object: CachedObject & Pick<Partial<CachedPod>, "member">): bo
   return object.member !== undefined;
 }
 
-/** Whether a change of an object can change its task's record; most steps of a start cannot. */
-function matters(previous: CachedObject | undefined, object: CachedObject): boolean {
+/** Whether a change of an object can change its task's record, as it is stored; most steps of a start cannot. */
+function matters(previous: CachedObject | undefined, object: CachedObject, record: TaskStatus | undefined): boolean {
   if (previous === undefined) return true;
   const { state: a } = previous;
   const { state: b } = object;
-  // A record does not tell a pod that begins to run from one that was just made. The pods of another object say how far that is, so theirs counts.
+  // A record tells a pod that begins to run from one that was just made only by what it said that the pod waited for, be it in an event's words. The
+  // pods of another object say how far that is, so theirs counts.
   const begins = a.phase === "Pending" && b.phase === "Running" && a.waiting === undefined;
-  if (begins && b.resource === POD && !isMember(object)) return a.deleting !== b.deleting || a.uid !== b.uid;
+  if (begins && b.resource === POD && !isMember(object) && record?.reason === undefined)
+    return a.deleting !== b.deleting || a.uid !== b.uid;
   return a.phase !== b.phase || a.deleting !== b.deleting || a.waiting?.reason !== b.waiting?.reason || a.uid !== b.uid;
 }

@@ -4,7 +4,7 @@ import { LABELS, MANAGED_BY } from "../../../crds/names.ts";
 import { API_VERSION, PIPELINE } from "../../../crds/resources.ts";
 import { POD } from "../../../kube/core-resources.ts";
 import { collectionPath, objectPath } from "../../../kube/resource.ts";
-import { kubectl } from "../../support/kubectl.ts";
+import { kubectl, kubectlApply } from "../../support/kubectl.ts";
 import { type Pod, Stage, task } from "./stage.ts";
 
 const runs = suite("runs");
@@ -214,4 +214,29 @@ runs("O-187: an operator that stops in the middle is followed by one that goes o
   assert.is((await stage.pod("restarted", "a")).metadata.uid, first.metadata.uid);
   assert.is((await stage.pods("restarted")).length, 3);
 });
+runs("O-185: what only an event said that a pod waits for is taken back when the pod runs", async () => {
+  await stage.create("mounted", { tasks: [task("a")] });
+  const { metadata } = await stage.pod("mounted", "a");
+  const { uid = "", name } = metadata;
+  const at = new Date().toISOString();
+  await kubectlApply(stage.namespace, {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: "mounted-late" },
+    type: "Warning",
+    reason: "FailedMount",
+    message: "no such share yet",
+    involvedObject: { apiVersion: "v1", kind: "Pod", namespace: stage.namespace, name, uid },
+    source: { component: "kubelet" },
+    firstTimestamp: at,
+    lastTimestamp: at,
+    count: 1,
+  });
+  await stage.untilRun("mounted", "a says why", ({ status }) => status?.tasks?.a?.reason === "FailedMount");
+  await stage.startPod("mounted", "a");
+  await stage.untilRun("mounted", "a says nothing more", ({ status }) => status?.tasks?.a?.reason === undefined);
+  await stage.succeed("mounted", "a");
+  await stage.untilPhase("mounted", "DONE");
+});
+
 runs.run();
