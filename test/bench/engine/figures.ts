@@ -25,9 +25,9 @@ export interface LogFigures {
   startsUs: number[];
   /** When the creation of each pod was received, µs since the epoch. */
   podCreationsUs: number[];
-  /** Requests of the controller under test, without watches and leases, by `verb resource/subresource`. */
+  /** Requests of the controller under test about tasks, by `verb resource/subresource`. */
   requests: Record<string, number>;
-  /** Its watches and requests for leases, which go with time and not with tasks. */
+  /** Its watches, requests for leases and looks at which kinds are served, which go with time and not with tasks. */
   standing: Record<string, number>;
   /** Requests that it was refused, by `verb resource/subresource code`. */
   refused: Record<string, number>;
@@ -157,13 +157,17 @@ function requestCounts(
   for (const event of events) {
     if (event.user !== user) continue;
     const name = requestName(event);
-    const kind = event.verb === "watch" || event.resource === "leases" ? counts.standing : counts.requests;
+    const kind = goesWithTime(event) ? counts.standing : counts.requests;
     kind[name] = (kind[name] ?? 0) + 1;
     if (event.code < 400) continue;
     const refusal = `${name} ${event.code}`;
     counts.refused[refusal] = (counts.refused[refusal] ?? 0) + 1;
   }
   return counts;
+}
+
+function goesWithTime({ verb, resource }: AuditEvent): boolean {
+  return verb === "watch" || resource === "leases" || resource === "";
 }
 
 function missingAndDoubled(

@@ -150,6 +150,7 @@ log("a refused creation is a request and no pod; watches and leases are counted 
       ...pod("r--t0", 10, 20, 100),
       event(20, { verb: "watch", code: 200 }),
       event(30, { verb: "update", resource: "leases", code: 200 }),
+      event(40, { verb: "get", resource: "", code: 200 }),
       written("r", 300),
     ],
     [{ name: "r", tasks: chains("r", 1, 1)[0]?.tasks ?? [] }],
@@ -157,7 +158,7 @@ log("a refused creation is a request and no pod; watches and leases are counted 
     [],
   );
   assert.equal(figures.requests, { "create pods": 2, "patch pipelines/status": 1 });
-  assert.equal(figures.standing, { "watch pods": 1, "update leases": 1 });
+  assert.equal(figures.standing, { "watch pods": 1, "update leases": 1, "get ": 1 });
   assert.equal(figures.refused, { "create pods 409": 1 });
   assert.equal(figures.doubled, []);
 });
