@@ -23,6 +23,10 @@ export class JobsSystem implements System {
     return this.#cluster.component("kube-controller-manager").pid;
   }
 
+  check(): void {
+    this.#cluster.component("kube-controller-manager").check();
+  }
+
   async submit({ name, tasks }: BenchRun): Promise<void> {
     if (tasks.length !== 1) throw new Error(`${name} has ${tasks.length} tasks; a Job has one`);
     await this.#cluster.client.create(collectionPath(JOB, NAMESPACE), {

@@ -113,6 +113,7 @@ async function put(
     let askAgainAt = performance.now() + ASK_EVERY_MS;
     for (let ended = -1; ; ) {
       if (o.signal.aborted) throw new Interrupted();
+      system.check();
       await watch.look();
       usage.sample();
       await o.onProgress?.(watch);

@@ -40,6 +40,7 @@ export class OdinSystem implements System {
   readonly #pods = new Map<string, PodIdentity>();
   #component: Component;
   #port: number;
+  #isRestarting = false;
 
   private constructor(cluster: BenchCluster, o: OperatorOptions, started: { component: Component; port: number }) {
     this.#cluster = cluster;
@@ -66,10 +67,17 @@ export class OdinSystem implements System {
     return `http://127.0.0.1:${this.#port}/metrics`;
   }
 
-  /** Starts it anew after it has ended; does not wait until it is ready. */
+  check(): void {
+    if (!this.#isRestarting) this.#component.check();
+  }
+
+  /** Kills it and starts it anew, without waiting until it is ready. */
   async restart(identity?: string): Promise<void> {
+    this.#isRestarting = true;
+    process.kill(this.#component.pid, "SIGKILL");
     const options = { root: this.#root, flags: this.#flags, ...(identity === undefined ? {} : { identity }) };
     ({ component: this.#component, port: this.#port } = await startOperator(this.#cluster, options));
+    this.#isRestarting = false;
   }
 
   async untilReady(): Promise<void> {

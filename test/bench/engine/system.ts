@@ -13,6 +13,8 @@ export interface System {
   user: string;
   /** Its process at this moment. */
   pid(): number;
+  /** Throws, quoting its log, if the process has ended by itself. */
+  check(): void;
   submit(run: BenchRun): Promise<void>;
   /** The resource that stands for a run, as the audit log names it; its creation is the beginning of the run. */
   resource: string;

@@ -15,10 +15,7 @@ export async function makeTrouble(
 ): Promise<number> {
   const beganUs = Date.now() * 1000;
   if (trouble === "API server killed") await restartApiServer(cluster, placement);
-  else {
-    process.kill(operator.pid(), "SIGKILL");
-    await operator.restart(trouble === "operator killed" ? undefined : "another");
-  }
+  else await operator.restart(trouble === "operator killed" ? undefined : "another");
   return beganUs;
 }
 

@@ -68,6 +68,7 @@ export class RunStream {
       const waitWhile = async (condition: () => boolean): Promise<void> => {
         while (condition()) {
           if (signal.aborted) throw new Interrupted();
+          this.#system.check();
           if (this.finished !== last) [last, changedAt] = [this.finished, performance.now()];
           if (performance.now() - changedAt > STUCK_MS) {
             throw new LocalError(`no run has ended for ${STUCK_MS / 1000} s; ${this.#underWay.size} are under way`);
