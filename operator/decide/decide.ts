@@ -249,7 +249,7 @@ function notStarted(plan: Plan, tasks: readonly TaskView[], ending: Ending): (vi
 
 function start(view: View, tasks: TaskView[]): Decision {
   const byName = new Map(tasks.map((other) => [other.task.name, other.record]));
-  const unrecorded = unrecordedEnds(view.run, tasks);
+  const unrecorded = unrecordedEnds(view.run, tasks, view.askedToGo ?? new Set());
   const isExecuted = (name: string): boolean => byName.get(name)?.state === "executed" && !unrecorded.has(name);
   // References are read from the run as it will be recorded, so that a result that came a moment ago counts. Most looks at a run start nothing.
   let filler: ReturnType<typeof textFiller> | undefined;

@@ -1,11 +1,16 @@
 import type { TaskStatus } from "../../crds/generated/types.ts";
 import { bounded } from "./message.ts";
-import type { Controls, Plan, TaskView } from "./run.ts";
+import type { Controls, ObservedObject, Plan, TaskView } from "./run.ts";
 
 /** How many tasks a run may start as far as others in its namespace are concerned, and what those say that may not. */
 export interface Room {
   tasks: number;
   message: string;
+}
+
+/** Whether an object was asked to go and its containers may still run. What is on a lost node may never go, and is not waited for. */
+function isStillGoing({ deleting, gone, givenUp, phase }: ObservedObject): boolean {
+  return deleting && !gone && givenUp !== true && phase !== "Succeeded" && phase !== "Failed";
 }
 
 /** What of a record stays while the task waits for a place: the time that it may take does not count then, and begins anew. */
@@ -37,8 +42,8 @@ export class Places {
     this.#most = controls.parallelism ?? plan.parallelism ?? Number.POSITIVE_INFINITY;
     this.#room = room;
     if (!Number.isFinite(this.#most)) return;
-    for (const { task, record } of tasks) {
-      if (record.state === "executing") this.#taken += 1;
+    for (const { task, record, object } of tasks) {
+      if (record.state === "executing" || (object !== undefined && isStillGoing(object))) this.#taken += 1;
       if (record.state !== "waiting") continue;
       if ((heldBack.get(task.name) ?? record).reason === "ApiUnavailable") this.#unanswered.add(task.name);
     }

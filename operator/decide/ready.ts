@@ -22,11 +22,18 @@ export function waitingForDependencies(
 }
 
 /**
- * Tasks that have ended well as far as this process alone knows: their object is gone and their record is not written yet. What depends on them waits
+ * Tasks that have ended well as far as this process alone knows: their object is gone, or was asked to go, and their record is not written yet. What depends on them waits
  * for the record: if this process ended in between, nothing would show that they were done, and they would run again beside what came after (I-2).
  */
-export function unrecordedEnds({ status }: Pipeline, tasks: readonly TaskView[]): ReadonlySet<string> {
+export function unrecordedEnds(
+  { status }: Pipeline,
+  tasks: readonly TaskView[],
+  askedToGo: ReadonlySet<string>,
+): ReadonlySet<string> {
   const isUnrecorded = ({ task, record, object }: TaskView): boolean =>
-    record.state === "executed" && object?.gone === true && status?.tasks?.[task.name]?.state !== "executed";
+    record.state === "executed" &&
+    object !== undefined &&
+    (object.gone || askedToGo.has(object.uid)) &&
+    status?.tasks?.[task.name]?.state !== "executed";
   return new Set(tasks.filter(isUnrecorded).map(({ task }) => task.name));
 }

@@ -41,8 +41,8 @@ const WINDOW_PER_TASK = 12;
 /** What is said in whole seconds may be off by that much. */
 const ROUNDING_MS = 2_500;
 
-/** Reasons of what the cluster does to a pod. */
-const LOSSES = new Set(["Evicted", "Preempted", "NodeTainted", "Disrupted", "NodeLost", "PodDeleted"]);
+/** Reasons of what the cluster does to a pod, and tells; of a lost node nobody can say how its pods ended. */
+const LOSSES = new Set(["Evicted", "Preempted", "NodeTainted", "Disrupted", "PodDeleted"]);
 
 /** Errors that a program may log when the world is as bad as here. */
 const EXPECTED_ERRORS = /leads no longer/;
@@ -351,7 +351,8 @@ export class Oracle {
     const { name, uid } = run.metadata;
     const plan = this.#planOf(name, task);
     const tasks = Object.entries((run.status as PipelineStatus | undefined)?.tasks ?? {});
-    const isEnding = isEnded(run) && run.status?.reason !== "TaskFailed";
+    const isTold = run.spec?.stop === true || run.spec?.cancel === true;
+    const isEnding = isTold || (isEnded(run) && run.status?.reason !== "TaskFailed");
     const others = tasks.filter(([other, { state }]) => other !== task && state === "terminated");
     if (plan?.kind !== "Pod" || !LOSSES.has(reason ?? "") || isEnding || others.length > 0) return;
     const losses = new Set(
