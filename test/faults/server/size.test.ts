@@ -104,7 +104,7 @@ faultCase(size, "F-40", `${FINISHED} finished runs are there at the start`, asyn
   assert.ok(lists.length >= FINISHED / 500, `${lists.length} pages`);
   assert.ok((await ground.writes()).length - before < 40);
   // What the oracle deletes one by one takes longer than all else.
-  await ground.client.delete(runs);
+  await ground.client.delete(runs, { timeoutMs: WIDE_MS });
   await until(async () => (await ground.client.listAll(runs, {})).items.length === 0, WIDE_MS, {
     describe: "they are gone",
   });
