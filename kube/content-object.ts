@@ -23,7 +23,7 @@ export async function ensureContentObject(
     } catch (error) {
       if (!isKubeError(error, "alreadyExists")) throw error;
     }
-    const body = { metadata: { annotations: { [usedAnnotation]: new Date().toISOString() } } };
+    const body = { metadata: { annotations: { [usedAnnotation]: client.clock.now() } } };
     try {
       return await client.patch<KubeObject>(objectPath(resource, namespace, name), "merge", body, { lane: "create" });
     } catch (error) {

@@ -94,7 +94,7 @@ export class SnapshotSweep {
       if (mirrored) needed.add(`${metadata.namespace}/${snapshot}`);
     for (const { metadata, usedAt } of snapshots.list()) {
       const { namespace, name } = metadata;
-      const young = Date.now() - Date.parse(usedAt ?? "") < this.#youngMs;
+      const young = this.#client.clock.nowMs() - Date.parse(usedAt ?? "") < this.#youngMs;
       if (young || this.#plans.isClaimed(namespace, name)) needed.add(`${namespace}/${name}`);
     }
     for (const key of [...needed]) {
