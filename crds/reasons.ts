@@ -63,6 +63,10 @@ export const REASONS = {
     class: "waiting",
     meaning: "A pod of a deleted run of the same name is still being removed; goes on by itself when it is gone.",
   },
+  Starting: {
+    class: "waiting",
+    meaning: "Nothing is in its way: many tasks of the run became ready at once, and its object is made in a moment.",
+  },
   CacheLookup: {
     class: "waiting",
     meaning: "Its inputs and outputs are compared with those of earlier runs; large ones take their time.",

@@ -338,6 +338,11 @@ export class Reconciler {
         more = true;
       }),
     ]);
+    // Not in this pass; yet whoever looks in between is told why they wait (I-4).
+    for (const { task } of creates.slice(CREATE_BATCH)) {
+      const waits = current.get(task);
+      if (waits !== undefined) results.set(task.name, { ...waits, record: { ...waits.record, reason: "Starting" } });
+    }
     const tasks =
       results.size === 0 ? decision.tasks : decision.tasks.map((task) => results.get(task.task.name) ?? task);
     const refusal = [...results.values()].some(({ record }) => record.state === "terminated");

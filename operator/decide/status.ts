@@ -141,7 +141,13 @@ function countsOf(tasks: readonly TaskView[]): TaskCounts {
 }
 
 /** Reasons for waiting that are told of the run, not as trouble of a task. */
-const QUIET_REASONS: ReadonlySet<string> = new Set(["Dependencies", "Suspended", "NotStarted", "RunParallelism"]);
+const QUIET_REASONS: ReadonlySet<string> = new Set([
+  "Dependencies",
+  "Suspended",
+  "NotStarted",
+  "RunParallelism",
+  "Starting",
+]);
 
 /** The run's own reason and message: how it is ending, or what the first task in trouble waits for. */
 function causeOf(input: StatusInput, ending: Ending | undefined): { reason?: string; message?: string } {
