@@ -47,8 +47,9 @@ test("O-270: defaults", () => {
       scheme: "http",
       intervalMs: 15_000,
     },
-    store: "/var/lib/odin/store.db",
+    store: { kind: "file", path: "/var/lib/odin/store.db" },
     logLevel: "info",
+    logFormat: "auto",
   });
 });
 

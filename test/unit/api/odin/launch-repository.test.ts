@@ -7,6 +7,7 @@ import type { PipelineSpec } from "../../../../crds/generated/types.ts";
 import { type Definition, readSnapshot } from "../../../../crds/snapshot.ts";
 import type { KubeClient } from "../../../../kube/client.ts";
 import { KubeError } from "../../../../kube/errors.ts";
+import { ServerClock } from "../../../../kube/server-clock.ts";
 import { SampleView } from "./sample.ts";
 import { SampleRepository } from "./sample-repository.ts";
 
@@ -22,6 +23,7 @@ interface Stored {
 
 /** An API server that stores what it is given, once under each name. */
 class FakeServer {
+  readonly clock = new ServerClock();
   readonly stored: Stored[] = [];
   readonly jobs: Record<string, object> = {};
 
