@@ -1,5 +1,6 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { SettingProblem } from "./settings.ts";
+import { withTokenFile } from "./token-file.ts";
 
 /** How to reach the API server, and the namespace that goes with it. */
 export interface Cluster {
@@ -36,6 +37,11 @@ export function loadCluster(file: string | undefined, context: string | undefine
     throw new SettingProblem(
       "no cluster is configured; set KUBECONFIG or --kubeconfig, and --context if it names several",
     );
+  }
+  try {
+    withTokenFile(kubeConfig, file, process.env);
+  } catch (error) {
+    throw new SettingProblem(`kubeconfig: ${error instanceof Error ? error.message : String(error)}`);
   }
   const namespace = kubeConfig.getContextObject(kubeConfig.getCurrentContext())?.namespace ?? "default";
   return { kubeConfig, namespace };
