@@ -51,11 +51,12 @@ export class OdinSystem implements System {
     this.#port = started.port;
   }
 
-  /** Resolves when it has filled its caches. */
+  /** Resolves when it has filled its caches and holds the lease: waiting for that is no part of a measurement. */
   static async start(cluster: BenchCluster, o: OperatorOptions): Promise<OdinSystem> {
     const started = await startOperator(cluster, o);
     const system = new OdinSystem(cluster, o, started);
     await system.untilReady();
+    await system.untilLeading();
     return system;
   }
 
@@ -85,6 +86,15 @@ export class OdinSystem implements System {
       deadlineMs: READY_MS,
       everyMs: 20,
       what: "the operator's readiness",
+      check: () => this.#component.check(),
+    });
+  }
+
+  async untilLeading(): Promise<void> {
+    await waitFor(async () => /^odin_is_leader\{[^}]*\} 1$/m.test(await (await fetch(this.metricsAddress)).text()), {
+      deadlineMs: READY_MS,
+      everyMs: 20,
+      what: "the operator's leadership",
       check: () => this.#component.check(),
     });
   }
