@@ -2,10 +2,10 @@
  * Writes, or with `--check` compares, everything that is derived from the two kinds: the CustomResourceDefinitions, the
  * TypeScript types and the reference page. Exit status 1 names each file that is not what the source says.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import * as yaml from "js-yaml";
 import { customResourceDefinition } from "./definition.ts";
+import { writeOrCheck } from "./generated-files.ts";
 import { JOB_KIND } from "./job.ts";
 import { PIPELINE_KIND } from "./pipeline.ts";
 import { referencePage } from "./reference.ts";
@@ -30,26 +30,4 @@ function outputs(): Map<string, string> {
   return files;
 }
 
-function current(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
-const check = process.argv.includes("--check");
-let stale = 0;
-for (const [name, content] of outputs()) {
-  const path = resolve(ROOT, name);
-  if (current(path) === content) continue;
-  if (check) {
-    stale += 1;
-    console.error(`${name} is not what crds/*.ts say; run: npm run generate`);
-  } else {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content);
-    console.log(`wrote ${name}`);
-  }
-}
-process.exitCode = stale > 0 ? 1 : 0;
+writeOrCheck(ROOT, outputs(), "crds/*.ts say");

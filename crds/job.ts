@@ -1,5 +1,5 @@
 import { MAX_FILES } from "./limits.ts";
-import { JOB_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
+import { JOB_POLICY, runPolicyRules } from "./run-policy.ts";
 import { flag, integer, type Kind, list, map, object, type Rule, type Schema, text, time } from "./schema.ts";
 import { fieldPathAt, type SpecPlace, TASKS, taskRules } from "./task.ts";
 
@@ -76,7 +76,7 @@ export const JOB_KIND: Kind = {
     [],
     {
       typeName: "JobSpec",
-      "x-kubernetes-validations": [...taskRules("self"), ...fileRules("self"), ...RUN_POLICY_RULES],
+      "x-kubernetes-validations": [...taskRules("self"), ...fileRules("self"), ...runPolicyRules("self")],
     },
   ),
   status: object(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { MAX_DISTRIBUTED_NAME, MAX_DISTRIBUTED_TASK_ID, MAX_LABEL, MAX_TASK_ID } from "./limits.ts";
-import { kindFactsOf, type TaskKind } from "./task-kinds.ts";
+import { kindFactsOf, type ResourceType } from "./task-kinds.ts";
 
 /** Labels on everything we create (O-165). */
 export const LABELS = {
@@ -12,12 +12,25 @@ export const LABELS = {
   job: "odin.io/job",
   attempt: "odin.io/attempt",
   snapshot: "odin.io/snapshot",
+  /** On a Pipeline: the view that it belongs to, and its id there (M-42). */
+  view: "odin.io/view",
+  mlbenchRun: "odin.io/mlbench-run",
+  /** What Clockwork reads (C-71): the cluster and the account that something belongs to, and on a Namespace whether its pods may say so. */
+  cluster: "odin.io/cluster",
+  account: "odin.io/account",
+  clockworkTrust: "odin.io/clockwork-trust",
   /** Set to "true" on a Secret that tasks may mount (O-147). */
   mountable: "odin.io/mountable",
 } as const;
 
 /** Value of the managed-by label. */
 export const MANAGED_BY = "odin";
+
+/** Value of the label `view` on the runs of MLBench. */
+export const MLBENCH_VIEW = "mlbench";
+
+/** Value of `spec.managedBy` on the runs of MLBench, and their finalizer (M-42). */
+export const MLBENCH_MANAGER = "odin.io/mlbench";
 
 /** Annotations that keep what a label value cannot hold. */
 export const ANNOTATIONS = {
@@ -33,6 +46,19 @@ export const ANNOTATIONS = {
   object: "odin.io/object",
   /** Key under which the task's outputs are remembered (O-200). */
   cacheKey: "odin.io/cache-key",
+  /** On a pod: its job id in Clockwork, which is also in its environment (C-74, C-79). */
+  clockworkJobId: "odin.io/clockwork-job-id",
+  /** On a pod: place of its task in the list of tasks, from 0, and the seconds that the task, else the run, may take. */
+  taskIndex: "odin.io/task-index",
+  timeLimit: "odin.io/time-limit",
+  /** On a Pipeline: e-mail of its user, who is told it in his tasks' environment (C-79). */
+  userEmail: "odin.io/user-email",
+  /** What Clockwork reads on objects of others (C-71): who they belong to, a reservation, a remark. */
+  user: "odin.io/user",
+  reservation: "odin.io/reservation",
+  comment: "odin.io/comment",
+  /** On a run of MLBench: the request that made it. */
+  mlbenchRequest: "odin.io/mlbench-request",
   /** On a snapshot: when somebody last made sure that it is there, before naming it (RFC 3339). */
   used: "odin.io/used",
 } as const;
@@ -68,7 +94,7 @@ export function podName(run: string, task: string, attempt: number): string {
  * Name of the object of one attempt: that of `podName`, but for distributed kinds a DNS label that begins with a letter and leaves room for what
  * controllers append to name pods and Services (`-worker-12`). What has to be changed for that ends in a hash.
  */
-export function objectName(run: string, task: { name: string; resourceType?: TaskKind }, attempt: number): string {
+export function objectName(run: string, task: { name: string; resourceType?: ResourceType }, attempt: number): string {
   if (!kindFactsOf(task).isDistributed) return podName(run, task.name, attempt);
   const id = attempt <= 1 ? taskId(run, task.name) : `${taskId(run, task.name)}-r${attempt - 1}`;
   const label = id.replaceAll(".", "-").replace(/^(?=[0-9])/, "t");
@@ -99,7 +125,7 @@ export function jobObjectName(id: string): string {
 export function runPrefix(
   jobId: string,
   explicit: string | undefined,
-  tasks: readonly { name: string; resourceType?: TaskKind }[],
+  tasks: readonly { name: string; resourceType?: ResourceType }[],
 ): string {
   if (explicit !== undefined) return explicit;
   const last = jobId.split("/").at(-1) ?? "";
@@ -118,7 +144,7 @@ export function runPrefix(
 export const SAMPLE_TAIL = "-00000000j";
 
 /** Most characters of a task's id (O-13). */
-export function maxTaskId(task: { resourceType?: TaskKind }): number {
+export function maxTaskId(task: { resourceType?: ResourceType }): number {
   return kindFactsOf(task).isDistributed ? MAX_DISTRIBUTED_TASK_ID : MAX_TASK_ID;
 }
 

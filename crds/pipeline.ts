@@ -1,8 +1,9 @@
 import { CONDITIONS, FILES, fileRules } from "./job.ts";
 import { MAX_EVENTS, MAX_MESSAGE, MAX_RESULT_BYTES, MAX_TASKS } from "./limits.ts";
-import { RUN_POLICY, RUN_POLICY_RULES } from "./run-policy.ts";
+import { RUN_POLICY, runPolicyRules } from "./run-policy.ts";
 import { flag, integer, type Kind, list, map, object, type Rule, type Schema, text, time } from "./schema.ts";
 import { TASKS, taskRules } from "./task.ts";
+import { WORKERS_STATUS } from "./workers.ts";
 
 /** Phases of a run; there are no others (O-180). */
 export const PHASES = ["BUILDING", "RUNNING", "DONE", "TERMINATED"] as const;
@@ -45,23 +46,8 @@ const event = object(
   { typeName: "RunEvent" },
 );
 
-/** Admission rules of a Pipeline's spec that hold for what may change: a cancellation is final. */
-const SPEC_RULES: readonly Rule[] = [
-  ...RUN_POLICY_RULES,
-  {
-    rule: "!has(oldSelf.stop) || !oldSelf.stop || (has(self.stop) && self.stop)",
-    message: "a run that was told to stop stays so; create another Pipeline to run again",
-    fieldPath: ".stop",
-  },
-  {
-    rule: "!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",
-    message: "a cancelled run stays cancelled; create another Pipeline to run again",
-    fieldPath: ".cancel",
-  },
-];
-
 /** What is run never changes; in the order of what it costs to compare. */
-const SMALL = ["job", "snapshot", "version", "failFast", "user", "failurePolicy", "timeout"];
+const SMALL = ["managedBy", "runName", "job", "snapshot", "version", "failFast", "user", "failurePolicy", "timeout"];
 const IMMUTABLE = [...SMALL, "taskDefaults", "context", "tasks", "files"];
 
 const isSame = (field: string): string =>
@@ -71,8 +57,13 @@ const isSame = (field: string): string =>
  * True of every write of the operator to the status. The API server keeps the spec as it was in such a write, so a rule that compares the old spec
  * with the new one has nothing to find, and over 2,000 tasks it would cost more than all the rest of the write.
  */
-const STATUS_IS_WRITTEN =
-  "has(self.status) && (!has(oldSelf.status) || (has(self.status.writes) && (!has(oldSelf.status.writes) || self.status.writes != oldSelf.status.writes)))";
+const STATUS_IS_WRITTEN = "has(self.status) && (!has(oldSelf.status) || self.status.?writes != oldSelf.status.?writes)";
+
+/** What can only be switched on. */
+const FINAL = ["stop", "cancel"];
+
+const stays = (field: string): string =>
+  `(!has(oldSelf.spec.${field}) || !oldSelf.spec.${field} || (has(self.spec.${field}) && self.spec.${field}))`;
 
 /** What holds at creation holds for good, as what is run never changes; a Pipeline gets its status only later. */
 const atCreation = ({ rule, ...rest }: Rule): Rule => ({ rule: `has(self.status) || (${rule})`, ...rest });
@@ -96,15 +87,19 @@ const RULES: readonly Rule[] = [
     },
     {
       rule: "!has(self.spec.tasks) || [self.spec.tasks.transformMapEntry(i, t, {t.name: true})].all(names, true)",
-      message: "two tasks must not have the same name",
+      // The rule fails instead of coming to false, so the server tells no path, but which name it is.
+      message: "spec.tasks: two tasks must not have the same name",
       fieldPath: ".spec.tasks",
     },
+    ...runPolicyRules("self.spec"),
     ...taskRules("self.spec"),
     ...fileRules("self.spec"),
   ].map(atCreation),
   {
-    rule: `(${STATUS_IS_WRITTEN}) || (${IMMUTABLE.map(isSame).join(" && ")})`,
-    message: `a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel, cancelledBy, parallelism, priority and ttlSecondsAfterFinished may change)`,
+    // One rule for all: each field that a rule looks at costs the API server a walk over all the fields beside it, the question above too.
+    rule: `(${STATUS_IS_WRITTEN}) || (${[...FINAL.map(stays), ...IMMUTABLE.map(isSame)].join(" && ")})`,
+    message:
+      "a Pipeline is one run and cannot be changed; create another one (only suspend, stop, cancel, cancelledBy, parallelism, priority and ttlSecondsAfterFinished may change; a run that was told to stop stays so, and a cancelled run stays cancelled)",
     fieldPath: ".spec",
   },
 ];
@@ -141,6 +136,15 @@ export const PIPELINE_KIND: Kind = {
       failFast: flag("The older spelling of `failurePolicy: FailFast`. Left out: as `failurePolicy` or the Job says."),
       ...RUN_POLICY,
       user: text("Who submitted the run, where the REST API did.", 64),
+      managedBy: text(
+        "Who carries the run out, if not the operator: `odin.io/mlbench` stands for the MLBench view of the REST API. The operator does nothing with such a run.",
+        63,
+        { minLength: 1, pattern: "^[a-z0-9]([-a-z0-9./]*[a-z0-9])?$" },
+      ),
+      runName: text("Name of the run in the view that manages it. Left out: the name of the object.", 100, {
+        minLength: 1,
+        pattern: "^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$",
+      }),
       priority: integer(
         "Where runs wait for each other, for their turn among those of the job or for a place in the namespace, the higher goes first, then the older. Left out: 0.",
         { minimum: -1000000, maximum: 1000000 },
@@ -155,7 +159,7 @@ export const PIPELINE_KIND: Kind = {
       cancelledBy: text("Who cancelled or stopped it, for the message.", 64),
     },
     [],
-    { typeName: "PipelineSpec", "x-kubernetes-validations": SPEC_RULES },
+    { typeName: "PipelineSpec" },
   ),
   status: object(
     "How the run is doing.",
@@ -184,6 +188,7 @@ export const PIPELINE_KIND: Kind = {
         { typeName: "TaskCounts" },
       ),
       tasks: map("What became of each task, by name.", taskStatus, MAX_TASKS, { "x-kubernetes-map-type": "atomic" }),
+      workers: WORKERS_STATUS,
       events: list(`What happened, oldest first; the newest ${MAX_EVENTS} are kept.`, event, MAX_EVENTS + 8),
       eventCount: integer("Events so far, those no longer kept included.", { minimum: 0 }),
       writes: integer("Times that the operator has written the status.", { minimum: 0, format: "int64" }),

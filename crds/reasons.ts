@@ -65,7 +65,8 @@ export const REASONS = {
   },
   Starting: {
     class: "waiting",
-    meaning: "Nothing is in its way: many tasks of the run became ready at once, and its object is made in a moment.",
+    meaning:
+      "Nothing is in its way: its object is being made, or is in a moment, where many tasks of the run became ready at once.",
   },
   CacheLookup: {
     class: "waiting",

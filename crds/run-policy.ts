@@ -3,6 +3,7 @@ import { passThroughProblems } from "./pass-through.ts";
 import type { Problem } from "./problem.ts";
 import { integer, object, type Rule, type Schema } from "./schema.ts";
 import { schemaProblems } from "./schema-check.ts";
+import { fieldPathAt, type SpecPlace } from "./task.ts";
 import { TASK_DEFAULTS } from "./task-defaults.ts";
 
 /** What happens to the rest of a run when a task has failed for good. */
@@ -71,13 +72,15 @@ export type RunPolicy = Pick<
 const POLICY_SCHEMA: Schema = object("Policies of a job's runs.", { ...JOB_POLICY });
 
 /** Admission rules over the fields beside `failFast`. */
-export const RUN_POLICY_RULES: readonly Rule[] = [
-  {
-    rule: "!has(self.failFast) || !has(self.failurePolicy) || self.failFast == (self.failurePolicy == 'FailFast')",
-    message: "failFast and failurePolicy say different things; leave failFast out",
-    fieldPath: ".failurePolicy",
-  },
-];
+export function runPolicyRules(place: SpecPlace): Rule[] {
+  return [
+    {
+      rule: `!has(${place}.failFast) || !has(${place}.failurePolicy) || ${place}.failFast == (${place}.failurePolicy == 'FailFast')`,
+      message: "failFast and failurePolicy say different things; leave failFast out",
+      fieldPath: fieldPathAt(place, "failurePolicy"),
+    },
+  ];
+}
 
 /** The policy fields among others; those that are left out stay so. */
 export function runPolicyOf(spec: RunPolicy): RunPolicy {

@@ -12,6 +12,12 @@ export const TASK_KINDS = ["Pod", "Job", "PyTorchJob", "TFJob", "MPIJob", "Elast
 
 export type TaskKind = (typeof TASK_KINDS)[number];
 
+/** Kind of a task that no engine runs by itself: a set of workers, in a Pipeline that is managed by somebody else (M-42). */
+export const WORKERS = "Workers";
+
+/** Everything that may stand as a task's kind. */
+export type ResourceType = TaskKind | typeof WORKERS;
+
 /** Short names that a definition may use as well; none of them depends on case. */
 const ALIASES: Readonly<Record<string, TaskKind>> = { pytjob: "PyTorchJob", pytorchelastic: "ElasticJob" };
 
@@ -77,17 +83,28 @@ export const TASK_KIND_FACTS = {
   },
 } as const satisfies Record<TaskKind, TaskKindFacts>;
 
+const WORKERS_FACTS: TaskKindFacts = {
+  resources: [resource("apps", "v1", "statefulsets", "StatefulSet")],
+  container: "",
+  isDistributed: false,
+};
+
 /** Names of the containers that run tasks; any other container of a pod was put there by somebody else. */
 export const TASK_CONTAINERS: ReadonlySet<string> = new Set(
   Object.values(TASK_KIND_FACTS).map(({ container }) => container),
 );
 
 /** What a task is run as, with what follows from that. */
-export function kindFactsOf(task: { resourceType?: TaskKind }): TaskKindFacts {
-  return TASK_KIND_FACTS[task.resourceType ?? "Pod"];
+export function kindFactsOf({ resourceType }: { resourceType?: ResourceType }): TaskKindFacts {
+  return resourceType === WORKERS ? WORKERS_FACTS : TASK_KIND_FACTS[resourceType ?? "Pod"];
+}
+
+/** The kind that the engine runs a task as. Workers never get that far: a definition with them is refused. */
+export function engineKindOf({ resourceType }: { resourceType?: ResourceType }): TaskKind {
+  return resourceType === undefined || resourceType === WORKERS ? "Pod" : resourceType;
 }
 
 /** GPUs of each replica of a task (O-131). */
-export function gpusOf(task: { resourceType?: TaskKind; numGpus?: number }): number {
+export function gpusOf(task: { resourceType?: ResourceType; numGpus?: number }): number {
   return task.numGpus ?? (kindFactsOf(task).isDistributed ? 1 : 0);
 }

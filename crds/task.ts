@@ -1,7 +1,8 @@
 import { MAX_DEPENDS, MAX_RETRY_RULES, MAX_TASKS } from "./limits.ts";
 import { PASS_THROUGH } from "./pass-through.ts";
 import { integer, list, map, object, quantity, type Rule, type Schema, text } from "./schema.ts";
-import { TASK_KINDS } from "./task-kinds.ts";
+import { TASK_KINDS, WORKERS } from "./task-kinds.ts";
+import { WORKERS_FIELDS } from "./workers.ts";
 
 /** A task's name: a DNS label, because object names are made from it (O-13). */
 export const TASK_NAME = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
@@ -212,8 +213,9 @@ export const TASK: Schema = object(
     },
     resourceType: {
       type: "string",
-      description: "Kind of object that the task is run as. Left out: `Pod`.",
-      enum: [...TASK_KINDS],
+      description:
+        "Kind of object that the task is run as. Left out: `Pod`. `Workers`: a set of workers, only in a Pipeline with `managedBy`.",
+      enum: [...TASK_KINDS, WORKERS],
     },
     timeout: integer(
       "Seconds after which the task fails, counted from when it could start: waiting for quota, node and image counts, and so do all attempts.",
@@ -237,6 +239,7 @@ export const TASK: Schema = object(
     ),
     retryPolicy,
     numWorkers: integer("Replicas of a distributed kind. Left out: 1.", { minimum: 1, maximum: 10000 }),
+    workers: WORKERS_FIELDS,
     inputs: list(
       "Paths that the task reads. On a shared volume a task with `outputs` is skipped while the content of both is that of an earlier run.",
       text("One path.", 4096),
@@ -271,22 +274,32 @@ export function fieldPathAt(place: SpecPlace, field: string): string {
 
 /**
  * Admission rules over the tasks of a spec. The names are put in a map once (bound by a one-element list, as the language has no
- * `let`), so that the cost grows with the number of dependencies and not with its square. Looking a name up with `[]`
- * instead of `in` makes the API server's message name the missing one ("no such key: …").
+ * `let`), so that the cost grows with the number of dependencies and not with its square. They come to false and never fail: a rule that fails
+ * is reported without a path, and the message that names the place is worked out only for one that is false. Texts are put together by `format`
+ * alone: of a text that is added to another one the API server takes the worst length into its estimate of the cost.
  */
 export function taskRules(place: SpecPlace): Rule[] {
   const tasks = `${place}.tasks`;
   const fieldPath = fieldPathAt(place, "tasks");
+  const names = `[${tasks}.transformMapEntry(i, t, {t.name: true})]`;
+  const message = (isWrong: string, text: string, values: string): string =>
+    `[${tasks}.transformList(i, t, has(t.depends) && ${isWrong}, i)[0]].map(i, 'spec.tasks[%s].depends: ${text}'.format([string(i), ${values}]))[0]`;
   return [
     {
-      rule: `!has(${tasks}) || [${tasks}.transformMapEntry(i, t, {t.name: true})].all(names, ${tasks}.all(t, !has(t.depends) || t.depends.all(d, names[d])))`,
+      rule: `!has(${tasks}) || ${names}.all(names, ${tasks}.all(t, !has(t.depends) || t.depends.all(d, d in names)))`,
       message: "every entry of depends must be the name of a task in the same list",
+      messageExpression: `${names}.map(names, ${message(
+        "!t.depends.all(d, d in names)",
+        'there is no task "%s" for task "%s" to depend on',
+        `${tasks}[i].depends.filter(d, !(d in names))[0], ${tasks}[i].name`,
+      )})[0]`,
       fieldPath,
       reason: "FieldValueInvalid",
     },
     {
       rule: `!has(${tasks}) || ${tasks}.all(t, !has(t.depends) || !(t.name in t.depends))`,
       message: "a task must not depend on itself",
+      messageExpression: message("t.name in t.depends", 'task "%s" must not depend on itself', `${tasks}[i].name`),
       fieldPath,
     },
   ];

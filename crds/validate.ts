@@ -7,7 +7,7 @@ import { referencedTasks } from "./references.ts";
 import { retryPolicyProblems } from "./retry-policy.ts";
 import { schemaProblems } from "./schema-check.ts";
 import { RESERVED_ENVIRONMENT, TASK, TASK_NAME } from "./task.ts";
-import { kindFactsOf } from "./task-kinds.ts";
+import { kindFactsOf, WORKERS } from "./task-kinds.ts";
 import { quoted, substituteVariables } from "./variables.ts";
 
 const NAME = new RegExp(`^${TASK_NAME}$`);
@@ -155,6 +155,7 @@ function taskProblems(task: Task, index: number): Problem[] {
     });
   }
   problems.push(...retryPolicyProblems(task, `tasks[${index}]`));
+  if (task.resourceType === WORKERS) at("resourceType", `${WORKERS} is for runs that MLBench manages, not for jobs`);
   passThroughProblems(task, at);
   mountProblems(task, at);
   caretProblems(task, at);

@@ -1,19 +1,24 @@
 import { IncomingMessage } from "node:http";
+import WebSocket from "ws";
 import { errorFromAnswer, KubeError } from "./errors.ts";
 import type { Answer } from "./exchange.ts";
 import type { KubeList } from "./resource.ts";
 
 /** Whether the server did not accept the credentials. */
-export function isRefused(answer: Answer | IncomingMessage): boolean {
-  return !(answer instanceof IncomingMessage) && answer.status === 401;
+export function isRefused(answer: Answer | IncomingMessage | WebSocket): boolean {
+  return !isOpen(answer) && answer.status === 401;
 }
 
 /** The answer if it is a 2xx or a stream; throws its KubeError otherwise. */
-export function accepted<T extends Answer | IncomingMessage>(what: string, answer: T | Answer): T {
-  if (answer instanceof IncomingMessage) return answer as T;
+export function accepted<T extends Answer | IncomingMessage | WebSocket>(what: string, answer: T | Answer): T {
+  if (isOpen(answer)) return answer as T;
   const { status, retryAfter, body } = answer as Answer;
   if (status >= 200 && status < 300) return answer as T;
   throw errorFromAnswer(what, status, retryAfter, body.toString("utf8"));
+}
+
+function isOpen(answer: Answer | IncomingMessage | WebSocket): answer is IncomingMessage | WebSocket {
+  return answer instanceof IncomingMessage || answer instanceof WebSocket;
 }
 
 /** The body of an answer from JSON; undefined where it is empty. */

@@ -10,3 +10,10 @@ export const CONFIG_MAP = {
 export const SECRET = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true } as const;
 export const EVENT = { group: "", version: "v1", plural: "events", kind: "Event", namespaced: true } as const;
 export const NODE = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false } as const;
+export const NAMESPACE = {
+  group: "",
+  version: "v1",
+  plural: "namespaces",
+  kind: "Namespace",
+  namespaced: false,
+} as const;

@@ -47,7 +47,7 @@ interface KubeErrorFields {
   category: ErrorCategory;
   message: string;
   retryAfterMs?: number | undefined;
-  details?: unknown;
+  statusDetails?: unknown;
   cause?: unknown;
 }
 
@@ -61,7 +61,8 @@ export class KubeError extends Error {
   readonly reason: string;
   readonly category: ErrorCategory;
   declare readonly retryAfterMs?: number;
-  declare readonly details?: unknown;
+  /** The `details` of the server's Status. Not of that name: test runners take `details` of an error for a text of theirs. */
+  declare readonly statusDetails?: unknown;
 
   constructor(fields: KubeErrorFields) {
     super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -70,7 +71,7 @@ export class KubeError extends Error {
     this.reason = fields.reason;
     this.category = fields.category;
     if (fields.retryAfterMs !== undefined) this.retryAfterMs = fields.retryAfterMs;
-    if (fields.details !== undefined) this.details = fields.details;
+    if (fields.statusDetails !== undefined) this.statusDetails = fields.statusDetails;
   }
 }
 
@@ -113,7 +114,7 @@ export function errorFromAnswer(what: string, code: number, retryAfter: string |
     category: terminating ? "notFound" : unfit ? "conflict" : categoryOf(code, reason, message, status?.details),
     message: `${what}: ${cut(said, MESSAGE_LIMIT)} (HTTP ${code}${reason ? ` ${reason}` : ""})`,
     retryAfterMs: retryAfterMs(retryAfter, status?.details?.retryAfterSeconds),
-    details: status?.details,
+    statusDetails: status?.details,
   });
 }
 

@@ -16,7 +16,7 @@ export interface InformerTimings {
   /** Bound for the head of a watch's answer. */
   openTimeoutMs: number;
   backoff: BackoffBounds;
-  /** A watch that was open for less counts as failed, however it ended. */
+  /** A watch that was open for less and brought nothing counts as failed, however it ended. */
   livedMs: number;
   /** Longest pause between two tries while the resource is not served: a CRD may appear at any moment. */
   missingRetryMs: number;
@@ -51,9 +51,12 @@ export interface InformerOptions<P> {
   fieldSelector?: string;
   /**
    * What to keep of each object (`managedFields` are gone already). Must keep `metadata` with name, namespace, uid and
-   * resourceVersion; what it throws leaves that version of the object out, with a log line.
+   * resourceVersion; what it throws leaves that version of the object out, with a log line. `known` is what the cache
+   * holds of the version before: for what an object once said and says no more.
    */
-  project: (raw: KubeObject) => P;
+  project: (raw: KubeObject, known?: P) => P;
+  /** Which objects are to be in the cache; the others are as if they were not there. By default all are. */
+  wants?: (raw: KubeObject) => boolean;
   logger: Logger;
   registry?: Registry;
   timings?: Partial<InformerTimings>;
@@ -90,6 +93,8 @@ export class Informer<P extends { metadata: ObjectMeta }> {
   #relist: RelistReason | undefined = "start";
   #failures = 0;
   #openedAt: number | undefined;
+  /** How far the cache had come when the watch was asked for. */
+  #openedFrom = "";
   #lastDataAt: number | undefined;
   #missingToldAt = Number.NEGATIVE_INFINITY;
 
@@ -104,6 +109,7 @@ export class Informer<P extends { metadata: ObjectMeta }> {
     this.#metrics = kubeMetrics(options.registry);
     this.#cache = new ObjectCache<P>({
       project: options.project,
+      wants: options.wants,
       emit: (change) => this.#emit(change),
       onBadObject: (key, error) => this.#noteThrow("cannot read an object; it is left out of the cache", key, error),
     });
@@ -138,6 +144,11 @@ export class Informer<P extends { metadata: ObjectMeta }> {
 
   get size(): number {
     return this.#cache.size;
+  }
+
+  /** Version up to which list and watch have told everything; "" before the first list. */
+  get resourceVersion(): string {
+    return this.#cache.resourceVersion;
   }
 
   /** The object at `namespace/name` (or `name` of a cluster-scoped one). Not to be changed by the caller. */
@@ -232,6 +243,7 @@ export class Informer<P extends { metadata: ObjectMeta }> {
   async #watch(signal: AbortSignal): Promise<void> {
     const { client, labelSelector, fieldSelector } = this.#options;
     const [shortest, longest] = this.#timings.watchSeconds;
+    this.#openedFrom = this.#cache.resourceVersion;
     await client.watch(this.#path, {
       query: {
         labelSelector,
@@ -261,10 +273,16 @@ export class Informer<P extends { metadata: ObjectMeta }> {
     else this.#cache.applyWatched(type, object);
   }
 
-  /** The server ended the watch in order. One that lived is opened again at once; another is a failure in disguise. */
+  /**
+   * The server ended the watch in order. One that lived, or got anywhere, is opened again at once: in a burst the API server closes the watches that it
+   * cannot write to fast enough, however young they are, and a pause would be time in which nothing is seen. Another is a failure in disguise.
+   */
   #afterClose(): number {
     this.#metrics.watchRestarts.inc({ resource: this.#label, reason: "closed" });
-    return this.#hasLived() ? 0 : this.#afterBrokenWatch();
+    if (this.#hasLived()) return 0;
+    if (this.#cache.resourceVersion === this.#openedFrom) return this.#afterBrokenWatch();
+    this.#failures = 0;
+    return 0;
   }
 
   /** Decides how to go on after an error and returns the pause before it. */

@@ -4,7 +4,9 @@ import type { Registry } from "prom-client";
 import type { KubeClient } from "./client.ts";
 import { type Clock, elapsedMs, type Moment, systemClock } from "./elapsed-clock.ts";
 import { isKubeError } from "./errors.ts";
-import { type Holder, heldLease, holderOf, isWrittenBy, type Lease, newLease, releasedLease } from "./lease-record.ts";
+import { inTime } from "./in-time.ts";
+import { type Holder, heldLease, holderOf, isWrittenBy, type Lease, newLease } from "./lease-record.ts";
+import { releaseLease } from "./lease-release.ts";
 import { LeaseSight } from "./lease-sight.ts";
 import type { Logger } from "./logger.ts";
 import { type KubeMetrics, kubeMetrics } from "./metrics.ts";
@@ -34,6 +36,8 @@ export interface LeaderElectionOptions {
   retryPeriodMs?: number;
   /** Time between two looks of a candidate: how long a lease that was given up lies idle at most. */
   standPeriodMs?: number;
+  /** How long giving the lease up may take where the server does not answer; 5 s by default, and never longer than the lease lasts. */
+  releaseTimeoutMs?: number;
   /** Written to the lease with each hold. */
   labels?: Readonly<Record<string, string>>;
   annotations?: Readonly<Record<string, string>>;
@@ -50,7 +54,7 @@ export interface LeaderElectionOptions {
   clock?: Clock;
 }
 
-const RELEASE_TIMEOUT_MS = 2_000;
+const RELEASE_TIMEOUT_MS = 5_000;
 
 /**
  * Leader election on a Lease. Whoever holds it stops acting `renewDeadlineMs` after it *sent* its last successful
@@ -71,6 +75,8 @@ export class LeaderElection {
   readonly #label: string;
   #lease: Lease | undefined;
   #renewedAt: Moment | undefined;
+  /** When the last hold was sent that the lease may still show, whatever its answer was: others wait until that one has run out. */
+  #claimedAt: Moment | undefined;
   readonly #sight: LeaseSight;
   readonly #standPeriodMs: number;
   #isFirstLook = true;
@@ -130,7 +136,7 @@ export class LeaderElection {
 
   /**
    * Stands for election until `signal` aborts, as often as it takes: a lost lease makes this process a follower again.
-   * Gives the lease up before it returns, so that another candidate need not wait. Never rejects.
+   * Gives the lease up before it returns, so that another candidate need not wait: for `releaseTimeoutMs` at most. Never rejects.
    */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -170,13 +176,14 @@ export class LeaderElection {
   async #renewOnce(renewedAt: Moment, signal: AbortSignal): Promise<void> {
     const leftMs = this.#leftMs(renewedAt);
     if (leftMs <= 0) {
-      this.#lose(`the lease was not renewed within ${this.#renewDeadlineMs} ms`);
+      this.#lose(`the lease was not renewed within ${Math.round(this.#renewDeadlineMs)} ms`);
       return;
     }
     const sentAt = this.#clock();
     try {
       if (this.#lease === undefined) throw new Error("the held lease is unknown");
       const body = heldLease(this.#lease, this.#holder, new Date());
+      this.#claimedAt = sentAt;
       const lease = await this.#put(body, leftMs, signal);
       // An answer that comes after the deadline must not revive a leader that somebody may have replaced.
       if (this.#leftMs(renewedAt) <= 0) return;
@@ -185,7 +192,7 @@ export class LeaderElection {
       this.#lastProblem = "";
     } catch (error) {
       if (signal.aborted) return;
-      if (isKubeError(error, "notFound")) this.#lose("the lease object was deleted");
+      if (isKubeError(error, "notFound")) this.#loseForGood("the lease object was deleted");
       else if (isKubeError(error, "conflict")) await this.#afterConflict(renewedAt, signal);
       else this.#tell("the lease could not be renewed; trying again until the deadline", error);
     }
@@ -198,11 +205,11 @@ export class LeaderElection {
       if (isWrittenBy(lease, this.#holder)) this.#lease = lease;
       else {
         this.#sight.look(lease);
-        this.#lose(`"${holderOf(lease) ?? "nobody"}" holds the lease now`);
+        this.#loseForGood(`"${holderOf(lease) ?? "nobody"}" holds the lease now`);
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (isKubeError(error, "notFound")) this.#lose("the lease object was deleted");
+      if (isKubeError(error, "notFound")) this.#loseForGood("the lease object was deleted");
       else this.#tell("the lease could not be read; trying again until the deadline", error);
     }
   }
@@ -214,12 +221,14 @@ export class LeaderElection {
       const lease = await this.#read(signal);
       const firstLook = this.#isFirstLook;
       this.#isFirstLook = false;
+      if (lease === undefined || !isWrittenBy(lease, this.#holder)) this.#claimedAt = undefined;
       if (lease === undefined) {
         // A holder may not have noticed yet that its lease was deleted.
         if (this.#sight.leftMs > 0 || (await mayTake?.(undefined)) === false) return;
         const body = newLease(this.#options.namespace, this.#options.name, this.#holder, new Date());
         const path = collectionPath(LEASE, this.#options.namespace);
         const sentAt = this.#clock();
+        this.#claimedAt = sentAt;
         const created = await inTime(this.#renewDeadlineMs, signal, (options) =>
           this.#options.client.create<Lease>(path, body, options),
         );
@@ -231,6 +240,7 @@ export class LeaderElection {
         return;
       }
       const sentAt = this.#clock();
+      this.#claimedAt = sentAt;
       this.#win(await this.#put(heldLease(lease, this.#holder, new Date()), this.#renewDeadlineMs, signal), sentAt);
     } catch (error) {
       if (signal.aborted || isKubeError(error, "conflict", "alreadyExists")) return;
@@ -259,7 +269,7 @@ export class LeaderElection {
     return inTime(timeoutMs, signal, (options) => this.#options.client.get<Lease>(this.#path, options));
   }
 
-  #put(lease: Lease, timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease> {
+  #put(lease: Lease, timeoutMs: number, signal: AbortSignal): Promise<Lease> {
     return inTime(timeoutMs, signal, (options) => this.#options.client.replace<Lease>(this.#path, lease, options));
   }
 
@@ -281,18 +291,41 @@ export class LeaderElection {
     this.#call(this.#options.onStopped);
   }
 
+  /** The lease shows somebody else, or is not there: nothing is left to be given up. */
+  #loseForGood(why: string): void {
+    this.#claimedAt = undefined;
+    this.#lose(why);
+  }
+
   async #giveUp(): Promise<void> {
     this.#isToYield = false;
     const lease = this.#lease;
-    const held = this.isLeader();
-    if (this.#renewedAt === undefined || lease === undefined) return;
-    this.#renewedAt = undefined;
-    this.#lease = undefined;
-    this.#announce(0);
-    this.#call(this.#options.onStopped);
-    if (!held) return;
+    if (this.#renewedAt !== undefined) {
+      this.#renewedAt = undefined;
+      this.#lease = undefined;
+      this.#announce(0);
+      this.#call(this.#options.onStopped);
+    }
+    await this.#release(lease);
+  }
+
+  /** Also what was lost for want of an answer, or asked for and never answered, may still keep others waiting. */
+  async #release(lease: Lease | undefined): Promise<void> {
+    const claimedAt = this.#claimedAt;
+    if (claimedAt === undefined) return;
+    this.#claimedAt = undefined;
+    const { client, releaseTimeoutMs = RELEASE_TIMEOUT_MS } = this.#options;
+    const begun = this.#clock();
+    const leftMs = (): number =>
+      Math.min(
+        releaseTimeoutMs - elapsedMs(begun, this.#clock()),
+        // Whoever waits takes it then.
+        this.#leaseDurationMs - elapsedMs(claimedAt, this.#clock()),
+      );
+    if (leftMs() <= 0) return;
+    const pauseMs = Math.min(500, this.#retryPeriodMs);
     try {
-      await this.#put(releasedLease(lease, new Date()), RELEASE_TIMEOUT_MS, undefined);
+      await releaseLease({ client, path: this.#path, holder: this.#holder, lease, leftMs, pauseMs });
       this.#logger.info({ lease: this.#label }, "the lease was given up");
     } catch (error) {
       this.#tell("the lease could not be given up; another candidate takes it when it has run out", error);
@@ -319,29 +352,6 @@ export class LeaderElection {
     if (problem === this.#lastProblem) return;
     this.#lastProblem = problem;
     this.#logger.warn({ lease: this.#label, err }, message);
-  }
-}
-
-/**
- * Sends with a bound that also covers the wait for a slot, which a request's own time-out does not. Not AbortSignal.any:
- * what it hangs onto the long-lived signal stays there.
- */
-async function inTime<T>(
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  send: (options: { timeoutMs: number; signal: AbortSignal }) => Promise<T>,
-): Promise<T> {
-  const ms = Math.max(1, Math.ceil(timeoutMs));
-  const either = new AbortController();
-  const abort = () => either.abort();
-  const timer = setTimeout(abort, ms);
-  signal?.addEventListener("abort", abort, { once: true });
-  if (signal?.aborted) abort();
-  try {
-    return await send({ timeoutMs: ms, signal: either.signal });
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
   }
 }
 

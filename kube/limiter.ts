@@ -67,6 +67,8 @@ export class Limiter {
   readonly #maxWaitingEvents: number;
   readonly #now: () => number;
   readonly #lanes: Record<Lane, LaneState>;
+  /** What is to be done when a signal aborts that requests wait with. */
+  readonly #listening = new Map<AbortSignal, { actions: Set<() => void>; onAbort: () => void }>();
   #limit: number;
   #inFlight = 0;
   #waiting = 0;
@@ -150,15 +152,41 @@ export class Limiter {
         this.#armPauseTimer();
         reject(errorFromAbort("request", signal?.reason));
       };
+      const stopListening = signal && this.#onAbort(signal, onAbort);
       const waiter: Waiter = () => {
-        signal?.removeEventListener("abort", onAbort);
+        stopListening?.();
         resolve();
       };
-      signal?.addEventListener("abort", onAbort, { once: true });
       state.waiting.push(waiter);
       this.#waiting++;
       this.#armPauseTimer();
     });
+  }
+
+  /**
+   * Calls back when the signal aborts; returns what ends that. All that wait with one signal share one listener: a signal walks through all listeners it
+   * has to add or remove one, and with a thousand waiting requests that took longer than sending them.
+   */
+  #onAbort(signal: AbortSignal, action: () => void): () => void {
+    let listening = this.#listening.get(signal);
+    if (listening === undefined) {
+      const actions = new Set<() => void>();
+      const onAbort = (): void => {
+        this.#listening.delete(signal);
+        for (const each of actions) each();
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      listening = { actions, onAbort };
+      this.#listening.set(signal, listening);
+    }
+    const { actions, onAbort } = listening;
+    actions.add(action);
+    return () => {
+      actions.delete(action);
+      if (actions.size > 0) return;
+      signal.removeEventListener("abort", onAbort);
+      this.#listening.delete(signal);
+    };
   }
 
   #serve(): void {

@@ -8,6 +8,8 @@ const QUEUE_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300];
 export interface ClientSource {
   limit: number;
   sockets(): number;
+  /** Requests that the server last refused for want of a right. */
+  missingRights(): readonly { verb: string; resource: string }[];
 }
 /** As `ClientSource`, for an informer. */
 export interface InformerSource {
@@ -109,6 +111,9 @@ function register(registry: Registry): KubeMetrics {
     informers: new Set(),
     queues: new Set(),
   };
+  // From the start, so that the first of them is seen as an increase.
+  for (const cause of ["invalid", "tooLarge", "conflict", "gone", "other", "internal"])
+    metrics.errors.inc({ cause }, 0);
   registerSources(registry, metrics);
   return metrics;
 }
@@ -132,6 +137,14 @@ function registerSources(registry: Registry, metrics: KubeMetrics): void {
   sampled("k8s_sockets", "Open connections to the API server.", [], (gauge) => {
     for (const client of metrics.clients) gauge.inc(client.sockets());
   });
+  sampled(
+    "missing_rights",
+    "1 for each right that the API server last refused this process for want of.",
+    ["verb", "resource"],
+    (gauge) => {
+      for (const client of metrics.clients) for (const right of client.missingRights()) gauge.set({ ...right }, 1);
+    },
+  );
   sampled("informer_objects", "Objects in the cache.", ["resource"], (gauge) => {
     for (const informer of metrics.informers) gauge.inc({ resource: informer.label }, informer.size);
   });

@@ -28,6 +28,11 @@ export class MissingRights {
     if (this.#missing.size > 0) this.#missing.delete(`${verb} ${resource}`);
   }
 
+  /** The same as verb and resource each. */
+  entries(): { verb: string; resource: string }[] {
+    return [...this.#missing.values()];
+  }
+
   /** Such as `create pods`, in order; empty: nothing is missing. `of`: only of those requests. */
   list(of: (verb: string, resource: string) => boolean = () => true): string[] {
     return [...this.#missing]

@@ -20,9 +20,11 @@ export interface Listing {
 
 /** Construction options of `ObjectCache`. */
 export interface ObjectCacheOptions<P> {
-  /** Keeps of an object what its readers need; must keep name, namespace, uid and resourceVersion. */
-  project: (raw: KubeObject) => P;
+  /** Keeps of an object what its readers need; must keep name, namespace, uid and resourceVersion. `known`: what is kept of that very object's version before. */
+  project: (raw: KubeObject, known?: P) => P;
   emit: (change: Change<P>) => void;
+  /** Whether an object is to be here at all; asked of each version before it is projected. Must not change while an object lives. Default: yes. */
+  wants?: ((raw: KubeObject) => boolean) | undefined;
   /** Told of a projection that threw; that version of the object is left out. */
   onBadObject: (key: string, error: unknown) => void;
   now?: () => number;
@@ -41,9 +43,9 @@ interface Tombstone {
   buriedAt: number;
 }
 
-/** Deleted UIDs that are remembered, and for how long: as long as an answer or an old event may still be under way. */
+/** Deleted UIDs that are remembered, and for how long: a multiple of what an answer may take that is still under way, or an old event behind it. */
 const MAX_TOMBSTONES = 10_000;
-const TOMBSTONE_AGE_MS = 10 * 60_000;
+const TOMBSTONE_AGE_MS = 2 * 60_000;
 /** A write that no watch has confirmed for so long no longer survives a list without it. */
 const UNCONFIRMED_AGE_MS = 5 * 60_000;
 
@@ -192,11 +194,18 @@ export class ObjectCache<P extends { metadata: ObjectMeta }> {
     const key = keyOf(raw.metadata);
     const current = this.#items.get(key);
     if (current?.metadata.uid !== uid || isOlder(resourceVersion, current.metadata.resourceVersion)) return;
-    this.#remove(key, current, this.#project(key, raw) ?? current);
+    this.#remove(key, current, this.#project(key, raw, current) ?? current);
   }
 
   #put(key: string, raw: KubeObject, current: P | undefined): void {
-    const object = this.#project(key, raw);
+    if (this.#options.wants?.(raw) === false) {
+      // One of the same name that was here is gone.
+      if (current === undefined || current.metadata.uid === raw.metadata.uid) return;
+      this.#bury(current.metadata.uid, undefined);
+      this.#remove(key, current, current);
+      return;
+    }
+    const object = this.#project(key, raw, current);
     if (object === undefined) return;
     const { uid } = raw.metadata;
     let previous = current;
@@ -221,10 +230,11 @@ export class ObjectCache<P extends { metadata: ObjectMeta }> {
     this.#options.emit({ type: "deleted", key, object: last, previous: current });
   }
 
-  #project(key: string, raw: KubeObject): P | undefined {
+  #project(key: string, raw: KubeObject, current: P | undefined): P | undefined {
     try {
       delete (raw.metadata as { managedFields?: unknown }).managedFields;
-      const object = this.#options.project(raw);
+      const known = current?.metadata.uid === raw.metadata.uid ? current : undefined;
+      const object = this.#options.project(raw, known);
       if (object.metadata.uid !== raw.metadata.uid) throw new Error("the projection must keep metadata.uid");
       return object;
     } catch (error) {

@@ -25,6 +25,8 @@ export interface ObjectMeta {
   resourceVersion: string;
   creationTimestamp?: string;
   deletionTimestamp?: string;
+  /** Seconds; of pods: how long they may take to end. */
+  deletionGracePeriodSeconds?: number;
   generation?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;

@@ -49,6 +49,8 @@ const SET = "lease-set";
 const STEADY_LOOKS = 2;
 /** Presence of a process that has not renewed it for so long is removed. */
 const FORGET_MEMBER_MS = 10 * 60_000;
+/** How long the end of a process waits for that at most. */
+const WITHDRAW_TIMEOUT_MS = 2_000;
 
 /**
  * Divides a number of shards, one lease each, among the processes that stand for them, evenly: a process that holds more than its share gives the
@@ -370,7 +372,7 @@ export class ShardElection {
   async #withdraw(): Promise<void> {
     const { client, namespace, name, identity } = this.#options;
     const path = objectPath(LEASE, namespace, `${name}-member-${fingerprint(identity)}`);
-    await client.delete(path, { timeoutMs: this.#retryPeriodMs }).catch(() => undefined);
+    await client.delete(path, { timeoutMs: WITHDRAW_TIMEOUT_MS }).catch(() => undefined);
   }
 
   #memberNameOf(name: string): boolean {

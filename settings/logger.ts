@@ -1,5 +1,6 @@
 import { type Logger, pino } from "pino";
 import { Counter, type Registry } from "prom-client";
+import { batchedOutput } from "./log-output.ts";
 import { textLine } from "./log-text.ts";
 
 /** What decides how a process logs. */
@@ -37,6 +38,6 @@ export function makeLogger({ name, logLevel, logFormat, registry }: LogOptions):
       },
     },
   };
-  if (!isText) return pino(options);
-  return pino(options, { write: (line: string) => void process.stdout.write(textLine(line)) });
+  const output = batchedOutput();
+  return pino(options, isText ? { write: (line: string) => output.write(textLine(line)) } : output);
 }

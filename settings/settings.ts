@@ -16,6 +16,10 @@ export interface Setting<T> {
   parse: (text: string) => T;
   /** Its value is never shown. */
   secret?: boolean;
+  /** What its flag means without a value. Left out: `true` for one that is `booleanValue`; others need a value. */
+  alone?: string;
+  /** An empty environment variable is a value of its own, in place of counting as absent. */
+  mayBeEmpty?: boolean;
 }
 
 /** A setting without a fallback that must be given says so by `required`. */
@@ -31,7 +35,8 @@ type Value<S> = S extends { parse: (text: string) => infer T }
 export type Values<S extends Settings> = { [K in keyof S]: Value<S[K]> };
 
 /**
- * Reads the settings from flags, else the environment, else their fallbacks. An empty environment variable counts as absent.
+ * Reads the settings from flags, else the environment, else their fallbacks. An empty environment variable counts as absent,
+ * unless the setting may be empty.
  * Throws `SettingProblem` for an unknown flag, a missing required setting or a value that does not parse.
  */
 export function readSettings<const S extends Settings>(
@@ -42,9 +47,7 @@ export function readSettings<const S extends Settings>(
   const given = flagValues(settings, argv);
   const values = Object.entries(settings).map(([key, setting]) => {
     const text =
-      (setting.flag === undefined ? undefined : given[setting.flag]) ??
-      (env[setting.env] || undefined) ??
-      setting.fallback;
+      (setting.flag === undefined ? undefined : given[setting.flag]) ?? givenBy(env, setting) ?? setting.fallback;
     if (text === undefined) {
       if (setting.required) throw new SettingProblem(`${nameOf(setting)} is needed: ${setting.help}`);
       return [key, undefined];
@@ -54,26 +57,50 @@ export function readSettings<const S extends Settings>(
   return Object.fromEntries(values) as Values<S>;
 }
 
+function givenBy(env: NodeJS.ProcessEnv, { env: name, mayBeEmpty }: Setting<unknown>): string | undefined {
+  const text = env[name];
+  return text === "" && mayBeEmpty !== true ? undefined : text;
+}
+
 function flagValues(settings: Settings, argv: readonly string[]): Record<string, string | undefined> {
   const options = Object.fromEntries(
     Object.values(settings).flatMap(({ flag }) => (flag === undefined ? [] : [[flag, { type: "string" as const }]])),
   );
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: withValues(settings, argv), options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split(". ");
     throw new SettingProblem(`${reason}; --help lists the flags`);
   }
 }
 
+/** The arguments with a value for each flag that stands alone and may: at their end, or before another flag. */
+function withValues(settings: Settings, argv: readonly string[]): string[] {
+  const alone = new Map(Object.values(settings).map((setting) => [`--${setting.flag}`, aloneOf(setting)]));
+  return argv.map((argument, index) => {
+    const value = alone.get(argument);
+    const isAlone = argv[index + 1]?.startsWith("-") ?? true;
+    return value === undefined || !isAlone ? argument : `${argument}=${value}`;
+  });
+}
+
+function aloneOf({ alone, parse }: Setting<unknown>): string | undefined {
+  return alone ?? (parse === booleanValue ? "true" : undefined);
+}
+
 function parsed(setting: Setting<unknown>, text: string): unknown {
+  return parsedAs(nameOf(setting), setting, text);
+}
+
+/** The value of a setting that is called `name` where it was given; throws a `SettingProblem` that names it and says what is wanted. */
+export function parsedAs<T>(name: string, setting: Pick<Setting<T>, "parse" | "secret">, text: string): T {
   try {
     return setting.parse(text);
   } catch (error) {
     if (!(error instanceof SettingProblem)) throw error;
     // An address may hold a password all the same.
     const shown = setting.secret ? "" : ` ${JSON.stringify(text.replace(/\/\/.*@/g, "//…@"))}`;
-    throw new SettingProblem(`${nameOf(setting)}${shown}: ${error.message}`);
+    throw new SettingProblem(`${name}${shown}: ${error.message}`);
   }
 }
 
@@ -85,10 +112,15 @@ function nameOf({ flag, env }: Setting<unknown>): string {
 /** The text of `--help`. */
 export function helpText(usage: string, settings: Settings): string {
   const rows = Object.values(settings).map(({ flag, env, help, fallback }) => {
-    const value = fallback === undefined || fallback === "" ? "" : ` (default ${fallback})`;
+    const value = fallback === undefined || fallback === "" ? "" : ` (default ${oneLine(fallback)})`;
     return `  ${(flag === undefined ? "" : `--${flag}`).padEnd(26)} ${env}\n      ${help}${value}`;
   });
-  return `${usage}\n\nSettings; a flag wins over its environment variable:\n${rows.join("\n")}\n`;
+  return `${usage}\n\nSettings; a flag wins over its environment variable, and one that is true or false may stand alone for true:\n${rows.join("\n")}\n`;
+}
+
+/** A fallback as pages and `--help` show it. */
+export function oneLine(fallback: string): string {
+  return fallback.replaceAll("\n", "\\n");
 }
 
 /** Any text. */

@@ -3,6 +3,7 @@ import { bucketValue } from "./bucket-setting.ts";
 import {
   choiceValue,
   filePathValue,
+  integerValue,
   listValue,
   pathValue,
   type Setting,
@@ -65,6 +66,12 @@ export const TASK_SETTINGS = {
     env: "ODIN_VOLUME_CLAIM",
     help: "ReadWriteMany claim that all tasks get, with the jobs and the runs on it. Without it, tasks get the files of their job from a snapshot.",
     parse: claimValue,
+  },
+  taskUser: {
+    flag: "task-user",
+    env: "ODIN_TASK_USER",
+    help: "Keeps tasks within the `restricted` Pod Security profile: none runs as root or gets privileges, and one whose `securityContext` names no user runs as this one, with volumes of this group. Left out: as the image says, root included.",
+    parse: integerValue(1, 2_147_483_647),
   },
   pullSecrets: {
     flag: "pull-secrets",

@@ -139,6 +139,20 @@ export interface RetryPolicy {
   rules?: RetryRule[];
 }
 
+/** How the command of `Workers` is started. The words of `command` and `args`, joined by blanks, are a template with the placeholders `{hosts}`, `{run_id}`, `{rank}` and `{backend}`. */
+export interface Workers {
+  /** What `{backend}` stands for. Left out: `mpi`. */
+  backend?: string;
+  /** Start the command in every worker instead of the first one. Left out: unless `backend` is `mpi`. */
+  allRanks?: boolean;
+  /** Put the launcher of MPI before the command. Left out: if `backend` is `mpi`. */
+  launcher?: boolean;
+  /** Add ` --light` to the command. */
+  lightTarget?: boolean;
+  /** Limit of what a worker may send, in Mbit/s. Left out: none. */
+  egressMbits?: number;
+}
+
 /** One container to run, and what must have finished before it. */
 export interface Task {
   /** Name of the task, unique in its run; the pod is called `<pipeline>--<name>`. */
@@ -185,8 +199,8 @@ export interface Task {
   securityContext?: SecurityContext;
   /** When the image is pulled. Left out: `IfNotPresent`. */
   pullPolicy?: "IfNotPresent" | "Always" | "Never";
-  /** Kind of object that the task is run as. Left out: `Pod`. */
-  resourceType?: "Pod" | "Job" | "PyTorchJob" | "TFJob" | "MPIJob" | "ElasticJob";
+  /** Kind of object that the task is run as. Left out: `Pod`. `Workers`: a set of workers, only in a Pipeline with `managedBy`. */
+  resourceType?: "Pod" | "Job" | "PyTorchJob" | "TFJob" | "MPIJob" | "ElasticJob" | "Workers";
   /** Seconds after which the task fails, counted from when it could start: waiting for quota, node and image counts, and so do all attempts. */
   timeout?: number;
   /** Seconds that the task's pod or other object may take from its creation until it runs; then the task fails. Waiting for a node and for the image counts. */
@@ -201,6 +215,8 @@ export interface Task {
   retryPolicy?: RetryPolicy;
   /** Replicas of a distributed kind. Left out: 1. */
   numWorkers?: number;
+  /** How the command of `Workers` is started. The words of `command` and `args`, joined by blanks, are a template with the placeholders `{hosts}`, `{run_id}`, `{rank}` and `{backend}`. */
+  workers?: Workers;
   /** Paths that the task reads. On a shared volume a task with `outputs` is skipped while the content of both is that of an earlier run. */
   inputs?: string[];
   /** Paths that the task writes, by name, for other tasks to refer to as `^task.outputs.<name>`. */
@@ -319,6 +335,10 @@ export interface PipelineSpec {
   ttlSecondsAfterFinished?: number;
   /** Who submitted the run, where the REST API did. */
   user?: string;
+  /** Who carries the run out, if not the operator: `odin.io/mlbench` stands for the MLBench view of the REST API. The operator does nothing with such a run. */
+  managedBy?: string;
+  /** Name of the run in the view that manages it. Left out: the name of the object. */
+  runName?: string;
   /** Where runs wait for each other, for their turn among those of the job or for a place in the namespace, the higher goes first, then the older. Left out: 0. */
   priority?: number;
   /** Start no further task until it is false again; running tasks go on. */
@@ -373,6 +393,40 @@ export interface TaskStatus {
   result?: string;
 }
 
+/** One worker. */
+export interface WorkerRank {
+  /** Name of its pod. */
+  pod: string;
+  /** UID of its pod. */
+  uid?: string;
+  /** Address of its pod. */
+  ip?: string;
+  /** Labels of its pod that are not those of all. */
+  labels?: Record<string, string>;
+  /** When the command was started in it. Left out: it is not. */
+  started?: string;
+  /** Exit status of its command. */
+  exitStatus?: number;
+}
+
+/** What became of the workers of a run of MLBench. */
+export interface WorkersStatus {
+  /** Name of the Service and of the StatefulSet. */
+  name: string;
+  /** UID of the Service, once it is made. */
+  serviceUid?: string;
+  /** UID of the StatefulSet, once it is made. */
+  setUid?: string;
+  /** Labels that the pods of all workers have. */
+  labels?: Record<string, string>;
+  /** The command of the first worker, in full. */
+  command?: string;
+  /** Pod of the first worker. */
+  master?: string;
+  /** The workers in the order of their numbers, from the moment that all are ready. */
+  ranks?: WorkerRank[];
+}
+
 /** Something that happened to the run. */
 export interface RunEvent {
   /** Stable id; a repeated event keeps it. */
@@ -421,6 +475,8 @@ export interface PipelineStatus {
   counts?: TaskCounts;
   /** What became of each task, by name. */
   tasks?: Record<string, TaskStatus>;
+  /** What became of the workers of a run of MLBench. */
+  workers?: WorkersStatus;
   /** What happened, oldest first; the newest 40 are kept. */
   events?: RunEvent[];
   /** Events so far, those no longer kept included. */
