@@ -1,15 +1,16 @@
 /** The part of the signing library that is used here. */
 declare module "aws4fetch" {
-  export class AwsClient {
+  export class AwsV4Signer {
     constructor(options: {
       accessKeyId: string;
       secretAccessKey: string;
       service: string;
       region: string;
-      /** Times that it asks again by itself. */
-      retries: number;
+      method: string;
+      url: string;
+      headers: Record<string, string>;
     });
-    /** As the global `fetch`, with the request signed. */
-    fetch(url: string, init: RequestInit): Promise<Response>;
+    /** The request as it is to be sent, without its body. */
+    sign(): Promise<{ method: string; url: URL; headers: Headers }>;
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Blobs } from "./blobs.ts";
+import { AnswerTooLarge, askBucket, type BucketAnswer } from "./bucket-exchange.ts";
 import { StoreProblem, type StoreProblemKind } from "./store-problem.ts";
 
 /** A place in a bucket of an S3-compatible server, and the keys to it. */
@@ -53,47 +54,45 @@ export class Bucket implements Blobs {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#ask("PUT", key, bytes, async () => undefined);
+    await this.#ask("PUT", key, bytes);
   }
 
   async get(key: string): Promise<Buffer | undefined> {
-    return await this.#ask("GET", key, undefined, async (answer) => await this.#bytesOf(answer));
+    return await this.#ask("GET", key);
   }
 
   async remove(key: string): Promise<void> {
-    await this.#ask("DELETE", key, undefined, async () => undefined);
+    await this.#ask("DELETE", key);
   }
 
-  async #ask<T>(
-    method: string,
-    key: string,
-    bytes: Uint8Array | undefined,
-    take: (answer: Response) => Promise<T>,
-  ): Promise<T | undefined> {
+  /** Undefined where there is no such object. */
+  async #ask(method: string, key: string, bytes?: Uint8Array): Promise<Buffer | undefined> {
     const { endpoint, bucket, prefix, region, keyId: accessKeyId } = this.#location;
-    const { AwsClient } = await import("aws4fetch");
+    const { AwsV4Signer } = await import("aws4fetch");
     const secretAccessKey = await this.#secret();
-    const client = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region, retries: 0 });
     const path = `${prefix}${key}`.split("/").map(encodeURIComponent).join("/");
     const hash = createHash("sha256")
       .update(bytes ?? "")
       .digest("hex");
+    const signed = await new AwsV4Signer({
+      ...{ accessKeyId, secretAccessKey, service: "s3", region, method },
+      url: `${endpoint}/${bucket}/${path}`,
+      headers: { "X-Amz-Content-Sha256": hash },
+    }).sign();
+    let answer: BucketAnswer;
     try {
-      const answer = await client.fetch(`${endpoint}/${bucket}/${path}`, {
-        method,
-        headers: { "X-Amz-Content-Sha256": hash },
-        ...(bytes === undefined ? {} : { body: bytes }),
-        redirect: "error",
-        signal: AbortSignal.timeout(this.#timeoutMs),
+      answer = await askBucket({
+        ...{ method, url: signed.url, body: bytes, timeoutMs: this.#timeoutMs },
+        headers: Object.fromEntries(signed.headers),
+        maxBytes: (status) => (isFine(status) ? MAX_BYTES : MAX_ERROR_BYTES),
       });
-      if (answer.ok) return await take(answer);
-      const code = await codeOf(answer);
-      if (answer.status === 404 && (code === "NoSuchKey" || (code === "" && method !== "PUT"))) return undefined;
-      throw this.#refused(answer.status, code);
     } catch (error) {
-      if (error instanceof StoreProblem) throw error;
       throw this.#unreachable(error);
     }
+    if (isFine(answer.status)) return answer.body;
+    const code = codeOf(answer.body);
+    if (answer.status === 404 && (code === "NoSuchKey" || (code === "" && method !== "PUT"))) return undefined;
+    throw this.#refused(answer.status, code);
   }
 
   async #secret(): Promise<string> {
@@ -107,19 +106,6 @@ export class Bucket implements Blobs {
     }
   }
 
-  async #bytesOf(answer: Response): Promise<Buffer> {
-    const announced = Number(answer.headers.get("content-length") ?? 0);
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    for await (const piece of answer.body ?? []) {
-      length += piece.length;
-      if (length > MAX_BYTES) throw new StoreProblem("damaged", `an object in ${this.name} is larger than any of ours`);
-      pieces.push(piece);
-    }
-    if (length < announced) throw new StoreProblem("unavailable", `the log store ${this.name}: the answer broke off`);
-    return Buffer.concat(pieces);
-  }
-
   #refused(status: number, code: string): StoreProblem {
     const known = KINDS.find(([pattern]) => pattern.test(code));
     const kind = known?.[1] ?? (status === 507 ? "full" : status === 429 || status >= 500 ? "busy" : "unavailable");
@@ -131,12 +117,10 @@ export class Bucket implements Blobs {
   }
 
   #unreachable(error: unknown): StoreProblem {
-    const { name, message, cause } = error as { name?: unknown; message?: unknown; cause?: { code?: unknown } };
-    const { code } = cause ?? {};
-    const words =
-      name === "TimeoutError"
-        ? `no answer within ${this.#timeoutMs / 1000} s`
-        : String(code ?? message ?? error).slice(0, 200);
+    if (error instanceof AnswerTooLarge)
+      return new StoreProblem("damaged", `an object in ${this.name} is larger than any of ours`);
+    const { message, code } = error as { message?: unknown; code?: unknown };
+    const words = String(code ?? message ?? error).slice(0, 200);
     return new StoreProblem(
       "unavailable",
       `the log store ${this.name}: ${words}; see that the server runs and can be reached`,
@@ -144,16 +128,11 @@ export class Bucket implements Blobs {
   }
 }
 
-/** The code in an error of S3: XML of which no more than the beginning is read. Empty if there is none. */
-async function codeOf(answer: Response): Promise<string> {
-  let text = "";
-  try {
-    for await (const piece of answer.body ?? []) {
-      text += Buffer.from(piece).toString("latin1");
-      if (text.length > MAX_ERROR_BYTES) break;
-    }
-  } catch {
-    // What came is enough.
-  }
-  return /<Code>([A-Za-z]{1,60})<\/Code>/.exec(text)?.[1] ?? "";
+function isFine(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** The code in an error of S3: XML of which no more than the beginning was read. Empty if there is none. */
+function codeOf(body: Buffer): string {
+  return /<Code>([A-Za-z]{1,60})<\/Code>/.exec(body.toString("latin1"))?.[1] ?? "";
 }

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Client, createClient, type ResultSet } from "@libsql/client";
-import { isCurrent, migrate } from "./migrations.ts";
+import { isCurrent, migrate, SQLITE_TYPES } from "./migrations.ts";
 import type { Row, SqlValue, Statement } from "./sql.ts";
 import { StoreProblem, type StoreProblemKind } from "./store-problem.ts";
 
@@ -83,7 +83,8 @@ async function opened(path: string): Promise<Client> {
   // One connection: the pragmas below hold for it alone, and one thread has no use for more.
   const client = createClient({ url: pathToFileURL(path).href, concurrency: 1, timeout: BUSY_MS });
   try {
-    await client.execute("PRAGMA synchronous = NORMAL");
+    // What was said to be written is there also after the power was cut.
+    await client.execute("PRAGMA synchronous = FULL");
     if (!(await hasTables(client))) await makeTables(client, path);
     return client;
   } catch (error) {
@@ -106,7 +107,7 @@ async function makeTables(client: Client, path: string): Promise<void> {
   const transaction = await client.transaction("write");
   const run = async (statement: Statement): Promise<Row[]> => rowsOf(await transaction.execute(prepared(statement)));
   try {
-    await migrate(run, { bytes: "BLOB" }, `the store ${path}`);
+    await migrate(run, SQLITE_TYPES, `the store ${path}`);
     await transaction.commit();
   } finally {
     transaction.close();

@@ -171,21 +171,39 @@ export class LogArchive {
     return await this.#drop("stored_at < ?", [time], reason);
   }
 
-  /** Drops the oldest texts until the others take up no more than `most` bytes, and keeps `reason` in their place; how many that were. */
+  /**
+   * Drops texts until the others take up no more than `most` bytes, and keeps `reason` in their place; how many that were. Whoever has most pays: the
+   * namespaces that take up more than an even share of the room lose their oldest, the others nothing.
+   */
   async shrink(most: number, reason: string): Promise<number> {
-    const [sum] = await this.#sql.read({ text: "SELECT SUM(stored_size) AS bytes FROM pod_log" });
-    let excess = Number(sum?.bytes ?? 0) - most;
+    const rows = await this.#sql.read({
+      text: "SELECT namespace, SUM(stored_size) AS bytes FROM pod_log WHERE grade > ? GROUP BY namespace",
+      values: [GRADE.lost],
+    });
+    const sizes = rows.map(({ namespace, bytes }) => ({ namespace: String(namespace), bytes: Number(bytes) }));
+    const share = evenShare(
+      sizes.map(({ bytes }) => bytes),
+      most,
+    );
     let dropped = 0;
-    while (excess > 0) {
+    for (const { namespace, bytes } of sizes) dropped += await this.#dropOldest(namespace, bytes - share, reason);
+    return dropped;
+  }
+
+  /** Drops the oldest texts of a namespace until `excess` bytes are free; how many that were. */
+  async #dropOldest(namespace: string, excess: number, reason: string): Promise<number> {
+    let left = excess;
+    let dropped = 0;
+    while (left > 0) {
       const oldest = await this.#sql.read({
-        text: "SELECT pod_uid, stored_size FROM pod_log WHERE grade > ? ORDER BY stored_at, pod_uid LIMIT ?",
-        values: [GRADE.lost, ASKED_AT_ONCE],
+        text: "SELECT pod_uid, stored_size FROM pod_log WHERE grade > ? AND namespace = ? ORDER BY stored_at, pod_uid LIMIT ?",
+        values: [GRADE.lost, namespace, ASKED_AT_ONCE],
       });
       const some: string[] = [];
       for (const { pod_uid, stored_size } of oldest) {
-        if (excess <= 0) break;
+        if (left <= 0) break;
         some.push(String(pod_uid));
-        excess -= Number(stored_size);
+        left -= Number(stored_size);
       }
       if (some.length === 0) break;
       dropped += await this.#drop(`pod_uid IN (${some.map(() => "?").join(", ")})`, some, reason);
@@ -257,6 +275,18 @@ interface Content {
   packed?: Buffer;
   /** Key of the object that holds it; absent: it lies in the row. */
   place?: string;
+}
+
+/** The most that each may take up so that all together take up no more than `most`; those that need less leave the rest to the others. Infinity where all fit. */
+function evenShare(sizes: readonly number[], most: number): number {
+  let left = most;
+  const rising = [...sizes].sort((a, b) => a - b);
+  for (const [index, size] of rising.entries()) {
+    const share = left / (rising.length - index);
+    if (size > share) return share;
+    left -= size;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** The same for each log of a pod, so that a better one takes the place of what was kept before. */

@@ -1,10 +1,36 @@
+import { type JobColumnTypes, jobTable } from "./job-table.ts";
+import { type MetricColumnTypes, mlbenchMetricTable } from "./mlbench-metric-table.ts";
+import { outputTables } from "./mlbench-output-tables.ts";
+import { mlbenchPodTable } from "./mlbench-pod-table.ts";
 import type { Row, Statement } from "./sql.ts";
 import { StoreProblem } from "./store-problem.ts";
+import { userDataTables } from "./user-data-tables.ts";
+import { vestaMessageTables } from "./vesta-message-table.ts";
+import { type VestaColumnTypes, vestaTables } from "./vesta-tables.ts";
 
 /** What the dialects call the types that they do not share. */
-export interface ColumnTypes {
+export interface ColumnTypes extends JobColumnTypes, MetricColumnTypes, VestaColumnTypes {
   bytes: string;
 }
+
+/** The words of SQLite. */
+export const SQLITE_TYPES: ColumnTypes = {
+  bytes: "BLOB",
+  text: "TEXT",
+  nullsFirst: "",
+  nullsLast: "",
+  withUid: "",
+  serial: "INTEGER PRIMARY KEY AUTOINCREMENT",
+};
+/** Those of PostgreSQL. */
+export const POSTGRES_TYPES: ColumnTypes = {
+  bytes: "BYTEA",
+  text: 'TEXT COLLATE "C"',
+  nullsFirst: " NULLS FIRST",
+  nullsLast: " NULLS LAST",
+  withUid: " INCLUDE (pod_uid)",
+  serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+};
 
 /**
  * Every step that the tables have gone through, oldest first. A step that was released never changes: new ones are added at the end. Times are
@@ -64,6 +90,13 @@ const MIGRATIONS: readonly ((types: ColumnTypes) => readonly string[])[] = [
     // Objects in a bucket whose rows are gone: written with the removal of the row, so that none is forgotten.
     "CREATE TABLE dropped_blob (place TEXT PRIMARY KEY)",
   ],
+  jobTable,
+  userDataTables,
+  outputTables,
+  mlbenchMetricTable,
+  mlbenchPodTable,
+  vestaMessageTables,
+  vestaTables,
 ];
 
 /** Whether the tables are as this program needs them, so that nothing has to be locked for `migrate`. `run` may reject where there are none yet. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import type { Pool, PoolClient } from "pg";
-import { isCurrent, migrate } from "./migrations.ts";
+import { isCurrent, migrate, POSTGRES_TYPES } from "./migrations.ts";
 import { postgresProblem } from "./postgres-problem.ts";
 import type { Row, Sql, SqlValue, Statement } from "./sql.ts";
 import { StoreProblem } from "./store-problem.ts";
@@ -181,7 +181,7 @@ async function makeTables(client: PoolClient, name: string): Promise<void> {
   if (there?.made === 1 && (await isCurrent(run))) return;
   await inTransaction(client, async () => {
     await run({ text: `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})` });
-    await migrate(run, { bytes: "BYTEA" }, `the store ${name}`);
+    await migrate(run, POSTGRES_TYPES, `the store ${name}`);
   });
 }
 

@@ -1,9 +1,18 @@
 import { Bucket, type BucketLocation } from "./bucket.ts";
 import { EmbeddedSql } from "./embedded.ts";
+import { JobRecords } from "./job-records.ts";
 import { LogArchive } from "./log-archive.ts";
+import { MlbenchMetrics } from "./mlbench-metrics.ts";
+import { MlbenchOutput } from "./mlbench-output.ts";
+import { MlbenchPods } from "./mlbench-pods.ts";
+import type { ObjectWork } from "./object-change.ts";
 import { nameOfPostgres, type PostgresLocation, PostgresSql } from "./postgres.ts";
 import { RunArchive } from "./run-archive.ts";
 import type { Sql } from "./sql.ts";
+import { UserData } from "./user-data.ts";
+import { VestaHistory } from "./vesta-history.ts";
+import { VestaHosts } from "./vesta-hosts.ts";
+import { VestaMessages } from "./vesta-messages.ts";
 
 /** What must outlive the objects in the cluster. */
 export interface Store {
@@ -11,6 +20,16 @@ export interface Store {
   name: string;
   logs: LogArchive;
   runs: RunArchive;
+  jobs: JobRecords;
+  userData: UserData;
+  mlbenchMetrics: MlbenchMetrics;
+  mlbenchPods: MlbenchPods;
+  vestaMessages: VestaMessages;
+  /** The output of runs, of which each array keeps so many lines. */
+  mlbenchOutput(maxLines: number): MlbenchOutput;
+  /** The hosts whose GPUs are shown; what this process writes is marked with that name, which no other has. */
+  vestaHosts(writer: string): VestaHosts;
+  vestaHistory: VestaHistory;
   /** Rejects with a `StoreProblem` that says what is in the way, if the store cannot be used. */
   check(): Promise<void>;
   /** Gives the room of what was removed back to the disk. */
@@ -38,9 +57,9 @@ const open = new Map<string, { sql: Sql; users: number }>();
 
 /**
  * The store at that place, with the texts of logs in a bucket where one is named, or in the file of that path, which several processes, and several parts of one, may share. Never throws and opens
- * nothing: what is wrong with it is said by each call that needs it, and the first one after it was mended works.
+ * nothing: what is wrong with it is said by each call that needs it, and the first one after it was mended works. `work`: what carries out changes of users' data, where that is not done at once.
  */
-export function openStore(place: (StoreLocation & { logs?: BucketLocation }) | string): Store {
+export function openStore(place: (StoreLocation & { logs?: BucketLocation }) | string, work?: ObjectWork): Store {
   const location = typeof place === "string" ? { kind: "file" as const, path: place } : place;
   const blobs = "logs" in location && location.logs !== undefined ? new Bucket(location.logs) : undefined;
   const name = location.kind === "file" ? location.path : nameOfPostgres(location);
@@ -53,6 +72,14 @@ export function openStore(place: (StoreLocation & { logs?: BucketLocation }) | s
     name,
     logs: new LogArchive(sql, Date.now, blobs),
     runs: new RunArchive(sql),
+    jobs: new JobRecords(sql),
+    userData: new UserData(sql, work),
+    mlbenchMetrics: new MlbenchMetrics(sql),
+    mlbenchPods: new MlbenchPods(sql),
+    vestaMessages: new VestaMessages(sql),
+    mlbenchOutput: (maxLines) => new MlbenchOutput(sql, maxLines),
+    vestaHosts: (writer) => new VestaHosts(sql, writer),
+    vestaHistory: new VestaHistory(sql),
     async check() {
       await sql.read({ text: "SELECT MAX(version) AS version FROM schema_version" });
     },

@@ -1,0 +1,117 @@
+import type { Row, Sql, SqlValue } from "./sql.ts";
+
+/** What a host was like at one time. */
+export interface StoredHistoryRow {
+  host: string;
+  /** Milliseconds since 1970. */
+  timeMs: number;
+  /** JSON. */
+  data: string;
+}
+
+/** Rows that are read at once, and up to which length they are read together. */
+const READ_AT_ONCE = 200;
+const LONG_DATA = 64 * 1024;
+const HOSTS_AT_ONCE = 100;
+/** Rows that one statement removes, so that others can write meanwhile. */
+const REMOVED_AT_ONCE = 5_000;
+
+/** The history of hosts with GPUs (V-66, V-67). Hosts are named by their ids. Rejects with a `StoreProblem`. */
+export class VestaHistory {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** The newest row of each of the hosts that has any. */
+  async newest(hosts: readonly string[]): Promise<StoredHistoryRow[]> {
+    const found: StoredHistoryRow[] = [];
+    for (const some of inPieces(hosts, HOSTS_AT_ONCE)) {
+      const rows = await this.#sql.read({
+        text: `SELECT h.host, h.timestamp, ${SHORT_DATA}, h.id FROM vesta_history h
+          WHERE h.id IN (SELECT (${NEWEST_ID}) FROM vesta_host o WHERE o.id IN (${some.map(() => "?").join(", ")}))`,
+        values: [...some],
+      });
+      for (const row of rows) found.push(await this.#rowOf(row));
+    }
+    return found;
+  }
+
+  /** The newest `most` rows of a host from a time on, oldest first, read piece by piece. Rows that are written meanwhile do not make it more. */
+  async *rows(host: string, most: number, sinceMs = 0): AsyncGenerator<StoredHistoryRow, void> {
+    if (most <= 0) return;
+    const [before] = await this.#sql.read({
+      text: `SELECT timestamp, id FROM vesta_history WHERE host = ? AND timestamp >= ?
+        ORDER BY timestamp DESC, id DESC LIMIT 1 OFFSET ?`,
+      values: [host, sinceMs, most],
+    });
+    let last: Row = before ?? { timestamp: sinceMs, id: 0 };
+    for (let left = most; left > 0; ) {
+      const rows: Row[] = await this.#sql.read({
+        text: `SELECT h.host, h.timestamp, ${SHORT_DATA}, h.id FROM vesta_history h
+          WHERE h.host = ? AND (h.timestamp, h.id) > (?, ?) ORDER BY h.timestamp, h.id LIMIT ?`,
+        values: [host, last.timestamp ?? 0, last.id ?? 0, Math.min(left, READ_AT_ONCE)],
+      });
+      for (const row of rows) yield await this.#rowOf(row);
+      left -= rows.length;
+      if (rows.length < READ_AT_ONCE) return;
+      last = rows.at(-1) ?? last;
+    }
+  }
+
+  /**
+   * Keeps, of the rows of a host between two times, the first of each so many milliseconds, and in any case its newest one (V-67); how many were removed.
+   */
+  async thin(host: string, everyMs: number, fromMs: number, toMs: number): Promise<number> {
+    return await this.#removeAll({
+      text: `SELECT id FROM (
+          SELECT id, ROW_NUMBER() OVER (PARTITION BY timestamp / CAST(? AS BIGINT) ORDER BY timestamp, id) AS place
+          FROM vesta_history WHERE host = ? AND timestamp >= ? AND timestamp < ?
+        ) AS placed WHERE place > 1 AND id <> ${NEWEST_OF}`,
+      values: [everyMs, host, fromMs, toMs, host],
+    });
+  }
+
+  /** Removes the rows of a host from before that time, but for its newest one (V-67); how many. */
+  async expire(host: string, beforeMs: number): Promise<number> {
+    return await this.#removeAll({
+      text: `SELECT id FROM vesta_history WHERE host = ? AND timestamp < ? AND id <> ${NEWEST_OF}`,
+      values: [host, beforeMs, host],
+    });
+  }
+
+  /** Removes the whole history of a host; how many rows. */
+  async drop(host: string): Promise<number> {
+    return await this.#removeAll({ text: "SELECT id FROM vesta_history WHERE host = ?", values: [host] });
+  }
+
+  async #removeAll(chosen: { text: string; values: readonly SqlValue[] }): Promise<number> {
+    for (let removed = 0; ; ) {
+      const text = `DELETE FROM vesta_history WHERE id IN (${chosen.text} LIMIT ?)`;
+      const [some = 0] = await this.#sql.write([{ text, values: [...chosen.values, REMOVED_AT_ONCE] }]);
+      removed += some;
+      if (some < REMOVED_AT_ONCE) return removed;
+    }
+  }
+
+  /** Long ones are read one by one, so that what is read together stays small. */
+  async #rowOf({ id, host, timestamp, data }: Row): Promise<StoredHistoryRow> {
+    let text = data;
+    if (text === null || text === undefined) {
+      const [whole] = await this.#sql.read({ text: "SELECT data FROM vesta_history WHERE id = ?", values: [id ?? 0] });
+      text = whole?.data ?? "{}";
+    }
+    return { host: String(host), timeMs: Number(timestamp), data: String(text) };
+  }
+}
+
+const SHORT_DATA = `CASE WHEN LENGTH(h.data) <= ${LONG_DATA} THEN h.data END AS data`;
+const NEWEST_ID = "SELECT n.id FROM vesta_history n WHERE n.host = o.id ORDER BY n.timestamp DESC, n.id DESC LIMIT 1";
+const NEWEST_OF = "(SELECT n.id FROM vesta_history n WHERE n.host = ? ORDER BY n.timestamp DESC, n.id DESC LIMIT 1)";
+
+function inPieces<T>(items: readonly T[], size: number): T[][] {
+  const pieces: T[][] = [];
+  for (let at = 0; at < items.length; at += size) pieces.push(items.slice(at, at + size));
+  return pieces;
+}
