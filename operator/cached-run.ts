@@ -16,6 +16,11 @@ export interface CachedRun {
   snapshot?: string;
 }
 
+/** Whether a run is the operator's to carry out: one that names another manager is left alone altogether (M-42). */
+export function isOurs(raw: KubeObject): boolean {
+  return (raw as unknown as Pipeline).spec?.managedBy === undefined;
+}
+
 /** Reduces a Pipeline to what the cache keeps. */
 export function projectRun(raw: KubeObject): CachedRun {
   const run = raw as unknown as Pipeline;

@@ -9,7 +9,7 @@ import type { Logger } from "../kube/logger.ts";
 import type { Change } from "../kube/object-cache.ts";
 import type { KubeObject, Resource } from "../kube/resource.ts";
 import { type CachedJob, projectJob } from "./cached-job.ts";
-import { type CachedRun, projectRun } from "./cached-run.ts";
+import { type CachedRun, isOurs, projectRun } from "./cached-run.ts";
 import { type CachedSnapshot, projectSnapshot } from "./cached-snapshot.ts";
 import { KindWatches } from "./kind-watches.ts";
 import type { CachedObject } from "./kinds/object-state.ts";
@@ -52,8 +52,8 @@ const EVENT_WATCH_SECONDS = [60, 80] as const;
 export function makeCaches({ client, namespace, logger, registry, lookEveryMs, onRun }: CacheOptions): Caches {
   const informer = <P extends { metadata: KeptMetadata }>(
     resource: Resource,
-    project: (raw: KubeObject) => P,
-    selector: Pick<InformerOptions<P>, "labelSelector" | "fieldSelector" | "timings"> = {},
+    project: (raw: KubeObject, known?: P) => P,
+    selector: Pick<InformerOptions<P>, "labelSelector" | "fieldSelector" | "timings" | "wants"> = {},
   ): Informer<P> =>
     new Informer<P>({
       client,
@@ -65,10 +65,14 @@ export function makeCaches({ client, namespace, logger, registry, lookEveryMs, o
       ...(namespace === undefined ? {} : { namespace }),
     });
   const caches: Caches = {
-    runs: informer(PIPELINE, (raw) => {
-      onRun?.(raw);
-      return projectRun(raw);
-    }),
+    runs: informer(
+      PIPELINE,
+      (raw) => {
+        onRun?.(raw);
+        return projectRun(raw);
+      },
+      { wants: isOurs },
+    ),
     jobs: informer(JOB, projectJob),
     pods: informer(POD, projectPod, { labelSelector: `${LABELS.managedBy}=${MANAGED_BY}` }),
     snapshots: informer(CONFIG_MAP, projectSnapshot, { labelSelector: `${LABELS.snapshot}=true` }),

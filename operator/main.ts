@@ -1,17 +1,15 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
-import { KubeClient } from "../kube/client.ts";
-import { Limiter } from "../kube/limiter.ts";
 import { kubeMetrics } from "../kube/metrics.ts";
-import { ShardElection } from "../kube/shard-election.ts";
 import { loadCluster } from "../settings/kube-config.ts";
 import { makeLogger } from "../settings/logger.ts";
+import { processMetrics } from "../settings/process-metrics.ts";
 import { helpText, readSettings, SettingProblem } from "../settings/settings.ts";
 import { sharedVolumeOf } from "../settings/shared.ts";
 import { storeOf } from "../settings/store-setting.ts";
 import { announceStore, openStore } from "../store/store.ts";
+import { aborted, ElectedOperator } from "./elected-operator.ts";
 import { startHealth } from "./health.ts";
 import { makeMetrics } from "./metrics.ts";
-import { PipelineOperator } from "./pipeline-operator.ts";
 import { OPERATOR_SETTINGS } from "./settings.ts";
 
 const NAME = "odin-operator";
@@ -40,68 +38,70 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
 
   if (settings.shards > 1 && !settings.leaderElect)
     throw new SettingProblem("--shards (ODIN_SHARDS) needs leases: leave --leader-elect (ODIN_LEADER_ELECT) at true");
-  // The server's audit log tells by it which of several processes asked.
-  const userAgent = `${NAME} (${settings.identity.replace(/[^\w.:@-]/g, "_").slice(0, 100)})`;
-  let election: ShardElection | undefined;
-  const client = new KubeClient({
-    kubeConfig,
-    userAgent,
-    registry,
-    logger,
-    limiter: new Limiter(),
-    ...(settings.leaderElect ? { canWrite: () => election?.holdsAny() ?? false } : {}),
-  });
-  // The leases and the definitions are written before, and apart from, being leader; and renewals never wait behind other work.
-  const leaseClient = new KubeClient({ kubeConfig, userAgent, logger });
   const store = storeSetting === undefined ? undefined : openStore(storeSetting);
-  const operator = new PipelineOperator({
+  const operator = new ElectedOperator({
     kubeConfig,
-    client,
-    definitionClient: leaseClient,
+    // The server's audit log tells by it which of several processes asked.
+    userAgent: `${NAME} (${settings.identity.replace(/[^\w.:@-]/g, "_").slice(0, 100)})`,
     logger,
     registry,
-    metrics,
-    ...(store === undefined
-      ? {}
-      : {
-          store,
-          logRetentionDays: settings.logRetention,
-          runRetentionDays: settings.runRetention,
-          maxLogBytes: settings.logMaxTotal * 1024 * 1024,
-        }),
-    workers: settings.workers,
-    namespace: settings.namespace === "*" ? undefined : (settings.namespace ?? own),
-    installDefinitions: settings.installDefinitions,
-    taskSecrets: settings.taskSecrets,
-    ...(settings.runTtl === undefined ? {} : { runTtlSeconds: settings.runTtl }),
-    ...(settings.namespaceParallelism === 0 ? {} : { namespaceParallelism: settings.namespaceParallelism }),
-    retryPauseMs: settings.retryPause * 1000,
-    infrastructureRetries: settings.infrastructureRetries,
-    nodeLostMs: settings.nodeLostTimeout * 1000,
     ...(settings.leaderElect
-      ? { shards: { count: settings.shards, holds: (shard) => election?.holds(shard) ?? false } }
+      ? {
+          lease: {
+            namespace: settings.leaseNamespace ?? own,
+            name: NAME,
+            shards: settings.shards,
+            identity: settings.identity,
+            seconds: settings.leaseDuration,
+          },
+        }
       : {}),
-    pods: {
-      paths: { root: settings.root, data: settings.data },
-      ...(sharedVolume === undefined ? {} : { sharedVolume }),
-      pullSecrets: settings.pullSecrets,
-      elasticEtcd: settings.elasticEtcd,
-      ...(settings.taskServiceAccount === undefined ? {} : { serviceAccount: settings.taskServiceAccount }),
+    operator: {
+      metrics,
+      ...(store === undefined
+        ? {}
+        : {
+            store,
+            logRetentionDays: settings.logRetention,
+            logPatienceMs: settings.logPatience * 1000,
+            runRetentionDays: settings.runRetention,
+            maxLogBytes: settings.logMaxTotal * 1024 * 1024,
+          }),
+      workers: settings.workers,
+      namespace: settings.namespace === "*" ? undefined : (settings.namespace ?? own),
+      installDefinitions: settings.installDefinitions,
+      taskSecrets: settings.taskSecrets,
+      ...(settings.runTtl === undefined ? {} : { runTtlSeconds: settings.runTtl }),
+      ...(settings.namespaceParallelism === 0 ? {} : { namespaceParallelism: settings.namespaceParallelism }),
+      retryPauseMs: settings.retryPause * 1000,
+      infrastructureRetries: settings.infrastructureRetries,
+      nodeLostMs: settings.nodeLostTimeout * 1000,
+      pods: {
+        paths: { root: settings.root, data: settings.data },
+        ...(sharedVolume === undefined ? {} : { sharedVolume }),
+        pullSecrets: settings.pullSecrets,
+        elasticEtcd: settings.elasticEtcd,
+        clockworkEnv: settings.clockworkPodEnv,
+        ...(settings.taskServiceAccount === undefined ? {} : { serviceAccount: settings.taskServiceAccount }),
+        ...(settings.taskUser === undefined ? {} : { taskUser: settings.taskUser }),
+      },
     },
   });
   const mayNot = (of?: (verb: string, resource: string) => boolean): string | undefined => {
-    const missing = client.missingRights.list(of);
+    const missing = operator.client.missingRights.list(of);
     return missing.length === 0 ? undefined : `the operator lacks the right to ${missing.join(", ")}`;
   };
   let ready = false;
+  const notReady = (): string | undefined =>
+    ready
+      ? (operator.trouble ?? mayNot(isNeededToSee) ?? silence(registry))
+      : (mayNot() ?? "the caches are not filled yet");
+  processMetrics(registry, "operator", () => notReady() === undefined);
   const health = await startHealth({
     ...settings.metricsListen,
     registry,
-    notReady: () =>
-      ready
-        ? (election?.trouble ?? mayNot(isNeededToSee) ?? silence(registry))
-        : (mayNot() ?? "the caches are not filled yet"),
-    degraded: () => election?.mismatch ?? mayNot(),
+    notReady,
+    degraded: () => operator.mismatch ?? mayNot(),
   });
   logger.info({ port: health.port, namespace: settings.namespace ?? own }, "operator starting");
   try {
@@ -109,51 +109,11 @@ export async function runOperator(argv: readonly string[], env: NodeJS.ProcessEn
     if (signal.aborted) return;
     ready = true;
     if (store !== undefined) announceStore(store, logger);
-    if (!settings.leaderElect) {
-      operator.begin();
-      logger.info({}, "operator running");
-      await aborted(signal);
-      return;
-    }
-    const term = new AbortController();
-    let lost: string | undefined;
-    const end = (): void => {
-      election?.retire();
-      void operator.stop().finally(() => term.abort());
-    };
-    signal.addEventListener("abort", end, { once: true });
-    election = new ShardElection({
-      client: leaseClient,
-      namespace: settings.leaseNamespace ?? own,
-      name: NAME,
-      shards: settings.shards,
-      identity: settings.identity,
-      leaseDurationMs: settings.leaseDuration * 1_000,
-      renewDeadlineMs: (settings.leaseDuration * 2_000) / 3,
-      retryPeriodMs: Math.min(2_000, settings.leaseDuration * 166),
-      logger,
-      registry,
-      onTaken: (shard) => {
-        operator.take(shard);
-        logger.info({ identity: settings.identity, shard }, "operator running as leader");
-      },
-      onYield: (shard) => operator.giveUp(shard),
-      onLost: (why) => {
-        // What is under way cannot write any more; shards that are still held are ended in order.
-        lost ??= why;
-        if (election?.holdsAny()) end();
-        else term.abort();
-      },
-    });
-    logger.info({ identity: settings.identity, shards: settings.shards }, "operator standing by for a lease");
-    await election.run(term.signal);
-    if (lost !== undefined && !signal.aborted) throw new Error(`${lost}; another process works now, so this one ends`);
+    await operator.run(signal);
   } finally {
     await operator.stop();
     await health.stop();
     await store?.close();
-    client.close();
-    leaseClient.close();
     logger.info({}, "operator stopped");
   }
 }
@@ -170,11 +130,4 @@ function silence(registry: Registry): string | undefined {
 /** Requests without which nothing can be seen; kinds that cannot be listed only keep tasks of that kind waiting. */
 function isNeededToSee(verb: string, resource: string): boolean {
   return (verb === "list" || verb === "watch") && /^(pods|pipelines|configmaps)$/.test(resource);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,6 +1,7 @@
 import { Registry } from "prom-client";
 import { kubeMetrics } from "../kube/metrics.ts";
 import { makeLogger } from "../settings/logger.ts";
+import { processMetrics } from "../settings/process-metrics.ts";
 import { makeArchiveMetrics } from "./act/archive-metrics.ts";
 import { makeMetrics } from "./metrics.ts";
 import { registerRunGauges } from "./run-gauges.ts";
@@ -11,6 +12,7 @@ const NOTHING = { list: (): never[] => [] };
 export function operatorMetrics(): Registry {
   const registry = new Registry();
   makeLogger({ name: "", logLevel: "silent", logFormat: "json", registry });
+  processMetrics(registry, "operator", () => true);
   kubeMetrics(registry);
   makeMetrics(registry);
   makeArchiveMetrics(registry, { logs: () => undefined, runs: () => undefined });

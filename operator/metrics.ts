@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from "prom-client";
+import { REASONS } from "../crds/reasons.ts";
 import { StartTimes } from "./start-times.ts";
 
 /** Seconds that an object takes to be created, from a millisecond to as long as a quota holds it back. */
@@ -35,7 +36,7 @@ export function makeMetrics(registry: Registry): Metrics {
     buckets: number[],
     labelNames: L[] = [],
   ): Histogram<L> => new Histogram<L>({ name: `odin_${name}`, help, labelNames, buckets, registers });
-  return {
+  const metrics: Metrics = {
     adoptions: counter("adoptions_total", "Objects that were found instead of created, after a restart."),
     runsFinished: counter("total_count", "Runs that ended, by phase.", ["phase"]),
     completed: counter("completed_total", "Runs that ended well."),
@@ -70,4 +71,14 @@ export function makeMetrics(registry: Registry): Metrics {
       ["outcome"],
     ),
   };
+  beginAtZero(metrics);
+  return metrics;
+}
+
+/** A rate is seen only between two values: what is alerted on has its series from the start, so that the first of them counts. */
+function beginAtZero({ attemptsRepeated, archivedLogs, runsFinished }: Metrics): void {
+  for (const [reason, { class: kind }] of Object.entries(REASONS))
+    if (kind === "lost") attemptsRepeated.inc({ reason }, 0);
+  for (const outcome of ["whole", "partial", "lost"]) archivedLogs.inc({ outcome }, 0);
+  for (const phase of ["DONE", "TERMINATED"]) runsFinished.inc({ phase }, 0);
 }

@@ -1,9 +1,9 @@
 import type { Pipeline, Task } from "../crds/generated/types.ts";
 import { LABELS, labelValue } from "../crds/names.ts";
-import { kindFactsOf, type TaskKindFacts } from "../crds/task-kinds.ts";
+import { engineKindOf, kindFactsOf, type TaskKindFacts } from "../crds/task-kinds.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { POD } from "../kube/core-resources.ts";
-import { collectionPath, type KubeObject } from "../kube/resource.ts";
+import { collectionPath, type KubeObject, keyOf } from "../kube/resource.ts";
 import { findObject } from "./act/objects.ts";
 import type { Caches } from "./caches.ts";
 import type { ObservedObject, ObservedWarning, Plan } from "./decide/run.ts";
@@ -52,7 +52,7 @@ export async function observe(client: KubeClient, caches: Caches, run: Pipeline,
       continue;
     }
     const task = byName.get(object.task);
-    const speaker = FORMS[task?.resourceType ?? "Pod"].find(({ resource }) => resource === object.resource)?.speaker;
+    const speaker = FORMS[engineKindOf(task ?? {})].find(({ resource }) => resource === object.resource)?.speaker;
     const record = run.status?.tasks?.[object.task];
     const isNews = record === undefined || !isTerminal(record);
     if (isNews && isMissingItsEnd(caches, run, object, speaker)) await readMembers(client, caches, run, object);
@@ -87,7 +87,7 @@ async function lookUp(
   name: string,
 ): Promise<void> {
   const { uid, namespace } = run.metadata;
-  for (const form of FORMS[task?.resourceType ?? "Pod"]) {
+  for (const form of FORMS[engineKindOf(task ?? {})]) {
     const found = await findObject(client, form.resource, namespace, name);
     if (!found?.metadata.ownerReferences?.some((owner) => owner.uid === uid)) continue;
     noteOwnObject(caches, form, found);
@@ -107,7 +107,8 @@ async function readMembers(client: KubeClient, caches: Caches, run: Pipeline, ob
     labelSelector: `${LABELS.run}=${labelValue(run.metadata.name)},${LABELS.task}=${object.task}`,
   });
   for (const raw of items) {
-    const pod = projectPod(raw);
+    const known = caches.pods.get(keyOf(raw.metadata));
+    const pod = projectPod(raw, known?.metadata.uid === raw.metadata.uid ? known : undefined);
     if (pod.member !== object.name || pod.run?.uid !== run.metadata.uid) continue;
     caches.pods.noteWritten(raw);
     caches.objectsByRun.set(pod);

@@ -19,6 +19,8 @@ const APART_MS = 20;
 /** Pause before a run that could not be deleted is looked at again; it doubles each time. */
 const FIRST_AGAIN_MS = 1_000;
 const LONGEST_AGAIN_MS = 120_000;
+/** That a run stays for what is not stored yet is told after so many looks: seven seconds, which a store that works does not take. */
+const TELL_AFTER = 3;
 /** Timers do not take longer times than this; an earlier look does no harm. */
 const LONGEST_SLEEP_MS = 3_600_000;
 
@@ -49,6 +51,8 @@ export interface RunExpiryOptions {
   owns: (key: string) => boolean;
   /** Whether deleting the object of a run with this UID loses nothing. */
   isArchived: (uid: string) => boolean;
+  /** Told once of a run that stays longer than it should, because what is to outlive it is not stored. */
+  onHeld?: (run: CachedRun) => void;
   logger: Logger;
 }
 
@@ -203,8 +207,11 @@ export class RunExpiry {
     // What another process acts on is planned again when this one takes it over.
     if (!owns(entry.key)) return;
     if (!this.#isDue(entry, nowMs)) this.#plan(entry);
-    else if (!isArchived(entry.uid)) this.#again(entry, nowMs);
-    else {
+    else if (!isArchived(entry.uid)) {
+      const run = entry.tries === TELL_AFTER ? this.#options.caches.runs.get(entry.key) : undefined;
+      if (run !== undefined) this.#options.onHeld?.(run);
+      this.#again(entry, nowMs);
+    } else {
       this.#nextMs = performance.now() + APART_MS;
       this.#deleting += 1;
       void this.#delete(entry).finally(() => {

@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { CLOCKWORK_TASK_SETTINGS } from "../settings/clockwork.ts";
 import { addressValue, booleanValue, integerValue, textValue, type Values } from "../settings/settings.ts";
 import { CLUSTER_SETTINGS, LEASE_SETTINGS, LOG_SETTINGS, STORE_SETTINGS, TASK_SETTINGS } from "../settings/shared.ts";
 
@@ -55,6 +56,7 @@ export const OPERATOR_SETTINGS = {
     parse: integerValue(1, 256),
   },
   ...TASK_SETTINGS,
+  ...CLOCKWORK_TASK_SETTINGS,
   retryPause: {
     flag: "retry-pause",
     env: "ODIN_RETRY_PAUSE",
@@ -103,10 +105,17 @@ export const OPERATOR_SETTINGS = {
     fallback: "90",
     parse: integerValue(0, 36_500),
   },
+  logPatience: {
+    flag: "log-patience",
+    env: "ODIN_LOG_PATIENCE",
+    help: "Seconds for which a log that its node does not give is waited for before it counts as lost, and its run may be deleted; 0: for ever.",
+    fallback: "300",
+    parse: integerValue(0, 604_800),
+  },
   logMaxTotal: {
     flag: "log-max-total",
     env: "ODIN_LOG_MAX_TOTAL",
-    help: "Most MiB that the logs in the store take up, compressed; beyond that the oldest are removed. 0: any number.",
+    help: "Most MiB that the logs in the store take up, compressed; beyond that the oldest are removed of the namespaces that have most. 0: any number.",
     fallback: "0",
     parse: integerValue(0, 1024 * 1024 * 1024),
   },

@@ -47,13 +47,17 @@ export function makeArchiveMetrics(
     labelNames: ["kind"],
     registers,
   });
+  const archivedRuns = new Counter({
+    name: "odin_archived_runs_total",
+    help: "Runs that ended: stored, or lost because their object was deleted before that.",
+    labelNames: ["outcome"],
+    registers,
+  });
+  // From the start, so that the first of them is seen as an increase.
+  for (const kind of ["busy", "full", "damaged", "newer", "unavailable", "internal"]) errors.inc({ kind }, 0);
+  for (const outcome of ["stored", "lost"]) archivedRuns.inc({ outcome }, 0);
   return {
-    archivedRuns: new Counter({
-      name: "odin_archived_runs_total",
-      help: "Runs that ended: stored, or lost because their object was deleted before that.",
-      labelNames: ["outcome"],
-      registers,
-    }),
+    archivedRuns,
     failed(error) {
       errors.inc({ kind: error instanceof StoreProblem ? error.kind : "internal" });
     },

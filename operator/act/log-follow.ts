@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { KubeClient } from "../../kube/client.ts";
+import { inTime } from "../../kube/in-time.ts";
 import { NewestBytes } from "../../kube/newest-bytes.ts";
 import { isRemovedLog, openPodLog } from "../../kube/pod-log.ts";
 import { MAX_LOG_BYTES } from "../../store/log-archive.ts";
@@ -23,7 +24,7 @@ export class FollowedLog {
 
   constructor(client: KubeClient, pod: CachedPod, signal: AbortSignal) {
     this.pod = pod;
-    this.result = this.#follow(client, pod, signal).finally(() => {
+    this.result = inTime(FOLLOW_MS, signal, (bounded) => this.#follow(client, pod, bounded.signal)).finally(() => {
       this.#ended = true;
     });
   }
@@ -39,9 +40,8 @@ export class FollowedLog {
 
   async #follow(client: KubeClient, pod: CachedPod, signal: AbortSignal): Promise<ReadResult> {
     const { name, namespace } = pod.metadata;
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(FOLLOW_MS)]);
     try {
-      const options = { container: pod.log.container, follow: true, signal: bounded };
+      const options = { container: pod.log.container, follow: true, signal };
       const stream = await openPodLog(client, namespace, name, options);
       this.#opened = true;
       this.#lastPieceMs = performance.now();

@@ -1,5 +1,6 @@
 import type { KubeClient } from "../../kube/client.ts";
 import { isKubeError } from "../../kube/errors.ts";
+import { inTime } from "../../kube/in-time.ts";
 import { newestBytes } from "../../kube/newest-bytes.ts";
 import { isRemovedLog, openPodLog } from "../../kube/pod-log.ts";
 import { MAX_LOG_BYTES } from "../../store/log-archive.ts";
@@ -26,9 +27,10 @@ const READ_TIMEOUT_MS = 60_000;
 export async function readEndedLog(client: KubeClient, pod: CachedPod, signal: AbortSignal): Promise<ReadResult> {
   const { name, namespace } = pod.metadata;
   try {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
-    const stream = await openPodLog(client, namespace, name, { container: pod.log.container, signal: bounded });
-    const { bytes, dropped, error } = await newestBytes(stream, MAX_LOG_BYTES);
+    const { bytes, dropped, error } = await inTime(READ_TIMEOUT_MS, signal, async (bounded) => {
+      const options = { container: pod.log.container, signal: bounded.signal };
+      return newestBytes(await openPodLog(client, namespace, name, options), MAX_LOG_BYTES);
+    });
     if (error !== undefined) return { kind: "broken", bytes, dropped, reason: wordsOf(error) };
     if (isRemovedLog(bytes)) return { kind: "none", reason: bytes.toString().trim() };
     return { kind: "whole", bytes, dropped };

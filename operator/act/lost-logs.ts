@@ -1,11 +1,14 @@
 import type { Logger } from "../../kube/logger.ts";
 import type { LogArchive, LogOwner } from "../../store/log-archive.ts";
+import { StoreProblem } from "../../store/store-problem.ts";
 import type { Caches } from "../caches.ts";
 import type { Metrics } from "../metrics.ts";
 import type { CoreEvents } from "./core-events.ts";
 
 /** Losses that may wait for a store that does not work; of more than that only the number is known. */
 const MAX_WAITING = 1_000;
+/** A loss that the store cannot take is dropped after so many tries. */
+const MAX_REFUSALS = 5;
 
 export interface LostLogsOptions {
   archive: LogArchive;
@@ -22,6 +25,8 @@ export class LostLogs {
   /** Those that were told lately. */
   readonly #known = new Set<string>();
   #flushing: Promise<void> | undefined;
+  /** How often the store refused the oldest one for good. */
+  #refusals = 0;
 
   constructor(options: LostLogsOptions) {
     this.#options = options;
@@ -88,7 +93,15 @@ export class LostLogs {
 
   async #flush(): Promise<void> {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      await this.#options.archive.lose(first.owner, first.reason, first.state);
+      try {
+        await this.#options.archive.lose(first.owner, first.reason, first.state);
+      } catch (error) {
+        if (!(error instanceof StoreProblem) || error.kind !== "internal" || ++this.#refusals < MAX_REFUSALS)
+          throw error;
+        // One that cannot be written must not keep the others from being.
+        this.#options.logger.error({ pod: first.owner.pod, err: error.message }, "a lost log cannot be recorded");
+      }
+      this.#refusals = 0;
       if (this.#waiting[0] === first) this.#waiting.shift();
     }
   }

@@ -45,7 +45,8 @@ export async function createObject(
     );
     return { kind: "created", form, object, adopted: false };
   } catch (error) {
-    if (!isKubeError(error)) throw error;
+    // Aborted: this process is about to end, and whoever comes next will see what became of it.
+    if (!isKubeError(error) || error.category === "aborted") throw error;
     if (isKubeError(error, "alreadyExists")) return await adopt(client, form, attempt, now);
     return refusal(error, now);
   }
@@ -64,7 +65,7 @@ async function adopt(client: KubeClient, form: ObjectForm, attempt: Attempt, now
     const message = `a ${word} named ${name} exists and does not belong to this run; delete it or name the run differently`;
     return { kind: "refused", record: failure("NameCollision", message, now) };
   } catch (error) {
-    if (!isKubeError(error)) throw error;
+    if (!isKubeError(error) || error.category === "aborted") throw error;
     return later("ApiUnavailable", serverWords(error), error.retryAfterMs);
   }
 }

@@ -1,6 +1,6 @@
-import type { Pipeline } from "../../crds/generated/types.ts";
+import type { Pipeline, RunEvent } from "../../crds/generated/types.ts";
 import { PIPELINE } from "../../crds/resources.ts";
-import { runDocument } from "../../crds/run-document.ts";
+import { byTime, MAX_KEPT_EVENTS, runDocument } from "../../crds/run-document.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import type { Logger } from "../../kube/logger.ts";
@@ -8,7 +8,10 @@ import { type KubeObject, objectPath } from "../../kube/resource.ts";
 import type { KeptRun, RunArchive } from "../../store/run-archive.ts";
 import { StoreProblem } from "../../store/store-problem.ts";
 import type { Caches } from "../caches.ts";
+import { bounded } from "../decide/message.ts";
+import { warningEvent } from "../decide/story.ts";
 import type { ArchiveMetrics } from "./archive-metrics.ts";
+import type { CoreEvents } from "./core-events.ts";
 import { StorePatience } from "./store-patience.ts";
 
 /** Runs that end together are written together. */
@@ -20,6 +23,8 @@ const CONCURRENT_READS = 4;
 const RETRY_MS = 10_000;
 /** A run that the store cannot take, though it takes others, is given up after so many tries. */
 const MAX_TRIES = 5;
+/** Runs that were given up and are remembered; of more the deletion waits again until they have been tried. */
+const MAX_GIVEN_UP = 10_000;
 /** Runs whose object went and that are still remembered, for the logs of pods that go after them. */
 const REMEMBERED = 1_000;
 /** Deletions that may wait for the store; the sweep finds those beyond. */
@@ -33,14 +38,20 @@ interface Waiting {
   tries: number;
   /** As it ended; absent where it has to be read again. */
   run?: Pipeline;
+  /** What the cluster had said of its pods by then. */
+  warnings?: readonly RunEvent[];
 }
 
 export interface RunKeeperOptions {
   client: KubeClient;
-  caches: Pick<Caches, "runs" | "snapshots">;
+  caches: Pick<Caches, "runs" | "snapshots" | "objectsByRun" | "warningsByObject">;
   archive: RunArchive;
+  /** Tells of a run that cannot be kept; absent: only the log and the metrics do. */
+  events?: CoreEvents;
   metrics: ArchiveMetrics;
   logger: Logger;
+  /** Pause before what could not be done is tried again; ten seconds if left out. */
+  retryMs?: number;
   /** Whether this process acts on the run at `namespace/name`; by default it acts on all. */
   owns?: (run: string) => boolean;
 }
@@ -56,6 +67,8 @@ export class RunKeeper {
   #heldTasks = 0;
   /** UIDs of runs that are in the archive. */
   readonly #kept = new Set<string>();
+  /** UIDs of runs that the store cannot take. */
+  readonly #givenUp = new Set<string>();
   /** Runs whose object is gone, and for which that is not in the archive yet. */
   readonly #gone = new Set<string>();
   readonly #departed: string[] = [];
@@ -93,6 +106,11 @@ export class RunKeeper {
     return this.#kept.has(uid);
   }
 
+  /** Whether nothing is to be waited for: a run is in the archive, or will never be, which was told then. */
+  isDone(uid: string): boolean {
+    return this.#kept.has(uid) || this.#givenUp.has(uid);
+  }
+
   get waiting(): number {
     return this.#waiting.size;
   }
@@ -108,7 +126,7 @@ export class RunKeeper {
     const { phase, tasks } = run.status ?? {};
     if (!this.#running || (phase !== "DONE" && phase !== "TERMINATED")) return;
     const { uid, name, namespace = "" } = run.metadata;
-    if (this.#kept.has(uid) || !this.#owns(namespace, name)) return;
+    if (this.isDone(uid) || !this.#owns(namespace, name)) return;
     const known = this.#waiting.get(uid);
     if (known?.run !== undefined) return;
     const weight = Object.keys(tasks ?? {}).length + 1;
@@ -116,7 +134,7 @@ export class RunKeeper {
     if (fits) this.#heldTasks += weight;
     this.#waiting.set(uid, {
       ...(known ?? { namespace, name, sinceMs: performance.now(), tries: 0 }),
-      ...(fits ? { run } : {}),
+      ...(fits ? { run, warnings: this.#warningsOf(run) } : {}),
     });
     this.#schedule(GATHER_MS);
   }
@@ -124,12 +142,23 @@ export class RunKeeper {
   /** Takes in that a run's object is gone. False: it is not in the archive and will not be, for it had not ended. */
   runGone(uid: string): boolean {
     if (!this.#running) return true;
+    if (this.#givenUp.delete(uid)) return false;
     const waiting = this.#waiting.get(uid);
     if (waiting !== undefined && waiting.run === undefined) this.#lose(uid, waiting);
     else if (waiting === undefined && !this.#kept.has(uid) && this.#caughtUp) return false;
     if (this.#gone.size < MAX_GONE) this.#gone.add(uid);
     this.#schedule(GATHER_MS);
     return true;
+  }
+
+  /** Asked for at once: what is known of its objects is forgotten when it has ended. */
+  #warningsOf({ metadata }: Pipeline): RunEvent[] {
+    const { objectsByRun, warningsByObject } = this.#options.caches;
+    const all = objectsByRun
+      .of(metadata)
+      .flatMap((object) => [object, ...objectsByRun.membersOf(metadata, object.name)])
+      .flatMap(({ uid, task }) => warningsByObject.of(uid, task));
+    return all.map(warningEvent).sort(byTime).slice(-MAX_KEPT_EVENTS);
   }
 
   #owns(namespace: string, name: string): boolean {
@@ -161,7 +190,8 @@ export class RunKeeper {
         this.#working = undefined;
         if (this.#again) this.#schedule(GATHER_MS);
         else if (this.#store.rests) this.#schedule(0);
-        else if (!this.#caughtUp || this.#waiting.size > 0 || this.#gone.size > 0) this.#schedule(RETRY_MS);
+        else if (!this.#caughtUp || this.#waiting.size > 0 || this.#gone.size > 0)
+          this.#schedule(this.#options.retryMs ?? RETRY_MS);
       });
   }
 
@@ -192,7 +222,7 @@ export class RunKeeper {
     for (const { metadata, active } of this.#options.caches.runs.list()) {
       const { uid, name, namespace = "", deletionTimestamp } = metadata;
       stale.delete(uid);
-      if (active !== undefined || deletionTimestamp !== undefined || this.#kept.has(uid)) continue;
+      if (active !== undefined || deletionTimestamp !== undefined || this.isDone(uid)) continue;
       if (this.#owns(namespace, name)) ended.set(uid, { namespace, name, sinceMs: performance.now(), tries: 0 });
     }
     for (const uid of stale) this.#kept.delete(uid);
@@ -235,7 +265,7 @@ export class RunKeeper {
       const waiting = this.#waiting.get(run.uid);
       if (waiting === undefined) return;
       waiting.tries += 1;
-      if (waiting.tries >= MAX_TRIES) this.#lose(run.uid, waiting, cause.message);
+      if (waiting.tries >= MAX_TRIES) this.#giveUp(run.uid, waiting, cause.message);
     }
   }
 
@@ -249,6 +279,21 @@ export class RunKeeper {
     const run = this.#waiting.get(uid)?.run;
     if (run !== undefined) this.#heldTasks -= Object.keys(run.status?.tasks ?? {}).length + 1;
     this.#waiting.delete(uid);
+  }
+
+  /** The store will never take it: that is told, and nothing waits for it any more. */
+  #giveUp(uid: string, waiting: Waiting, cause: string): void {
+    const { namespace, name } = waiting;
+    this.#lose(uid, waiting, `the store refused it ${MAX_TRIES} times: ${cause}`);
+    this.#givenUp.add(uid);
+    const [oldest] = this.#givenUp;
+    if (this.#givenUp.size > MAX_GIVEN_UP && oldest !== undefined) this.#givenUp.delete(oldest);
+    const known = this.#options.caches.runs.get(`${namespace}/${name}`);
+    if (known?.metadata.uid !== uid) return;
+    const message = `the run's history could not be kept and goes with its object: ${bounded(cause)}`;
+    const event = { id: `history-${uid}`, type: "Warning", reason: "HistoryLost", message } as const;
+    const time = new Date().toISOString();
+    this.#options.events?.tell({ metadata: known.metadata }, [{ ...event, source: "odin", time }]);
   }
 
   #lose(uid: string, { namespace, name }: Waiting, cause = "its object was deleted before it could be stored"): void {
@@ -290,7 +335,7 @@ export class RunKeeper {
       phase: status?.phase ?? "",
       createdAt: Date.parse(creationTimestamp) || 0,
       endedAt: Date.parse(status?.completionTime ?? "") || Date.now(),
-      document: runDocument(run, definition),
+      document: runDocument(run, definition, this.#waiting.get(uid)?.warnings),
     };
   }
 

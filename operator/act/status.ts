@@ -1,14 +1,19 @@
 import type { Pipeline, PipelineStatus } from "../../crds/generated/types.ts";
-import { MAX_OBJECT_BYTES } from "../../crds/limits.ts";
 import { PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import { type KubeObject, objectPath } from "../../kube/resource.ts";
+import type { ObservedObject } from "../decide/run.ts";
+import { tooLargeEnd, tooLargeStatus } from "../decide/too-large.ts";
 import { difference, type Operation } from "./json-patch.ts";
 
-/** What became of a status write. `stale`: somebody else wrote first, decide again on the newer object. */
+/**
+ * What became of a status write. `stale`: somebody else wrote first, decide again on the newer object; `tooLarge`: nothing was written, and the
+ * same would be refused for ever.
+ */
 export type WriteResult =
   | { kind: "unchanged" }
+  | { kind: "tooLarge" }
   | { kind: "written"; object: Pipeline; bytes: number }
   | { kind: "stale" }
   | { kind: "gone" };
@@ -42,8 +47,7 @@ export async function writeStatus(client: KubeClient, run: Pipeline, after: Pipe
     }
   } catch (error) {
     if (!isKubeError(error, "tooLarge")) throw error;
-    // The write must not be repeated as it is: it would fail for ever. A small one ends the run (F-26).
-    return await endTooLarge(client, run, writes);
+    return { kind: "tooLarge" };
   }
 }
 
@@ -71,16 +75,20 @@ async function patch(
   }
 }
 
-async function endTooLarge(client: KubeClient, run: Pipeline, writes: number): Promise<WriteResult> {
+/**
+ * Ends a run whose status the API server takes for too large (F-26, F-27): with what became of each task where that fits, else with one small write,
+ * which leaves the records as they are. What still runs is to be stopped before; `objects`: the run's, as they were then.
+ */
+export async function writeTooLarge(
+  client: KubeClient,
+  run: Pipeline,
+  objects: readonly ObservedObject[],
+): Promise<WriteResult> {
   const now = client.clock.now();
-  const end: PipelineStatus = {
-    phase: "TERMINATED",
-    reason: "StatusTooLarge",
-    message: `the run's object would be larger than ${MAX_OBJECT_BYTES} bytes; use fewer or smaller tasks`,
-    completionTime: now,
-    conditions: [{ type: "Failed", status: "True", reason: "StatusTooLarge", lastTransitionTime: now }],
-    writes,
-  };
+  const told = tooLargeStatus(run, objects, now);
+  const result = told && (await writeStatus(client, run, told));
+  if (result !== undefined && result.kind !== "tooLarge") return result;
+  const end: PipelineStatus = { ...tooLargeEnd(run, now), writes: (run.status?.writes ?? 0) + 1 };
   const steps: Operation[] =
     run.status === undefined
       ? [{ op: "add", path: "/status", value: end }]

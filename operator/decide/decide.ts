@@ -15,7 +15,8 @@ import { unrecordedEnds, waitingForDependencies } from "./ready.ts";
 import { afterFailure, carried, givenUp, isBetweenAttempts } from "./retry.ts";
 import type { Controls, ObservedObject, Plan, Stop, TaskView } from "./run.ts";
 import { runDeadlineOf } from "./run-timeout.ts";
-import { deletedReason, isTerminal, kindWord, recordOfObject } from "./task-state.ts";
+import { resumedRecord, suspendedRecord } from "./suspension.ts";
+import { deletedReason, isTerminal, kindWord, recordOfObject, STARTING } from "./task-state.ts";
 import { textFiller } from "./texts.ts";
 import { deadlineOf } from "./timeout.ts";
 
@@ -38,6 +39,12 @@ export interface View {
   objects: readonly ObservedObject[];
   /** Tasks whose creation is put off after a refusal: what their record says meanwhile. */
   heldBack: ReadonlyMap<string, TaskStatus>;
+  /** Tasks whose next object is being created, with the attempt that it is for: what becomes of that is not known yet. */
+  starting?: ReadonlyMap<string, number>;
+  /** Since when tasks with a timeout could start whose record may not say so yet; absent: what their objects say has to do. */
+  readyTimes?: ReadonlyMap<string, string>;
+  /** Tasks whose object will never be created: the record that says why, which may not be written yet. */
+  refused?: ReadonlyMap<string, TaskStatus>;
   paths: Paths;
   /** What the cache knows about tasks that are about to start; absent where there is no cache (O-202). */
   cache?: ReadonlyMap<string, CacheAnswer>;
@@ -102,20 +109,46 @@ const STOPS = {
 function observed(
   view: View,
   task: Task,
-  object: ObservedObject | undefined,
+  latest: ObservedObject | undefined,
   stopRun: Stop | undefined,
   mayRetry: boolean,
 ): TaskView {
-  const { now } = view;
-  const last: TaskStatus = view.run.status?.tasks?.[task.name] ?? { state: "waiting" };
-  const overdue = overdueStop(task, last, object, now);
+  const last = lastRecord(view, task, latest);
+  // What an earlier attempt left says nothing of the one that is recorded, which has gone while nobody watched (I-3).
+  const isEarlier = last.state === "executing" && (latest?.attempt ?? 0) < (last.attempt ?? 0);
+  const object = isEarlier ? undefined : latest;
+  const starting = view.starting?.get(task.name);
+  if (starting !== undefined && !isTerminal(last) && (object === undefined || object.attempt < starting)) {
+    // In a moment there may be an object that has to be stopped, so until then the task is taken for one that is neither stopped nor late.
+    const before = judgedTask(view, task, last, object, { mayRetry: true });
+    const { record } = before;
+    return {
+      ...before,
+      record: { ...carried(record), ...readySince(view, task, record), state: "waiting", reason: STARTING },
+    };
+  }
+  const refusal = view.refused?.get(task.name);
+  if (refusal !== undefined && last.state === "waiting") return { task, record: { ...carried(last), ...refusal } };
+  const overdue = overdueStop(task, last, object, view.now);
   const stop = stopRun ?? overdue;
+  return judgedTask(view, task, last, object, { stop, isOverdue: overdue !== undefined, mayRetry });
+}
+
+/** What becomes of a task of which nothing is under way: `stop`, and whether that is for its own time. */
+function judgedTask(
+  view: View,
+  task: Task,
+  last: TaskStatus,
+  object: ObservedObject | undefined,
+  { stop, isOverdue = false, mayRetry }: { stop?: Stop | undefined; isOverdue?: boolean; mayRetry: boolean },
+): TaskView {
+  const { now } = view;
   if (isBetweenAttempts(last) && (object === undefined || object.attempt <= last.attempt)) {
     if (stop !== undefined) return { task, record: stopped(last, stop, now) };
     return { task, record: mayRetry ? last : givenUp(last, now) };
   }
   if (object === undefined) {
-    if (last.state === "waiting") return { task, record: overdue && stop ? stopped(last, stop, now) : last };
+    if (last.state === "waiting") return { task, record: isOverdue && stop ? stopped(last, stop, now) : last };
     const record = vanished(task, last, now, stop);
     return { task, record: retried(view, task, last, record, mayRetry && stop === undefined) };
   }
@@ -123,6 +156,24 @@ function observed(
   const judgement = stop === undefined ? judged(object, view.nodeLostMs ?? NODE_LOST_MS, Date.parse(now)) : object;
   const record = recordOfObject(last, judgement, now, stop);
   return { task, object: judgement, record: retried(view, task, last, record, mayRetry && stop === undefined) };
+}
+
+/** The last persisted record of a task, in the time that goes on again where its run does. */
+function lastRecord(view: View, task: Task, object: ObservedObject | undefined): TaskStatus {
+  const { run, controls, now } = view;
+  const last: TaskStatus = run.status?.tasks?.[task.name] ?? { state: "waiting" };
+  // It was started before its turn, a crash, or another suspension let that be written down.
+  if (object !== undefined && object.attempt > (last.attempt ?? 0)) {
+    const record = resumedRecord(last, run.status, object.createdAt);
+    return { ...record, ...readySince(view, task, record, object.createdAt) };
+  }
+  return controls.suspend ? last : resumedRecord(last, run.status, now);
+}
+
+/** Since when a task with a timeout can start; `otherwise` where nothing is known of that. */
+function readySince(view: View, task: Task, { readyTime }: TaskStatus, otherwise = view.now): Partial<TaskStatus> {
+  if (task.timeout === undefined) return {};
+  return { readyTime: readyTime ?? view.readyTimes?.get(task.name) ?? otherwise };
 }
 
 /** The record with what a failure leads to: another attempt where the task has one (O-144, F-18). */
@@ -161,16 +212,19 @@ function stopped(last: TaskStatus, stop: Stop, now: string): TaskStatus {
 function concluded(view: View, tasks: readonly TaskView[], ending: Ending): Decision {
   return withWakeUp(view, {
     actions: stopActions(view, tasks, ending),
-    tasks: tasks.map(notStarted(view.plan, tasks, ending)),
+    tasks: tasks.map(notStarted(view, tasks, ending)),
     ending,
   });
 }
 
-/** The tasks as they are told once the run is ending because of what became of a creation (O-184). */
-export function concludedTasks(plan: Plan, tasks: readonly TaskView[], ending: Ending, now: string): TaskView[] {
-  return tasks
-    .map((view) => (isBetweenAttempts(view.record) ? { ...view, record: givenUp(view.record, now) } : view))
-    .map(notStarted(plan, tasks, ending));
+/** The tasks of a run that ends because of one that could not begin. */
+function withoutRetries(view: View, tasks: readonly TaskView[]): TaskView[] {
+  return tasks.map((current) => {
+    const { task, record } = current;
+    return isBetweenAttempts(record) && !view.starting?.has(task.name)
+      ? { ...current, record: givenUp(record, view.now) }
+      : current;
+  });
 }
 
 /** Adds when the next pause or timeout ends; nothing else would call for another look then. */
@@ -220,14 +274,18 @@ function vanished(task: Task, last: TaskStatus, now: string, stop: Stop | undefi
  * only cut off a container may still run, and whoever looks at the pod should see so.
  */
 function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | undefined): Action[] {
-  const lingering = lingeringObjects(view.run, view.objects).map((object) => ({ kind: "delete" as const, object }));
+  const judge = (object: ObservedObject): ObservedObject =>
+    judged(object, view.nodeLostMs ?? NODE_LOST_MS, Date.parse(view.now));
+  const lingering = lingeringObjects(view.run, view.objects, judge).map((object) => ({
+    kind: "delete" as const,
+    object,
+  }));
   return tasks
     .flatMap(({ task, record, object }): Action[] => {
       // They go before the end is recorded, so that a crash in between forgets none.
       if (object?.leftovers !== undefined && !isTerminal(view.run.status?.tasks?.[task.name] ?? { state: "waiting" }))
         return object.leftovers.map((pod) => ({ kind: "delete" as const, object: pod }));
       if (object === undefined || object.deleting || object.gone) return [];
-      if (object.givenUp) return [{ kind: "delete" as const, object }];
       if (record.state !== "executing") return [];
       const isOverdue = overdueStop(task, record, object, view.now) !== undefined;
       return isOverdue || ending?.stop !== undefined ? [{ kind: "delete" as const, object }] : [];
@@ -235,12 +293,16 @@ function stopActions(view: View, tasks: readonly TaskView[], ending: Ending | un
     .concat(lingering);
 }
 
-/** Tasks that will never start say so (O-185); while others still run it is said that the run is ending. */
-function notStarted(plan: Plan, tasks: readonly TaskView[], ending: Ending): (view: TaskView) => TaskView {
+/** Tasks that will never start say so (O-185); while others still run it is said that the run is ending. What is being started is waited for. */
+function notStarted(
+  { plan, starting }: View,
+  tasks: readonly TaskView[],
+  ending: Ending,
+): (view: TaskView) => TaskView {
   const blocked = plan.failurePolicy === "Continue" ? blockedTasks(plan, tasks) : undefined;
   const common = ending.phase === "DONE" ? `not started: ${ending.message}` : "not started: pipeline terminated";
   return (view) => {
-    if (view.record.state !== "waiting") return view;
+    if (view.record.state !== "waiting" || starting?.has(view.task.name)) return view;
     const cause = blocked?.get(view.task.name);
     const message = cause === undefined ? common : blockedMessage(cause);
     return { ...view, record: { state: "waiting", reason: "NotStarted", message } };
@@ -263,25 +325,21 @@ function start(view: View, tasks: TaskView[]): Decision {
   const actions = stopActions(view, tasks, undefined);
   // Only a run that is to continue gets here with a failed task in it.
   const blocked = blockedTasks(view.plan, tasks);
-  const places = new Places(view.plan, view.controls, view.room, tasks, view.heldBack);
+  const places = new Places(view, tasks);
   const records = tasks.map((current): TaskView => {
     if (current.record.state !== "waiting") return current;
     const { task, record } = current;
+    if (view.starting?.has(task.name)) return current;
     const cause = blocked.get(task.name);
     if (cause !== undefined)
       return { task, record: { state: "waiting", reason: "NotStarted", message: blockedMessage(cause) } };
     const unmet = waitingForDependencies(view.plan.dependencies.get(task.name) ?? [], isExecuted);
     if (unmet !== undefined) return isSaid(record, unmet) ? current : { task, record: unmet };
     if (record.retryTime !== undefined && Date.parse(record.retryTime) > Date.parse(view.now)) return current;
-    if (view.controls.suspend) {
-      // What cannot start does not time out: the time begins anew when the run goes on.
-      const { readyTime: _, ...kept } = carried(record);
-      const message = "ready, but the run is suspended (spec.suspend)";
-      return { task, record: { ...kept, state: "waiting", reason: "Suspended", message } };
-    }
+    if (view.controls.suspend) return { task, record: suspendedRecord(record) };
     const ready: TaskStatus = {
       ...carried(record),
-      ...(task.timeout === undefined ? {} : { readyTime: record.readyTime ?? view.now }),
+      ...readySince(view, task, record),
       state: "waiting",
     };
     const held = view.heldBack.get(task.name);
@@ -312,7 +370,7 @@ function start(view: View, tasks: TaskView[]): Decision {
   if (records.some((view) => view.record.reason === "ReferenceNotFound" && view.record.completionTime !== undefined)) {
     // A task that failed before it began ends the run like any other failure: nothing is started beside it.
     const ending = endingOf(view, records);
-    if (ending !== undefined) return concluded(view, concludedTasks(view.plan, records, ending, view.now), ending);
+    if (ending !== undefined) return concluded(view, withoutRetries(view, records), ending);
   }
   return withWakeUp(view, { actions, tasks: records, ...(places.wants > 0 ? { wants: places.wants } : {}) });
 }

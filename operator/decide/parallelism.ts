@@ -8,6 +8,17 @@ export interface Room {
   message: string;
 }
 
+/** What the places of a run follow from, besides its tasks. */
+export interface PlacesView {
+  plan: Pick<Plan, "parallelism">;
+  controls: Pick<Controls, "parallelism">;
+  room?: Room;
+  /** Tasks whose creation is put off after a refusal, and what their record says. */
+  heldBack?: ReadonlyMap<string, TaskStatus>;
+  /** Tasks whose object is being created, by name. */
+  starting?: ReadonlyMap<string, number>;
+}
+
 /** Whether an object was asked to go and its containers may still run. What is on a lost node may never go, and is not waited for. */
 function isStillGoing({ deleting, gone, givenUp, phase }: ObservedObject): boolean {
   return deleting && !gone && givenUp !== true && phase !== "Succeeded" && phase !== "Failed";
@@ -29,23 +40,18 @@ export class Places {
   readonly #room: Room | undefined;
   #taken = 0;
   #started = 0;
-  /** Tasks whose creation got no answer: the object may be there, so each has a place, also while it waits to be tried again. */
+  /** Tasks whose creation got no answer, or none yet: the object may be there, so each has a place, also while it waits to be tried again. */
   readonly #unanswered = new Set<string>();
 
-  constructor(
-    plan: Plan,
-    controls: Controls,
-    room: Room | undefined,
-    tasks: readonly TaskView[],
-    heldBack: ReadonlyMap<string, TaskStatus> = new Map(),
-  ) {
+  constructor({ plan, controls, room, heldBack, starting }: PlacesView, tasks: readonly TaskView[]) {
     this.#most = controls.parallelism ?? plan.parallelism ?? Number.POSITIVE_INFINITY;
     this.#room = room;
     if (!Number.isFinite(this.#most)) return;
     for (const { task, record, object } of tasks) {
       if (record.state === "executing" || (object !== undefined && isStillGoing(object))) this.#taken += 1;
       if (record.state !== "waiting") continue;
-      if ((heldBack.get(task.name) ?? record).reason === "ApiUnavailable") this.#unanswered.add(task.name);
+      const isUnanswered = (heldBack?.get(task.name) ?? record).reason === "ApiUnavailable";
+      if (isUnanswered || starting?.has(task.name)) this.#unanswered.add(task.name);
     }
     this.#taken += this.#unanswered.size;
   }

@@ -1,11 +1,12 @@
 import type { Pipeline, PipelineStatus } from "../../crds/generated/types.ts";
 import type { Controls, Plan } from "./run.ts";
+import { suspendedSince } from "./suspension.ts";
 
 /** How long a run has been suspended up to `now`, in milliseconds: earlier times, and the one that its status says is going on. */
 export function suspendedMs(status: PipelineStatus | undefined, now: string): number {
-  const going = status?.conditions?.find(({ type, status: value }) => type === "Suspended" && value === "True");
-  const since = going?.lastTransitionTime === undefined ? 0 : Date.parse(now) - Date.parse(going.lastTransitionTime);
-  return (status?.suspendedSeconds ?? 0) * 1000 + Math.max(0, since);
+  const since = suspendedSince(status);
+  const going = since === undefined ? 0 : Date.parse(now) - since;
+  return (status?.suspendedSeconds ?? 0) * 1000 + Math.max(0, going);
 }
 
 /**

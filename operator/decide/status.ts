@@ -6,6 +6,7 @@ import type { Controls, ObservedWarning, Plan, TaskView } from "./run.ts";
 import { suspendedMs } from "./run-timeout.ts";
 import { withinBudget } from "./status-size.ts";
 import { happenings, withNews } from "./story.ts";
+import { STARTING } from "./task-state.ts";
 
 /** Everything that goes into a run's status. */
 export interface StatusInput {
@@ -16,12 +17,16 @@ export interface StatusInput {
   ending?: Ending;
   warnings: readonly ObservedWarning[];
   now: string;
+  /** When the run was taken up, where the status that says so comes later; otherwise now. */
+  begunAt?: string;
 }
 
 /** The phase that the status would have, without making it. */
 export function phaseOf({ tasks, ending }: Pick<StatusInput, "tasks" | "ending">): "RUNNING" | Ending["phase"] {
   if (ending === undefined || hasLingering(tasks)) return "RUNNING";
-  return tasks.some(({ record }) => record.state === "executing") ? "RUNNING" : ending.phase;
+  // Where a run is ending, only what is being started at this moment says so: what comes of that is still to be stopped or waited for.
+  const isUnderWay = ({ record }: TaskView): boolean => record.state === "executing" || record.reason === STARTING;
+  return tasks.some(isUnderWay) ? "RUNNING" : ending.phase;
 }
 
 /** The run's new status (O-180, O-183): derived from the records alone, so that its counters always agree with them (I-6). */
@@ -41,7 +46,7 @@ export function statusOf(input: StatusInput): PipelineStatus {
     ...(plan.version === undefined ? {} : { version: plan.version }),
     ...(plan.snapshot === undefined ? {} : { snapshot: plan.snapshot }),
     ...(plan.job === undefined ? {} : { job: plan.job }),
-    startTime: before?.startTime ?? now,
+    startTime: before?.startTime ?? input.begunAt ?? now,
     ...(ended ? { completionTime: now } : {}),
     ...suspension(input),
     counts,
@@ -146,7 +151,7 @@ const QUIET_REASONS: ReadonlySet<string> = new Set([
   "Suspended",
   "NotStarted",
   "RunParallelism",
-  "Starting",
+  STARTING,
 ]);
 
 /** The run's own reason and message: how it is ending, or what the first task in trouble waits for. */

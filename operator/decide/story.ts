@@ -19,7 +19,7 @@ export function happenings(
     told.push({ type: "Normal", reason, message: bounded(message), time: now, ...more });
   };
   if (before?.phase === undefined || before.phase === "BUILDING") {
-    if (after.phase !== "BUILDING") tell("Started", started(after));
+    if (after.phase !== "BUILDING") tell("Started", started(after), { time: after.startTime ?? now });
   }
   const suspended = isSuspended(after);
   if (suspended !== isSuspended(before)) {
@@ -27,7 +27,11 @@ export function happenings(
   }
   for (const [task, record] of Object.entries(after.tasks ?? {})) {
     const word = words.get(task) ?? "pod";
-    for (const happening of taskHappenings(task, word, before?.tasks?.[task], record, now)) told.push(happening);
+    for (const happening of taskHappenings(task, word, before?.tasks?.[task], record, {
+      now,
+      startedAt: startedAt(before, after, record) ?? now,
+    }))
+      told.push(happening);
   }
   if (after.phase !== before?.phase && after.completionTime !== undefined) {
     const took = duration(after.startTime ?? after.completionTime, after.completionTime);
@@ -54,20 +58,30 @@ function isSuspended(status: PipelineStatus | undefined): boolean {
   );
 }
 
+/** When a task began that the run's first status tells of: that may be written a moment later. A pod knows its age in whole seconds only. */
+function startedAt(
+  before: PipelineStatus | undefined,
+  after: PipelineStatus,
+  { startTime }: TaskStatus,
+): string | undefined {
+  if (before?.startTime !== undefined || after.startTime === undefined || startTime === undefined) return undefined;
+  return Date.parse(startTime) > Date.parse(after.startTime) ? startTime : after.startTime;
+}
+
 function taskHappenings(
   task: string,
   word: string,
   before: TaskStatus | undefined,
   after: TaskStatus,
-  now: string,
+  { now, startedAt }: { now: string; startedAt: string },
 ): Happening[] {
   const told: Happening[] = [];
-  const tell = (type: "Normal" | "Warning", reason: string, message: string): void => {
-    told.push({ type, reason, task, message: bounded(message), time: now });
+  const tell = (type: "Normal" | "Warning", reason: string, message: string, time = now): void => {
+    told.push({ type, reason, task, message: bounded(message), time });
   };
   const isSkipped = after.state === "executed" && after.reason === "Cached";
   if (after.pod !== undefined && after.pod !== before?.pod && !isSkipped)
-    tell("Normal", "TaskStarted", `created ${word} ${after.pod}`);
+    tell("Normal", "TaskStarted", `created ${word} ${after.pod}`, startedAt);
   const isSame = after.state === before?.state && after.reason === before?.reason && after.attempt === before?.attempt;
   if (isSame) return told;
   if (isSkipped) {
@@ -80,7 +94,12 @@ function taskHappenings(
       isStopReason(after.reason) ? "TaskStopped" : "TaskFailed",
       after.message ?? after.reason ?? "failed",
     );
-  } else if (after.state === "waiting" && after.retryTime !== undefined && after.attempt !== undefined) {
+  } else if (
+    after.state === "waiting" &&
+    after.retryTime !== undefined &&
+    after.attempt !== undefined &&
+    after.reason !== "Suspended"
+  ) {
     const pause = duration(now, after.retryTime);
     tell("Warning", "TaskRetried", `tried again after ${pause}: ${after.message ?? "its last attempt failed"}`);
   } else if (after.reason !== undefined && isTrouble(after)) {
@@ -94,6 +113,12 @@ const TROUBLES: ReadonlySet<string> = new Set(["QuotaExceeded", "ApiUnavailable"
 
 function isTrouble(record: TaskStatus): boolean {
   return TROUBLES.has(record.reason ?? "");
+}
+
+/** A warning as an event of its run. */
+export function warningEvent({ id, reason, task, message, source, time, count }: ObservedWarning): RunEvent {
+  const counted = count > 1 ? { count } : {};
+  return { id, type: "Warning", reason, task, message: bounded(message), source, time, ...counted };
 }
 
 /**
@@ -110,16 +135,7 @@ export function withNews(
   let total = count;
   let changed = false;
   for (const warning of warnings) {
-    const entry: RunEvent = {
-      id: warning.id,
-      type: "Warning",
-      reason: warning.reason,
-      task: warning.task,
-      message: bounded(warning.message),
-      source: warning.source,
-      time: warning.time,
-      ...(warning.count > 1 ? { count: warning.count } : {}),
-    };
+    const entry = warningEvent(warning);
     const known = events.findIndex((event) => event.id === warning.id);
     if (known >= 0) {
       if ((events[known]?.count ?? 1) >= warning.count) continue;

@@ -3,6 +3,9 @@ import { MAX_RESULT_BYTES } from "../../crds/limits.ts";
 import { bounded } from "./message.ts";
 import type { ObservedObject, Stop } from "./run.ts";
 
+/** Reason of a task that waits for nothing else than that its object is created: that is under way, or comes in one of the next passes. */
+export const STARTING = "Starting";
+
 /** An object's kind inside a sentence. */
 export function kindWord(kind: string | undefined): string {
   return kind === undefined || kind === "Pod" ? "pod" : kind;

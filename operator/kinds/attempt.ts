@@ -1,3 +1,4 @@
+import { attemptJobId } from "../../crds/clockwork-id.ts";
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY, objectName } from "../../crds/names.ts";
 import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
@@ -32,16 +33,24 @@ export function labelsOf({ run, plan, task }: Attempt): Record<string, string> {
   };
 }
 
-/** Annotations of the object and of its pods: what labels are too short for. */
+/** Annotations of the object and of its pods: what labels are too short for, and what Clockwork tells of a job that only its definition says (C-74). */
 export function annotationsOf({ plan, task, number, cacheKey }: Attempt): Record<string, string> {
+  const timeLimit = task.timeout ?? plan.timeout;
   return {
     ...task.annotations,
     [ANNOTATIONS.task]: task.name,
     [ANNOTATIONS.attempt]: String(number),
+    [ANNOTATIONS.taskIndex]: String(plan.tasks.findIndex(({ name }) => name === task.name)),
+    ...(timeLimit === undefined ? {} : { [ANNOTATIONS.timeLimit]: String(timeLimit) }),
     ...(plan.job === undefined ? {} : { [ANNOTATIONS.job]: plan.job }),
     ...(cacheKey === undefined ? {} : { [ANNOTATIONS.cacheKey]: cacheKey }),
     ...(plan.snapshot === undefined ? {} : { [ANNOTATIONS.snapshot]: plan.snapshot }),
   };
+}
+
+/** The id that the pod of an attempt has as a job in Clockwork, where the operator makes the pod itself (C-74). */
+export function jobIdOf({ run, task, number }: Attempt): string {
+  return attemptJobId(run.metadata.uid, task.name, number);
 }
 
 /** Metadata of the attempt's object, which the run owns. */

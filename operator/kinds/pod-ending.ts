@@ -12,7 +12,6 @@ export interface Terminated {
 
 /** What of a pod says how it ended. */
 export interface EndedPod {
-  metadata: { deletionTimestamp?: string; deletionGracePeriodSeconds?: number };
   status?: {
     reason?: string;
     message?: string;
@@ -61,11 +60,15 @@ export function disruptionOf({ status }: EndedPod): ObservedObject["disrupted"] 
 /**
  * Why a pod that failed has failed: one word that rules can name and that says whose doing it was (F-19, F-23), and the pod's own message if it has
  * one (O-183). What happened to the pod as a whole goes before what its container says, for a container that is made to end just tells of a signal;
- * but what used up its memory was the container.
+ * but what used up its memory was the container. `askedToGoAt`: when its deletion was first asked for, in milliseconds since 1970.
  */
-export function podEnding(pod: EndedPod, terminated: Terminated | undefined): NonNullable<ObservedObject["ended"]> {
+export function podEnding(
+  pod: EndedPod,
+  terminated: Terminated | undefined,
+  askedToGoAt: number | undefined,
+): NonNullable<ObservedObject["ended"]> {
   const disrupted = disruptionOf(pod);
-  const reason = podReason(pod, terminated) ?? disrupted?.reason ?? containerReason(pod, terminated);
+  const reason = podReason(pod, terminated) ?? disrupted?.reason ?? containerReason(terminated, askedToGoAt);
   const message = pod.status?.message ?? disrupted?.message;
   const signal = reason === "Signal" ? signalOf(terminated) : undefined;
   return {
@@ -84,8 +87,8 @@ function podReason({ status }: EndedPod, terminated: Terminated | undefined): st
   return terminated?.reason === "OOMKilled" ? "OOMKilled" : undefined;
 }
 
-function containerReason(pod: EndedPod, terminated: Terminated | undefined): string | undefined {
-  if (wasDeletedFirst(pod, terminated)) return "PodDeleted";
+function containerReason(terminated: Terminated | undefined, askedToGoAt: number | undefined): string | undefined {
+  if (wasDeletedFirst(terminated, askedToGoAt)) return "PodDeleted";
   if (terminated?.reason !== undefined && terminated.reason !== "Error") return terminated.reason;
   return signalOf(terminated) === undefined ? terminated?.reason : "Signal";
 }
@@ -94,11 +97,10 @@ function containerReason(pod: EndedPod, terminated: Terminated | undefined): str
  * Whether a pod ended because somebody had it deleted (F-18): by a signal that deletion sends, or at a time at which it had been asked to go. Times
  * have whole seconds and the node's clock may be off, so the signal counts whatever they say.
  */
-function wasDeletedFirst({ metadata }: EndedPod, terminated: Terminated | undefined): boolean {
-  if (metadata.deletionTimestamp === undefined || terminated === undefined) return false;
+function wasDeletedFirst(terminated: Terminated | undefined, askedToGoAt: number | undefined): boolean {
+  if (askedToGoAt === undefined || terminated === undefined) return false;
   if (STOP_SIGNALS.includes(signalOf(terminated) ?? 0)) return true;
-  const askedAt = Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-  return Date.parse(terminated.finishedAt ?? "") >= askedAt;
+  return Date.parse(terminated.finishedAt ?? "") >= askedToGoAt;
 }
 
 /** Number of the signal that ended a container; undefined where it ended by itself. */

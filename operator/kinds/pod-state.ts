@@ -2,6 +2,7 @@ import { ANNOTATIONS } from "../../crds/names.ts";
 import { PIPELINE } from "../../crds/resources.ts";
 import { TASK_CONTAINERS } from "../../crds/task-kinds.ts";
 import { POD } from "../../kube/core-resources.ts";
+import { deletionAskedAt } from "../../kube/pod-deletion.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { ObservedObject } from "../decide/run.ts";
 import type { ObjectState } from "./object-form.ts";
@@ -11,6 +12,8 @@ import { type LogSource, logSource } from "./pod-log-source.ts";
 
 /** What the cache keeps of a pod. */
 export interface CachedPod extends CachedObject {
+  /** When its deletion was first asked for, in milliseconds since 1970; absent: it was not. */
+  deletionAskedAt?: number;
   /** Name of the object of ours whose controller made the pod; absent for a pod that a run owns itself. */
   member?: string;
   /** Where its log is. */
@@ -42,9 +45,15 @@ const MAX_REASON = 64;
 /** States that every pod passes through; telling them would cost a write for each pod. */
 const NORMAL_WAITING = new Set(["ContainerCreating", "PodInitializing"]);
 
-/** Reduces a pod to what decisions need: one that a run owns, or one that was made for an object of a run. */
-export function projectPod(raw: KubeObject): CachedPod {
-  const pod = { ...projectObject(POD_READING, raw), log: logSource(raw) };
+/** Reduces a pod to what decisions need: one that a run owns, or one that was made for an object of a run. `known`: what is kept of it from before. */
+export function projectPod(raw: KubeObject, known?: CachedPod): CachedPod {
+  const askedAt = deletionAskedAt(raw.metadata, known?.deletionAskedAt);
+  const reading = { resource: POD, read: (raw: KubeObject) => stateOf(raw, askedAt) };
+  const pod = {
+    ...projectObject(reading, raw),
+    ...(askedAt === undefined ? {} : { deletionAskedAt: askedAt }),
+    log: logSource(raw),
+  };
   if (pod.run !== undefined) return pod;
   const {
     [ANNOTATIONS.run]: name,
@@ -60,6 +69,10 @@ export function projectPod(raw: KubeObject): CachedPod {
 
 /** How far a pod has come, why it does not go on, and how it ended. */
 export function podState(raw: KubeObject): ObjectState {
+  return stateOf(raw, deletionAskedAt(raw.metadata, undefined));
+}
+
+function stateOf(raw: KubeObject, askedAt: number | undefined): ObjectState {
   const pod = raw as RawPod;
   const main = mainContainer(pod)?.state?.terminated;
   const judged = judgedPhase(pod, main);
@@ -72,7 +85,7 @@ export function podState(raw: KubeObject): ObjectState {
     ...(hasEnded || pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
     ...(waiting === undefined ? {} : { waiting }),
     ...(disrupted === undefined || hasEnded ? {} : { disrupted }),
-    ...(hasEnded ? { ended: podEnding(pod, main) } : {}),
+    ...(hasEnded ? { ended: podEnding(pod, main, askedAt) } : {}),
     ...(lingers ? { lingers } : {}),
   };
 }
@@ -92,9 +105,6 @@ function judgedPhase(pod: RawPod, main: Terminated | undefined): ObservedObject[
   const isTakenAway = pod.status?.reason !== undefined || disruptionOf(pod) !== undefined;
   return phase === "Failed" && main.exitCode === 0 && !isTakenAway ? "Succeeded" : phase;
 }
-
-/** A pod and how to read it; `POD_FORM` is the same with how to make one. */
-const POD_READING = { resource: POD, read: podState };
 
 function mainContainer(pod: RawPod): ContainerStatus | undefined {
   const statuses = pod.status?.containerStatuses;

@@ -12,6 +12,10 @@ export interface PodSettings {
   sharedVolume?: SharedVolume;
   pullSecrets: readonly string[];
   serviceAccount?: string;
+  /** Whom tasks run as that name no user; with it, all hold to the `restricted` Pod Security profile. */
+  taskUser?: number;
+  /** Tell tasks their job and their user in Clockwork (C-79). */
+  clockworkEnv?: boolean;
   /** Where the workers of an ElasticJob meet: `host` or `host:port` of an etcd (O-172). */
   elasticEtcd: string;
 }
@@ -26,6 +30,8 @@ export interface PodVariant {
   restartPolicy?: "Never";
   /** Without a command the controller puts its own in: that of a worker that is told what to do by another pod. */
   withoutCommand?: boolean;
+  /** Id of the pod's job in Clockwork; absent where a controller makes pods, as many as it wants, from one template. */
+  jobId?: string;
   /** The controller gives the pod an identity of its own, whose token it needs. */
   ownIdentity?: boolean;
 }
@@ -44,7 +50,7 @@ export function podSpec(attempt: Attempt, settings: PodSettings, variant: PodVar
     ...(task.terminationGracePeriodSeconds === undefined
       ? {}
       : { terminationGracePeriodSeconds: task.terminationGracePeriodSeconds }),
-    securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...task.securityContext },
+    securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...ordinaryUser(settings), ...task.securityContext },
     ...(task.nodeSelector === undefined ? {} : { nodeSelector: task.nodeSelector }),
     ...(task.tolerations === undefined ? {} : { tolerations: task.tolerations }),
     ...(task.affinity === undefined ? {} : { affinity: task.affinity }),
@@ -59,11 +65,15 @@ export function podSpec(attempt: Attempt, settings: PodSettings, variant: PodVar
           ? {}
           : { command: task.command.map(escapeExpansion), args: attempt.args.map(escapeExpansion) }),
         env: [
+          ...clockworkEnv(attempt, settings, variant),
           ...Object.entries(attempt.env).map(([name, value]) => ({ name, value: escapeExpansion(value) })),
           { name: "ODIN_TASK_ID", value: taskId(run.metadata.name, task.name) },
           { name: "ODIN_CRED", value: "/etc/odind/odin-cred.yml" },
         ],
         ...(limits === undefined ? {} : { resources: limits }),
+        ...(settings.taskUser === undefined
+          ? {}
+          : { securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } } }),
         volumeMounts: mounts,
       },
     ],
@@ -86,6 +96,24 @@ export function podTemplate(attempt: Attempt, settings: PodSettings, variant: Po
     },
     spec: podSpec(attempt, settings, variant),
   };
+}
+
+/** What Clockwork's client reads (C-79), where the task does not say otherwise. */
+function clockworkEnv(
+  { run, env }: Attempt,
+  { clockworkEnv: isTold }: PodSettings,
+  { jobId }: PodVariant,
+): { name: string; value: string }[] {
+  if (isTold !== true) return [];
+  const email = run.metadata.annotations?.[ANNOTATIONS.userEmail] ?? run.spec.user;
+  return Object.entries({ SLURM_JOBID: jobId, CLOCKWORK_EMAIL: email }).flatMap(([name, value]) =>
+    value === undefined || Object.hasOwn(env, name) ? [] : [{ name, value: escapeExpansion(value) }],
+  );
+}
+
+function ordinaryUser({ taskUser }: PodSettings): Record<string, unknown> {
+  if (taskUser === undefined) return {};
+  return { runAsNonRoot: true, runAsUser: taskUser, runAsGroup: taskUser, fsGroup: taskUser };
 }
 
 function identity({ serviceAccount }: PodSettings): Record<string, unknown> {

@@ -1,5 +1,6 @@
+import { ANNOTATIONS } from "../../crds/names.ts";
 import { POD } from "../../kube/core-resources.ts";
-import { metadataOf } from "./attempt.ts";
+import { annotationsOf, jobIdOf, metadataOf } from "./attempt.ts";
 import type { ObjectForm } from "./object-form.ts";
 import { podState } from "./pod-state.ts";
 import { podSpec } from "./pod-template.ts";
@@ -10,8 +11,11 @@ export const POD_FORM: ObjectForm = {
   build: (attempt, settings) => ({
     apiVersion: "v1",
     kind: "Pod",
-    metadata: metadataOf(attempt),
-    spec: podSpec(attempt, settings, { restartPolicy: "Never" }),
+    metadata: {
+      ...metadataOf(attempt),
+      annotations: { ...annotationsOf(attempt), [ANNOTATIONS.clockworkJobId]: jobIdOf(attempt) },
+    },
+    spec: podSpec(attempt, settings, { restartPolicy: "Never", jobId: jobIdOf(attempt) }),
   }),
   read: podState,
 };

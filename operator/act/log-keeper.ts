@@ -1,42 +1,39 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { KubeClient } from "../../kube/client.ts";
-import type { Logger } from "../../kube/logger.ts";
-import type { LogArchive, LogOwner } from "../../store/log-archive.ts";
-import type { Caches } from "../caches.ts";
+import { inTime } from "../../kube/in-time.ts";
+import type { LogOwner } from "../../store/log-archive.ts";
 import type { ObservedObject } from "../decide/run.ts";
 import type { CachedPod } from "../kinds/pod-state.ts";
-import type { Metrics } from "../metrics.ts";
-import type { CoreEvents } from "./core-events.ts";
 import { FollowedLog } from "./log-follow.ts";
-import { logOwner } from "./log-owner.ts";
-import { NEVER_STARTED, POD_GONE, type ReadResult, readEndedLog } from "./log-read.ts";
-import { LostLogs } from "./lost-logs.ts";
+import { NEVER_STARTED, type ReadResult, readEndedLog } from "./log-read.ts";
+import { LogRecorder, type LogRecorderOptions, STOPPED } from "./log-recorder.ts";
 import { hasEnded, newPendingLog, type PendingLog, PendingLogs } from "./pending-logs.ts";
-import { StorePatience } from "./store-patience.ts";
 
-/** Longest that the engine waits for the log of a pod that it is about to stop. */
+/** Longest that the engine waits for the log of a pod that it is about to stop, where nobody says. */
 const GRACE_MS = 2_000;
 /** Logs of ended pods read at once, and logs of stopping pods followed at once; each may hold 5 MiB. */
 const CONCURRENT_READS = 8;
 const CONCURRENT_FOLLOWS = 16;
-const STOPPED = "read just before the container was stopped; the rest is missing";
 const STORE_DOWN = "the store could not take it";
 const FIRST_PAUSE_MS = 1_000;
 /** While a node does not answer it is tried again this often at last. */
 const LONGEST_PAUSE_MS = 60_000;
+/** How long a log is asked for before it is recorded as lost, where nobody says; and how often it is asked for after that. */
+const PATIENCE_MS = 5 * 60_000;
+const GIVEN_UP_PAUSE_MS = 10 * 60_000;
+/** It is asked for so often at least before that. */
+const LEAST_TRIES = 3;
+/** Pause before a log is followed again that could not be. */
+const FOLLOW_AGAIN_MS = 1_000;
 
-export interface LogKeeperOptions {
+export interface LogKeeperOptions extends LogRecorderOptions {
   client: KubeClient;
-  caches: Pick<Caches, "pods" | "runs">;
-  archive: LogArchive;
-  events: CoreEvents;
-  metrics: Metrics;
-  logger: Logger;
   /** Whether this process keeps the logs of a run, `namespace/name`; by default it keeps all. */
   owns?: (run: string) => boolean;
-  /** Whether a run is kept though its object is gone, by its UID: its logs are kept too then. */
-  outlives?: (runUid: string) => boolean;
-  /** Told of each refusal of the store. */
-  onFailure?: (error: unknown) => void;
+  /** How long a log may hold up the deletion of its run while its node does not give it; 0: for ever, left out: five minutes. */
+  patienceMs?: number;
+  /** Longest that the stop of a pod waits for what its container has written; left out: two seconds. */
+  graceMs?: number;
 }
 
 /**
@@ -46,28 +43,29 @@ export interface LogKeeperOptions {
  */
 export class LogKeeper {
   readonly #options: LogKeeperOptions;
-  readonly #lost: LostLogs;
-  readonly #store: StorePatience;
+  readonly #recorder: LogRecorder;
   readonly #pending = new PendingLogs();
   readonly #following = new Map<string, FollowedLog>();
+  /** By pod: until when the log of one that is being stopped may hold up anything; monotonic. */
+  readonly #followUntilMs = new Map<string, number>();
   /** Pods that are being stopped and of which what they had written by then is kept. */
   readonly #begun = new Set<string>();
-  /** Pods of which a part is kept, with what is missing of it. */
-  readonly #partial = new Set<string>();
-  /** Pods that are still there and for which there is nothing more to do. */
-  readonly #settled = new Set<string>();
   readonly #stopping = new AbortController();
   readonly #work = new Set<Promise<void>>();
   #running = false;
   /** Looks for pods that ended while nobody looked, under way. */
   #catchingUp = 0;
   #reads = 0;
+  /** Until when losses are left that could not be written down, whatever kept them from it; monotonic. */
+  #flushNotBeforeMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LogKeeperOptions) {
     this.#options = options;
-    this.#lost = new LostLogs(options);
-    this.#store = new StorePatience(options.logger, "logs", options.onFailure);
+    this.#recorder = new LogRecorder(options, this.#stopping.signal, {
+      onLoss: () => this.#pump(),
+      onSettled: (uid) => void this.#followUntilMs.delete(uid),
+    });
   }
 
   /** Starts to read, with the pods that ended while nobody looked; again when there are more runs to keep logs of. Returns at once. */
@@ -91,7 +89,7 @@ export class LogKeeper {
 
   /** Pods whose log is to be read or stored. */
   get waiting(): number {
-    return this.#pending.size + this.#lost.waiting;
+    return this.#pending.size + this.#recorder.lost.waiting;
   }
 
   /** Age in seconds of the oldest log that is not stored yet, of a pod that has ended. */
@@ -99,13 +97,15 @@ export class LogKeeper {
     return this.#pending.lagSeconds;
   }
 
-  /** Whether logs of a run are still to be read or stored. */
+  /** Whether logs of a run are still to be read or stored, those left out that could not be had for too long. */
   owes(runUid: string): boolean {
     // What ended while nobody looked is not known yet.
     if (this.#catchingUp > 0) return true;
     if (this.#pending.owes(runUid)) return true;
-    for (const { pod } of this.#following.values()) if (pod.run?.uid === runUid) return true;
-    return this.#lost.owes(runUid);
+    const now = performance.now();
+    for (const [uid, { pod }] of this.#following)
+      if (pod.run?.uid === runUid && now < (this.#followUntilMs.get(uid) ?? 0)) return true;
+    return this.#recorder.lost.owes(runUid);
   }
 
   /** Takes in a change of a pod. */
@@ -115,26 +115,27 @@ export class LogKeeper {
     else this.#consider(pod);
   }
 
-  /** Saves what a pod that is about to be deleted has written; takes no longer than two seconds and never throws. */
+  /** Saves what a pod that is about to be deleted has written; takes no longer than the grace and never throws. */
   async beforeStop(namespace: string | undefined, { name, uid }: ObservedObject): Promise<void> {
     const pod = this.#options.caches.pods.get(`${namespace}/${name}`);
     if (!this.#running || pod === undefined || pod.metadata.uid !== uid) return;
-    if (!pod.log.started || this.#settled.has(uid) || hasEnded(pod)) return;
+    if (!pod.log.started || this.#recorder.isSettled(uid) || hasEnded(pod)) return;
     const followed = this.#follow(pod);
     // What cannot be saved now is not waited for.
-    if (this.#store.rests) return;
-    const signal = AbortSignal.any([AbortSignal.timeout(GRACE_MS), this.#stopping.signal]);
-    const saved = followed === undefined ? this.#snapshot(pod) : this.#saveBegun(pod, followed, signal);
-    await Promise.race([saved, aborted(signal)]);
+    if (this.#recorder.store.rests) return;
+    await inTime(this.#options.graceMs ?? GRACE_MS, this.#stopping.signal, ({ signal }) => {
+      const saved = followed === undefined ? this.#snapshot(pod) : this.#saveBegun(pod, followed, signal);
+      return Promise.race([saved, aborted(signal)]);
+    });
   }
 
   async #saveBegun(pod: CachedPod, followed: FollowedLog, signal: AbortSignal): Promise<void> {
     const text = await followed.untilNow(signal);
     if (text === undefined) return;
     try {
-      await this.#save(pod, text, "partial", STOPPED);
+      await this.#recorder.save(pod, text, "partial", STOPPED);
     } catch (error) {
-      this.#store.failed(error);
+      this.#recorder.store.failed(error);
     }
   }
 
@@ -154,7 +155,7 @@ export class LogKeeper {
   vanished(owner: Omit<LogOwner, "podUid" | "container" | "createdAt">): void {
     if (!this.#running) return;
     const reason = "the pod was deleted while nobody watched";
-    this.#lost.add({ ...owner, podUid: `${owner.runUid}/${owner.pod}`, container: "", createdAt: "" }, reason);
+    this.#recorder.lost.add({ ...owner, podUid: `${owner.runUid}/${owner.pod}`, container: "", createdAt: "" }, reason);
     this.#pump();
   }
 
@@ -162,17 +163,18 @@ export class LogKeeper {
     const ended = [...this.#options.caches.pods.list()].filter((pod) => hasEnded(pod) && this.#owns(pod));
     try {
       for (const uid of await this.#options.archive.settled(ended.map((pod) => pod.metadata.uid)))
-        this.#settled.add(uid);
+        this.#recorder.known(uid);
     } catch (error) {
       // Reading a log a second time does no harm.
-      this.#store.failed(error);
+      this.#recorder.store.failed(error);
     }
     for (const pod of this.#options.caches.pods.list()) this.#consider(pod);
   }
 
   #consider(pod: CachedPod): void {
     const { uid } = pod.metadata;
-    if (this.#settled.has(uid) || this.#following.has(uid) || !this.#owns(pod) || !this.#hasRun(pod)) return;
+    if (this.#recorder.isSettled(uid) || this.#following.has(uid) || !this.#owns(pod) || !this.#recorder.hasRun(pod))
+      return;
     if (hasEnded(pod)) {
       const known = this.#pending.get(uid);
       if (known === undefined) this.#pending.set(uid, newPendingLog(pod));
@@ -187,17 +189,11 @@ export class LogKeeper {
     return run !== undefined && this.#options.owns?.(`${metadata.namespace}/${run.name}`) !== false;
   }
 
-  /** Logs of runs that are gone, or going, are not kept, unless the run itself is (O-211). */
-  #hasRun({ run, metadata }: CachedPod): boolean {
-    if (run !== undefined && this.#options.outlives?.(run.uid)) return true;
-    const known = run && this.#options.caches.runs.get(`${metadata.namespace}/${run.name}`);
-    return known?.metadata.uid === run?.uid && known?.metadata.deletionTimestamp === undefined && known !== undefined;
-  }
-
   #podGone(pod: CachedPod): void {
     const { uid } = pod.metadata;
     this.#begun.delete(uid);
-    if (this.#settled.delete(uid)) return;
+    this.#followUntilMs.delete(uid);
+    if (this.#recorder.forget(uid)) return;
     const pending = this.#pending.get(uid);
     if (pending?.reading || this.#following.has(uid)) {
       // It may still succeed: the answer was under way.
@@ -205,16 +201,7 @@ export class LogKeeper {
       return;
     }
     this.#pending.delete(uid);
-    this.#lose(pod, pending?.reason);
-  }
-
-  #lose(pod: CachedPod, cause: string | undefined): void {
-    // What is kept of it says that the rest is missing.
-    if (this.#partial.delete(pod.metadata.uid) || !this.#hasRun(pod)) return;
-    const never = !pod.log.started && !hasEnded(pod);
-    if (never) this.#lost.note(logOwner(pod), NEVER_STARTED);
-    else this.#lost.add(logOwner(pod), cause === undefined || cause === POD_GONE ? POD_GONE : `${POD_GONE}: ${cause}`);
-    this.#pump();
+    if (pending?.givenUp !== true) this.#recorder.lose(pod, pending?.reason);
   }
 
   #follow(pod: CachedPod): FollowedLog | undefined {
@@ -223,17 +210,29 @@ export class LogKeeper {
     if (known !== undefined || this.#following.size >= CONCURRENT_FOLLOWS) return known;
     const followed = new FollowedLog(this.#options.client, pod, this.#stopping.signal);
     this.#following.set(uid, followed);
+    if (!this.#followUntilMs.has(uid)) this.#followUntilMs.set(uid, this.#patienceEndsMs(pod));
     this.#spawn(
       followed.result.then(async (result) => {
-        const settled = await this.#record(pod, result, false);
+        const settled = await this.#recorder.record(pod, result, false);
+        // A node that does not answer is not asked without end.
+        if (!settled && result.kind === "later")
+          await delay(FOLLOW_AGAIN_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
         this.#following.delete(uid);
         if (settled || this.#stopping.signal.aborted) return;
         const now = this.#options.caches.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
         if (now?.metadata.uid === uid) this.#consider(now);
-        else this.#lose(pod, result.kind === "whole" ? STORE_DOWN : result.reason);
+        else this.#recorder.lose(pod, result.kind === "whole" ? STORE_DOWN : result.reason);
       }),
     );
     return followed;
+  }
+
+  /** Until when the log of a pod that is being stopped is waited for: the time that its containers have to end does not count. */
+  #patienceEndsMs({ state: { goneBy } }: CachedPod): number {
+    const { patienceMs = PATIENCE_MS } = this.#options;
+    if (patienceMs === 0) return Number.POSITIVE_INFINITY;
+    const endsInMs = goneBy === undefined ? 0 : Math.max(0, Date.parse(goneBy) - Date.now());
+    return performance.now() + endsInMs + patienceMs;
   }
 
   /** Starts what may be read now, and wakes up for what may be read later. */
@@ -242,10 +241,13 @@ export class LogKeeper {
     clearTimeout(this.#timer);
     const now = performance.now();
     let wakeMs = Number.POSITIVE_INFINITY;
-    if (this.#store.rests) {
-      if (this.#pending.size > 0 || this.#lost.waiting > 0) wakeMs = this.#store.restUntilMs;
+    if (this.#recorder.store.rests) {
+      if (this.#pending.size > 0 || this.#recorder.lost.waiting > 0) wakeMs = this.#recorder.store.restUntilMs;
     } else {
-      if (this.#lost.waiting > 0) this.#spawn(this.#flushLost());
+      if (this.#recorder.lost.waiting > 0) {
+        if (this.#flushNotBeforeMs > now) wakeMs = this.#flushNotBeforeMs;
+        else this.#spawn(this.#flushLost());
+      }
       for (const [uid, pending] of this.#pending) {
         if (this.#reads >= CONCURRENT_READS) break;
         if (pending.reading) continue;
@@ -258,88 +260,55 @@ export class LogKeeper {
     this.#timer.unref();
   }
 
+  async #flushLost(): Promise<void> {
+    await this.#recorder.flushLost();
+    if (this.#recorder.lost.waiting === 0) return;
+    // Nothing else may happen that would have it tried again.
+    this.#flushNotBeforeMs = performance.now() + FIRST_PAUSE_MS;
+    this.#pump();
+  }
+
   async #read(uid: string, pending: PendingLog): Promise<void> {
     pending.reading = true;
+    delete pending.refusal;
     this.#reads += 1;
     const { pod } = pending;
     // A pod that never had a node has no kubelet that could be asked.
     const result: ReadResult = pod.log.scheduled
       ? await readEndedLog(this.#options.client, pod, this.#stopping.signal)
       : { kind: "none", reason: NEVER_STARTED };
-    const settled = await this.#record(pod, result, !hasEnded(pod));
+    const settled = await this.#recorder.record(pod, result, !hasEnded(pod), pending);
     this.#reads -= 1;
     pending.reading = false;
     for (const tell of pending.onTried.splice(0)) tell();
     if (this.#stopping.signal.aborted) return;
-    if ("reason" in result) pending.reason = result.reason;
+    if (pending.refusal !== undefined) pending.reason = pending.refusal;
+    else if ("reason" in result) pending.reason = result.reason;
     if (settled || (!hasEnded(pending.pod) && !pending.gone)) {
       // Of a pod that goes on the rest is read when it has ended.
       this.#pending.delete(uid);
     } else if (pending.gone) {
       this.#pending.delete(uid);
-      this.#lose(pod, pending.reason ?? STORE_DOWN);
+      if (!pending.givenUp) this.#recorder.lose(pod, pending.reason ?? STORE_DOWN);
     } else {
+      if (pending.refusal !== undefined) this.#giveUpIfDue(pending, pending.refusal);
+      else if (result.kind === "later" || result.kind === "broken")
+        this.#giveUpIfDue(pending, `its node does not give it: ${result.reason}`);
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** pending.tries, LONGEST_PAUSE_MS);
+      const asked = (result.kind === "later" && result.retryAfterMs) || pause;
       pending.tries += 1;
-      pending.notBeforeMs = performance.now() + ((result.kind === "later" && result.retryAfterMs) || pause);
+      pending.notBeforeMs = performance.now() + (pending.givenUp ? GIVEN_UP_PAUSE_MS : asked);
     }
     this.#pump();
   }
 
-  /** Writes down what a read gave; true if there is nothing more to be done for the pod. `isCut`: its container had not ended when it was read. */
-  async #record(pod: CachedPod, result: ReadResult, isCut: boolean): Promise<boolean> {
-    if (!this.#hasRun(pod)) {
-      this.#partial.delete(pod.metadata.uid);
-      return true;
-    }
-    if (result.kind === "later" || (this.#stopping.signal.aborted && result.kind !== "whole")) return false;
-    if (result.kind === "none") {
-      if (pod.log.started) this.#lost.add(logOwner(pod), result.reason);
-      else this.#lost.note(logOwner(pod), result.reason);
-      this.#settle(pod);
-      this.#pump();
-      return true;
-    }
-    try {
-      const isWhole = result.kind === "whole" && !isCut;
-      const reason = "reason" in result ? result.reason : STOPPED;
-      await this.#save(pod, result, isWhole ? "whole" : "partial", isWhole ? undefined : reason);
-    } catch (error) {
-      this.#store.failed(error);
-      return false;
-    }
-    if (result.kind === "broken" || isCut) return false;
-    this.#settle(pod);
-    return true;
-  }
-
-  /** Remembers that a pod needs nothing more, for as long as it is there. */
-  #settle({ metadata: { namespace, name, uid } }: CachedPod): void {
-    this.#partial.delete(uid);
-    if (this.#options.caches.pods.get(`${namespace}/${name}`)?.metadata.uid === uid) this.#settled.add(uid);
-  }
-
-  async #save(
-    pod: CachedPod,
-    { bytes, dropped }: { bytes: Buffer; dropped: number },
-    state: "whole" | "partial",
-    reason?: string,
-  ): Promise<void> {
-    const { archive, metrics } = this.#options;
-    await archive.save(logOwner(pod), { text: bytes, dropped, ...(reason === undefined ? {} : { reason }) }, state);
-    metrics.archivedLogs.inc({ outcome: state });
-    if (state === "partial") this.#partial.add(pod.metadata.uid);
-    this.#store.worked();
-  }
-
-  /** Writes down the losses that wait for it. */
-  async #flushLost(): Promise<void> {
-    try {
-      await this.#lost.flush();
-      this.#store.worked();
-    } catch (error) {
-      this.#store.failed(error);
-    }
+  /** Records a log as lost that could not be had for too long: nothing waits for it any more. It is asked for again, but seldom. */
+  #giveUpIfDue(pending: PendingLog, reason: string): void {
+    const { patienceMs = PATIENCE_MS } = this.#options;
+    const forMs = performance.now() - pending.sinceMs;
+    if (pending.givenUp || patienceMs === 0 || forMs < patienceMs || pending.tries < LEAST_TRIES) return;
+    pending.givenUp = true;
+    this.#recorder.giveUp(pending.pod, `given up after ${Math.round(forMs / 1000)} s: ${reason}`);
   }
 
   #spawn(work: Promise<void>): void {
