@@ -39,6 +39,7 @@ export class CertificateRenewal {
   readonly #timer: NodeJS.Timeout;
   #current: Certificate;
   #problem = "";
+  #isLooking = false;
 
   constructor(
     files: CertificateFiles,
@@ -55,12 +56,20 @@ export class CertificateRenewal {
     this.#timer.unref();
   }
 
+  /** The certificate that is served now. */
+  get current(): Certificate {
+    return this.#current;
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }
 
   /** Read whole and compared: Kubernetes replaces mounted files behind symbolic links. While they are no pair the old one stays. */
   async #look(): Promise<void> {
+    // Two looks at once may end in the wrong order: an old certificate would come back, and problems be told again.
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     try {
       const found = await readCertificate(this.#files);
       this.#problem = "";
@@ -73,6 +82,8 @@ export class CertificateRenewal {
       if (problem !== this.#problem)
         this.#logger.warn({ problem }, "the certificate's files cannot be used; the old one is served");
       this.#problem = problem;
+    } finally {
+      this.#isLooking = false;
     }
   }
 }

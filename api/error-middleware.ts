@@ -40,9 +40,14 @@ function logServerError(logger: Logger, status: number, error: ApiError, request
   else if (status > 500) logger.warn({ requestId, code, detail: error.message }, "not available");
 }
 
+/** Whether a header `Upgrade` asks for a websocket. */
+export function isWebsocketWish(upgrade = ""): boolean {
+  return /\bwebsocket\b/i.test(upgrade);
+}
+
 /** Refuses a change to websockets: the engine that spoke it is gone (O-260). Other upgrades are ignored, as HTTP allows. */
 export const refuseWebsocket: Middleware = async (ctx, next) => {
-  if (/\bwebsocket\b/i.test(ctx.get("Upgrade"))) {
+  if (isWebsocketWish(ctx.get("Upgrade"))) {
     throw new ApiError("UpgradeRefused", "there is no websocket here; use the same operations over plain HTTP");
   }
   await next();

@@ -22,6 +22,7 @@ export const ERRORS = {
   RequestTimeout: { status: 408, title: "The request took too long to arrive", retryable: true },
   JobExists: { status: 409, title: "There is such a job already", retryable: false },
   JobElsewhere: { status: 409, title: "The job is not kept in the jobs repository", retryable: false },
+  PipelineEnded: { status: 409, title: "The pipeline has ended", retryable: false },
   RepositoryConflict: { status: 409, title: "The jobs repository refuses the change", retryable: false },
   UserExists: { status: 409, title: "The user exists already", retryable: false },
   UserChanged: { status: 409, title: "The user was changed by somebody else", retryable: false },

@@ -2,7 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Registry } from "prom-client";
 import type { KubeClient } from "../kube/client.ts";
 import type { Logger } from "../kube/logger.ts";
-import { announceStore, openStore } from "../store/store.ts";
+import { processMetrics } from "../settings/process-metrics.ts";
+import { openStore } from "../store/store.ts";
 import { requireCredential } from "./auth/credential.ts";
 import { hashGate } from "./auth/hash-gate.ts";
 import { Logins } from "./auth/logins.ts";
@@ -15,14 +16,21 @@ import { cachedUsers } from "./auth/users.ts";
 import { makeCaches, unsynced } from "./cache/caches.ts";
 import { clusterView } from "./cache/cluster-view.ts";
 import type { Certificate } from "./certificate.ts";
+import { makeClockwork } from "./clockwork/clockwork.ts";
+import { GpuSpecs } from "./clockwork/gpus/gpu-specs.ts";
+import { JsonWork } from "./clockwork/json-work/json-work.ts";
 import { docsRoutes } from "./docs/routes.ts";
+import { openFacadeStore } from "./facade-store.ts";
+import { answerBy, describeErrors } from "./families.ts";
 import { GitRepository } from "./git/git-repository.ts";
 import { JobMirror } from "./git/job-mirror.ts";
 import { Gpus } from "./gpu/gpus.ts";
 import { healthRoutes } from "./health.ts";
 import { type Listener, listen } from "./listener.ts";
 import { MainFiles } from "./main-file/main-files.ts";
-import { cacheMetrics, httpMetrics } from "./metrics.ts";
+import { cacheMetrics, httpMetrics, repositoryMetrics, storeMetrics } from "./metrics.ts";
+import { describeMlbenchError } from "./mlbench/app.ts";
+import { makeMlbench } from "./mlbench/mlbench.ts";
 import { JobCatalog } from "./odin/job-catalog.ts";
 import { KeptLogs } from "./odin/kept-logs.ts";
 import { kubernetesLogs } from "./odin/log-source.ts";
@@ -34,6 +42,8 @@ import type { Route } from "./route.ts";
 import { buildApp } from "./server.ts";
 import type { ApiSettings } from "./settings.ts";
 import { RunFiles } from "./storage/run-files.ts";
+import { StoreWatch } from "./store-watch.ts";
+import { makeVesta } from "./vesta/vesta.ts";
 
 /** What a facade is started with, beyond its settings. */
 export interface FacadeOptions {
@@ -71,6 +81,7 @@ const FIRST_SYNC_MS = 5_000;
 /** Wires the parts and starts to listen. Until the caches are filled, requests that need them get a 503. */
 export async function startFacade(options: FacadeOptions): Promise<Facade> {
   const { settings, namespace, client, logger, registry } = options;
+  const gpuSpecs = await GpuSpecs.open(settings.clockwork.gpuSpecs, logger);
   const stopping = new AbortController();
   const caches = makeCaches({ client, namespace, logger, registry });
   const view = clusterView(caches, namespace);
@@ -90,10 +101,13 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   let repositorySynced = false;
   const root = new RootUserKeeper({ client, namespace, root: settings.root, users: caches.users, logger });
   const gpus = new Gpus({ client, settings: settings.gpus, logger, registry });
+  const archive = settings.store === undefined ? undefined : openStore(settings.store);
+  const storeWatch = new StoreWatch(archive, logger);
   const notReady = (): string[] => [
     ...unsynced(caches),
     ...(root.done ? [] : ["root user"]),
     ...(repositorySynced ? [] : ["jobs repository"]),
+    ...(storeWatch.awaited ? ["store of ended runs"] : []),
   ];
   const files = new RunFiles({
     client,
@@ -103,12 +117,12 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     sharedClaim: settings.sharedVolume?.claim,
     image: settings.image,
     pullSecrets: settings.pullSecrets,
+    taskUser: settings.taskUser,
   });
-  const archive = settings.store === undefined ? undefined : openStore(settings.store);
   const keptLogs = new KeptLogs(archive?.logs, namespace, logger);
   const history = new RunHistory(archive?.runs, namespace, view, logger);
   const served: Route[] = [
-    ...healthRoutes(registry, notReady),
+    ...healthRoutes(registry, notReady, () => storeWatch.state),
     ...authRoutes(logins, tokens),
     ...userRoutes({ users, store, rights: settings.userRights }),
     ...odinRoutes({
@@ -141,32 +155,93 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
       stopping: stopping.signal,
     }),
   ];
-  if (archive !== undefined) announceStore(archive, logger);
-  const routes = [...served, ...openApiRoutes(), ...docsRoutes()];
   cacheMetrics(registry, { ...caches });
+  repositoryMetrics(registry, repository);
+  if (archive !== undefined) storeMetrics(registry, () => storeWatch.state);
+  processMetrics(registry, "api", () => notReady().length === 0);
+  const credential = requireCredential(tokens, logins);
+  const observe = httpMetrics(registry);
+  const work = new JsonWork();
+  const kept = openFacadeStore(settings.store, work, logger);
+  const tls = options.tls !== undefined;
+  const clockwork = makeClockwork({
+    ...{ client, namespace, users, tokens, observe, logger, registry },
+    settings: settings.clockwork,
+    store: kept,
+    work,
+    userCache: caches.users,
+    requireCredential: credential,
+    gpuSpecs,
+    gpuModels: (node) => gpus.modelNames(node),
+    tls,
+  });
+  const mlbench = makeMlbench({
+    ...{ client, tls, observe, logger, registry },
+    podNamespace: options.ownNamespace ?? namespace,
+    settings: settings.mlbench,
+    store: kept,
+    requireCredential: credential,
+    usersKnown: () => caches.users.hasSynced,
+    isAdmin: (username) => settings.userRights.admins.has(username),
+  });
+  const vesta = makeVesta({
+    ...{ client, view, namespace, gpus, tls, observe, logger, registry },
+    podNamespace: options.ownNamespace ?? namespace,
+    release: settings.mlbench.release,
+    settings: settings.vesta,
+    scrapeMs: settings.gpus.intervalMs,
+    store: kept,
+  });
+  const routes = [
+    ...served,
+    ...openApiRoutes(),
+    ...clockwork.documentRoutes,
+    ...mlbench.documentRoutes,
+    ...vesta.documentRoutes,
+    ...docsRoutes(),
+  ];
   const app = buildApp({
     routes,
     publicReads: settings.publicReads,
     corsOrigins: settings.corsOrigins,
-    tls: options.tls !== undefined,
+    tls,
     maxUploadBytes: settings.maxUploadBytes,
-    requireCredential: requireCredential(tokens, logins),
+    requireCredential: credential,
     notReady,
-    observe: httpMetrics(registry),
+    observe,
     logger,
   });
-  const listener: Listener = await listen(app.callback(), {
+  const { enabled, listen: plain } = settings.mlbench;
+  const odinAnswers = app.callback();
+  const mlbenchAnswers = mlbench.app.callback();
+  const answer = answerBy({
+    odin: odinAnswers,
+    clockwork: clockwork.app.callback(),
+    mlbench: enabled ? mlbenchAnswers : odinAnswers,
+    vesta: settings.vesta.enabled ? vesta.app.callback() : odinAnswers,
+  });
+  const listener: Listener = await listen(answer, {
     ...settings.listen,
+    describeError: describeErrors(settings),
+    ...(settings.vesta.enabled ? { upgrades: vesta.upgrades } : {}),
     ...(options.tls ? { tls: options.tls } : {}),
   });
+  const mlbenchListener =
+    plain === undefined || !enabled
+      ? undefined
+      : await listen(mlbenchAnswers, { ...plain, describeError: describeMlbenchError });
   const informers = Object.values(caches);
   for (const informer of informers) informer.start();
   gpus.start();
+  clockwork.start();
+  if (enabled) mlbench.start();
+  if (settings.vesta.enabled) vesta.start();
   const firstSync = within(FIRST_SYNC_MS, repository.start()).then(() => {
     repositorySynced = true;
   });
   const ready = Promise.all([
     firstSync,
+    storeWatch.start(),
     ...informers.map((informer) => informer.synced),
     root.ensure(stopping.signal),
   ]).then(() => mirror.start());
@@ -179,12 +254,15 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
     ready,
     async stop() {
       stopping.abort();
-      await listener.close(DRAIN_MS);
+      storeWatch.stop();
+      await Promise.all([listener.close(DRAIN_MS), mlbenchListener?.close(DRAIN_MS)]);
       // First, so that nothing below waits for a text that takes long.
       await mainFiles.stop();
       await repository.stop();
       await mirror.stop();
       await Promise.all([gpus.stop(), ...informers.map((informer) => informer.stop())]);
+      await Promise.all([clockwork.stop(), mlbench.stop(), vesta.stop(), work.stop()]);
+      await kept.close();
       await archive?.close();
     },
   };

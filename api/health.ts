@@ -1,9 +1,17 @@
 import type { Registry } from "prom-client";
 import { ApiError, retryAfter } from "./errors.ts";
 import type { Route } from "./route.ts";
+import type { StoreState } from "./store-watch.ts";
 
-/** /healthz, /readyz and /metrics: for the kubelet and Prometheus, outside /v1 and without a credential. */
-export function healthRoutes(registry: Registry, notReady: () => readonly string[]): Route[] {
+/**
+ * /healthz, /readyz and /metrics: for the kubelet and Prometheus, outside /v1 and without a credential. Readiness tells of the store, too, which
+ * may be away while everything else is served.
+ */
+export function healthRoutes(
+  registry: Registry,
+  notReady: () => readonly string[],
+  storeState: () => StoreState = () => "none",
+): Route[] {
   return [
     {
       method: "GET",
@@ -23,11 +31,11 @@ export function healthRoutes(registry: Registry, notReady: () => readonly string
         const missing = notReady();
         if (missing.length > 0) {
           throw new ApiError("NotReady", `not ready: ${missing.join(", ")}`, {
-            errors: missing.map((path) => ({ path, detail: "not read from Kubernetes yet" })),
+            errors: missing.map((path) => ({ path, detail: "not there yet" })),
             headers: retryAfter(2),
           });
         }
-        ctx.body = { status: "ready" };
+        ctx.body = { status: "ready", store: storeState() };
       },
     },
     {

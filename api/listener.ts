@@ -1,17 +1,22 @@
-import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { Certificate } from "./certificate.ts";
+import { answerClientErrors, type DescribeError, type ErrorBody } from "./client-errors.ts";
 import { ApiError, ERRORS, type ErrorCode } from "./errors.ts";
 import { PROBLEM_TYPE, problemDetails } from "./problem-details.ts";
 import { Turns } from "./turns.ts";
+import { selectiveRequests, type Upgrades } from "./upgrades.ts";
 
 /** Where to listen, and with which certificate, if any (PEM texts). */
 export interface ListenOptions {
   host: string;
   port: number;
   tls?: Certificate;
+  /** Body and media type of an error before or beside the application, where it is not a problem document. */
+  describeError?: DescribeError;
+  /** Takes the requests for other protocols that it says are its own; all others are answered as if they had not asked (RFC 9110, 7.8). */
+  upgrades?: Upgrades;
   /** How long a caller may take nothing of an answer that is ready, before its connection is cut. */
   stalledMs?: number;
 }
@@ -41,9 +46,23 @@ const MOST_PER_ROUND = 32;
 /** What is still read, and dropped, of a body after its answer. */
 const UNREAD_BODY_BYTES = 256 * 1024;
 
+/** Most bytes of a request's line and headers. */
+const MAX_HEAD_BYTES = 16 * 1024;
+/** What Node itself reads of them: so much more, that what is a little too large is still known by its target. */
+const READ_HEAD_BYTES = 4 * MAX_HEAD_BYTES;
+
 /** Starts to listen; rejects if the address is taken or not ours. */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listener> {
-  const server: Server = options.tls ? createTlsServer(options.tls) : createServer();
+  const { upgrades } = options;
+  const limits = {
+    maxHeaderSize: READ_HEAD_BYTES,
+    ...(upgrades === undefined ? {} : { IncomingMessage: selectiveRequests(upgrades) }),
+  };
+  const server: Server = options.tls ? createTlsServer({ ...options.tls, ...limits }) : createServer(limits);
+  if (upgrades !== undefined) server.on("upgrade", upgrades.take);
+  const describe = options.describeError ?? describeProblem;
+  // Their bytes are bounded; a bound on their number would hide some of them from the count.
+  server.maxHeadersCount = 0;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -53,12 +72,13 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     if (isFlooded(unanswered, response)) return;
     cutUnreadBody(response);
     cutStalledAnswer(response, options.stalledMs ?? STALLED_MS);
+    if (headBytes(request) > MAX_HEAD_BYTES) return refuseHead(response, describe);
     turns.take(() => handler(request, response));
   };
   server.on("request", guarded);
   // The caller waits with its body until it is asked for, which `readBody` does after the credential check.
   server.on("checkContinue", guarded);
-  server.on("clientError", answerClientError);
+  answerClientErrors(server, describe);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, () => {
@@ -73,7 +93,10 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     renewCertificate: (certificate) => {
       if (server instanceof TlsServer) server.setSecureContext(certificate);
     },
-    close: (graceMs) => closeServer(server, graceMs),
+    close(graceMs) {
+      upgrades?.stop();
+      return closeServer(server, graceMs);
+    },
   };
 }
 
@@ -126,24 +149,28 @@ function cutStalledAnswer(response: ServerResponse, stalledMs: number): void {
   });
 }
 
-const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  HPE_HEADER_OVERFLOW: "HeadersTooLarge",
-  ERR_HTTP_REQUEST_TIMEOUT: "RequestTimeout",
-};
+/** As the Odin view describes every error (O-3). */
+export function describeProblem(code: ErrorCode): ErrorBody {
+  const problem = problemDetails(new ApiError(code, "the request is not HTTP that this server can read"));
+  return { type: PROBLEM_TYPE, body: JSON.stringify(problem) };
+}
 
-/** What is no HTTP never reaches the application; it gets the same kind of answer (O-3). */
-function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const code = CLIENT_ERRORS[error.code ?? ""] ?? "MalformedRequest";
-  const { status } = ERRORS[code];
-  const body = JSON.stringify(problemDetails(new ApiError(code, "the request is not HTTP that this server can read")));
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+/** Bytes of a request's line and headers as they were sent. */
+function headBytes({ method = "", url = "", rawHeaders }: IncomingMessage): number {
+  // Two blanks, the version and the line's end; a colon, a blank and the line's end; an empty line.
+  let bytes = method.length + url.length + 12 + 2;
+  for (const text of rawHeaders) bytes += text.length + 2;
+  return bytes;
+}
+
+function refuseHead(response: ServerResponse, describe: DescribeError): void {
+  const { type, body } = describe("HeadersTooLarge", response.req.url ?? "");
+  response.writeHead(ERRORS.HeadersTooLarge.status, {
+    "Content-Type": type,
+    "Content-Length": Buffer.byteLength(body),
+    Connection: "close",
+  });
+  response.end(body);
 }
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {

@@ -6,6 +6,7 @@ import { helpText } from "../settings/settings.ts";
 import { describePublicReads } from "./auth/access.ts";
 import { CertificateRenewal, readCertificate } from "./certificate.ts";
 import { startFacade } from "./facade.ts";
+import { certificateMetrics } from "./metrics.ts";
 import { API_SETTINGS, readApiSettings } from "./settings.ts";
 
 /**
@@ -40,6 +41,7 @@ export async function runApi(argv: readonly string[], env: NodeJS.ProcessEnv, si
       settings.tls === undefined || tls === undefined
         ? undefined
         : new CertificateRenewal(settings.tls, tls, (renewed) => facade.renewCertificate(renewed), logger);
+    if (renewal !== undefined) certificateMetrics(registry, () => renewal.current.cert);
     logger.info({ url: facade.url, namespace, reads: describePublicReads(settings.publicReads) }, "listening");
     try {
       await untilAborted(

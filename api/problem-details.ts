@@ -86,7 +86,7 @@ function fromKubernetes(error: KubeError): ApiError {
 
 /** The fields that the API server complains of, from the `details.causes` of its Status. */
 function causesOf(error: KubeError): FieldError[] {
-  const causes = (error.details as { causes?: { field?: string; message?: string }[] } | undefined)?.causes ?? [];
+  const causes = (error.statusDetails as { causes?: { field?: string; message?: string }[] } | undefined)?.causes ?? [];
   return causes.slice(0, MAX_CAUSES).map(({ field, message }) => ({
     path: field ?? "",
     detail: (message ?? "").slice(0, MAX_CAUSE_LENGTH),

@@ -9,9 +9,14 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIO
 
 /**
  * The outermost middleware: gives each request an id (the caller's, if it sent a decent one), and when the answer has ended
- * writes one log line and one measurement. The line holds no query, header or body (O-15).
+ * writes one log line and one measurement. The line holds no query, header or body (O-15). `shown`: the path as the line has it, where a path may hold
+ * what others could use.
  */
-export function requestLog(logger: Logger, observe: ObserveRequest): Middleware {
+export function requestLog(
+  logger: Logger,
+  observe: ObserveRequest,
+  shown: (path: string) => string = (path) => path,
+): Middleware {
   return async (ctx, next) => {
     const given = ctx.get("X-Request-Id");
     const requestId = REQUEST_ID.test(given) ? given : randomUUID();
@@ -25,7 +30,7 @@ export function requestLog(logger: Logger, observe: ObserveRequest): Middleware 
       observe(METHODS.has(ctx.method) ? ctx.method : "other", route, status, seconds);
       const line = {
         method: ctx.method,
-        path: ctx.path,
+        path: shown(ctx.path),
         status,
         user: (ctx.state as CredentialState).user?.username,
         requestId,

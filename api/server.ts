@@ -1,15 +1,15 @@
 import Router, { type RouterContext, type RouterMiddleware } from "@koa/router";
 import Koa, { type Middleware } from "koa";
-import helmet from "koa-helmet";
 import type { Logger } from "../kube/logger.ts";
 import { needsCredential, type PublicReads } from "./auth/access.ts";
-import { readBody } from "./body.ts";
+import { type BodyMemory, bodyMemory, readBody } from "./body.ts";
 import { crossOrigin } from "./cross-origin.ts";
 import { errorMiddleware, refuseWebsocket } from "./error-middleware.ts";
 import { ApiError, retryAfter } from "./errors.ts";
 import type { ObserveRequest } from "./metrics.ts";
 import { requestLog } from "./request-log.ts";
 import type { Route } from "./route.ts";
+import { securityHeaders } from "./security-headers.ts";
 
 /** What the application is built of. */
 export interface ServerParts {
@@ -32,8 +32,9 @@ export interface ServerParts {
 export function buildApp(parts: ServerParts): Koa {
   const app = new Koa();
   const router = new Router({ sensitive: true });
+  const memory = bodyMemory(parts.maxUploadBytes);
   for (const route of parts.routes) {
-    router.register(route.path, [route.method], checksOf(route, parts));
+    router.register(route.path, [route.method], checksOf(route, parts, memory));
   }
   app.use(requestLog(parts.logger, parts.observe));
   if (parts.corsOrigins.length > 0) app.use(crossOrigin(parts.corsOrigins, parts.routes));
@@ -47,20 +48,12 @@ export function buildApp(parts: ServerParts): Koa {
   return app;
 }
 
-/** Replies are data: nothing in them may be run or framed. Browsers are told to insist on HTTPS only where it is served. */
-function securityHeaders(tls: boolean): Middleware {
-  return helmet({
-    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-    strictTransportSecurity: tls,
-  });
-}
-
-function checksOf(route: Route, parts: ServerParts): RouterMiddleware[] {
+function checksOf(route: Route, parts: ServerParts, memory: BodyMemory): RouterMiddleware[] {
   const checks: Middleware[] = [];
   if (route.needsCaches !== false) checks.push(requireReady(parts.notReady));
   if (needsCredential(route.access, parts.publicReads)) checks.push(parts.requireCredential);
   if (route.allow !== undefined) checks.push(requireRight(route.allow));
-  if (route.body !== undefined) checks.push(readBody(route.body, parts.maxUploadBytes));
+  if (route.body !== undefined) checks.push(readBody(route.body, parts.maxUploadBytes, memory));
   checks.push(requireDecodablePath);
   const handle: RouterMiddleware = async (ctx) => {
     await route.handle(ctx as RouterContext);
@@ -79,7 +72,7 @@ function requireReady(notReady: () => readonly string[]): Middleware {
   return async (_ctx, next) => {
     const missing = notReady();
     if (missing.length > 0) {
-      throw new ApiError("NotReady", `still reading ${missing.join(", ")} from Kubernetes; try again in a moment`, {
+      throw new ApiError("NotReady", `starting, and still waiting for: ${missing.join(", ")}; try again in a moment`, {
         headers: retryAfter(2),
       });
     }

@@ -1,4 +1,5 @@
 import type { Paths } from "../crds/run-paths.ts";
+import { CLOCKWORK_SETTINGS } from "../settings/clockwork.ts";
 import {
   addressValue,
   choiceValue,
@@ -25,8 +26,12 @@ import type { RootUser } from "./auth/root-user.ts";
 import { TOKEN_ALGORITHMS, type TokenSettings } from "./auth/tokens.ts";
 import { isUserName } from "./auth/user.ts";
 import { USER_POLICIES, type UserRights } from "./auth/user-rights.ts";
+import { type ClockworkSettings, clockworkSettings } from "./clockwork/clockwork-settings.ts";
 import { GIT_SETTINGS, type GitSettings, gitSettings } from "./git/git-settings.ts";
 import { GPU_SETTINGS, type GpuSettings, gpuSettings } from "./gpu/gpu-settings.ts";
+import { MLBENCH_SETTINGS, type MlbenchSettings, mlbenchSettings } from "./mlbench/mlbench-settings.ts";
+import { VESTA_SETTINGS } from "./vesta/settings/options.ts";
+import { type VestaSettings, vestaSettings } from "./vesta/settings/vesta-settings.ts";
 
 const MIN_SECRET_BYTES = 32;
 const MAX_TOKEN_SECONDS = 366 * 24 * 3600;
@@ -143,6 +148,9 @@ export const API_SETTINGS = {
     help: "Image of this program, for the short-lived pods that remove what a run wrote to its claims (DELETE with fs).",
     parse: textValue,
   },
+  ...CLOCKWORK_SETTINGS,
+  ...MLBENCH_SETTINGS,
+  ...VESTA_SETTINGS,
   ...STORE_SETTINGS,
   ...LOG_SETTINGS,
 } as const;
@@ -173,8 +181,13 @@ export interface ApiSettings {
   /** Our own image, for the pods that remove what runs wrote. */
   image?: string;
   pullSecrets: readonly string[];
+  /** See `TASK_SETTINGS`. */
+  taskUser?: number;
   taskSecrets: readonly string[];
   gpus: GpuSettings;
+  clockwork: ClockworkSettings;
+  mlbench: MlbenchSettings;
+  vesta: VestaSettings;
   /** Where the store is; absent: there is none. */
   store?: StoreSettings;
   logLevel: string;
@@ -210,8 +223,12 @@ export function readApiSettings(argv: readonly string[], env: NodeJS.ProcessEnv)
     renderPath: values.renderPath ?? `${values.root}/rendered`,
     ...(values.image === undefined ? {} : { image: values.image }),
     pullSecrets: values.pullSecrets,
+    ...(values.taskUser === undefined ? {} : { taskUser: values.taskUser }),
     taskSecrets: values.taskSecrets,
     gpus: gpuSettings(values),
+    clockwork: clockworkSettings(values),
+    mlbench: mlbenchSettings(values),
+    vesta: vestaSettings(values),
     ...(store === undefined ? {} : { store }),
     logLevel: values.logLevel,
     logFormat: values.logFormat,
@@ -273,7 +290,8 @@ function originsValue(text: string): string[] {
   });
 }
 
-function namespaceValue(text: string): string {
+/** The name of one namespace. */
+export function namespaceValue(text: string): string {
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) {
     throw new SettingProblem("must be the name of one namespace");
   }

@@ -2,11 +2,12 @@ import type { KubeClient } from "../../kube/client.ts";
 import { SECRET } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
 import type { Informer } from "../../kube/informer.ts";
-import { collectionPath, type KubeObject, objectPath } from "../../kube/resource.ts";
+import { collectionPath, type KubeObject } from "../../kube/resource.ts";
 import { ApiError, retryAfter } from "../errors.ts";
 import type { Gate } from "../gate.ts";
 import { hashPassword, passwordMatches } from "./password.ts";
-import { readUserSecret, type StoredUser, userSecret, userSecretName, validFromAfter } from "./user.ts";
+import { readUser, readUserObject, userPath } from "./read-user.ts";
+import { readUserSecret, type StoredUser, userSecret, validFromAfter } from "./user.ts";
 import type { NewUser, UserChange } from "./user-fields.ts";
 
 /** What writing users rests on. */
@@ -47,7 +48,9 @@ export class UserStore {
     } catch (error) {
       if (isKubeError(error, "alreadyExists")) throw exists(user.username);
       // Where the answer was lost the user may be stored; its hash, which nobody else can have, tells.
-      const stored = isKubeError(error, "transient") ? await this.#readSecret(user.username) : undefined;
+      const stored = isKubeError(error, "transient")
+        ? await readUserObject(client, namespace, user.username)
+        : undefined;
       if (stored !== undefined && readUserSecret(stored).passwordHash === passwordHash) return this.#noted(stored);
       throw error;
     }
@@ -132,24 +135,12 @@ export class UserStore {
     }
   }
 
-  /** The user as the API server has it now; a Secret that only has the place of one counts as none. */
-  async #read(username: string): Promise<StoredUser | undefined> {
-    const secret = await this.#readSecret(username);
-    const user = secret === undefined ? undefined : readUserSecret(secret);
-    return user?.username === username ? user : undefined;
-  }
-
-  async #readSecret(username: string): Promise<KubeObject | undefined> {
-    try {
-      return await this.#options.client.get<KubeObject>(this.#path(username));
-    } catch (error) {
-      if (isKubeError(error, "notFound")) return undefined;
-      throw error;
-    }
+  #read(username: string): Promise<StoredUser | undefined> {
+    return readUser(this.#options.client, this.#options.namespace, username);
   }
 
   #path(username: string): string {
-    return objectPath(SECRET, this.#options.namespace, userSecretName(username));
+    return userPath(this.#options.namespace, username);
   }
 
   #hash<T>(work: () => Promise<T>): Promise<T> {

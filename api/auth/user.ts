@@ -1,5 +1,6 @@
 import { LABELS, MANAGED_BY } from "../../crds/names.ts";
 import type { KubeObject, ObjectMeta } from "../../kube/resource.ts";
+import { type Account, readAccount } from "./account.ts";
 
 /** A user as stored (O-30). The hash never leaves the process. */
 export interface StoredUser {
@@ -10,6 +11,8 @@ export interface StoredUser {
   passwordHash: string;
   /** Second from which on tokens are accepted: the one after the last password change (O-23). */
   validFrom: number;
+  /** What the Clockwork view needs of him; absent: nothing is said, so he has no API key and sees what is his. */
+  account?: Account;
 }
 
 /** Type of the Secrets that hold users; a Secret's type cannot be changed, so no other Secret can become a user. */
@@ -59,19 +62,28 @@ export function userSecret(namespace: string, user: Omit<StoredUser, "metadata">
 /** The user in a Secret. One whose name does not belong to its content gets no user name and is nobody. */
 export function readUserSecret(raw: KubeObject): StoredUser {
   const { type, data } = raw as KubeObject & { type?: unknown; data?: Record<string, string> };
-  const text = (key: string): string => Buffer.from(data?.[key] ?? "", "base64").toString();
+  const given = (key: string): string | undefined =>
+    data?.[key] === undefined ? undefined : Buffer.from(data[key], "base64").toString();
+  const text = (key: string): string => given(key) ?? "";
   const username = text("username");
   const genuine = type === USER_SECRET_TYPE && isUserName(username) && raw.metadata.name === userSecretName(username);
-  const { name, namespace, uid, resourceVersion } = raw.metadata;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = raw.metadata;
   const firstname = text("firstname");
   const lastname = text("lastname");
   return {
-    metadata: { name, uid, resourceVersion, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+    },
     username: genuine ? username : "",
     ...(firstname === "" ? {} : { firstname }),
     ...(lastname === "" ? {} : { lastname }),
     passwordHash: genuine ? text("passwordHash") : "",
     validFrom: Number(text("validFrom")) || 0,
+    ...(genuine ? { account: readAccount(given) } : {}),
   };
 }
 

@@ -2,6 +2,7 @@ import { stat, unlink } from "node:fs/promises";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type SimpleGit, simpleGit } from "simple-git";
+import { inTime } from "../../kube/in-time.ts";
 import { isAbsence } from "./contained.ts";
 
 /** Where git works and how it reaches the remote. */
@@ -116,18 +117,22 @@ export class Git {
 
   async #once(args: readonly string[], run: GitRun): Promise<string> {
     const timeoutMs = run.timeoutMs ?? TIMEOUT_MS;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const abort = run.signal === undefined ? timeout : AbortSignal.any([timeout, run.signal]);
+    let isLate = false;
     let failure: GitError | undefined;
     const onFailure = (exitCode: number, words: string): void => {
       failure = new GitError(`git ${args[0]}: ${shown(words) || `exit code ${exitCode}`}`, exitCode);
     };
     try {
-      return await this.#git(run, abort, onFailure).raw([...args]);
+      return await inTime(timeoutMs, run.signal, async ({ signal }) => {
+        signal.addEventListener("abort", () => {
+          isLate = run.signal?.aborted !== true;
+        });
+        return await this.#git(run, signal, onFailure).raw([...args]);
+      });
     } catch (error) {
       if (failure !== undefined) throw failure;
-      const words = timeout.aborted ? `took longer than ${timeoutMs} ms` : shown(String(error));
-      throw new GitError(`git ${args[0]}: ${words}`, undefined, timeout.aborted);
+      const words = isLate ? `took longer than ${timeoutMs} ms` : shown(String(error));
+      throw new GitError(`git ${args[0]}: ${words}`, undefined, isLate);
     }
   }
 

@@ -82,7 +82,7 @@ function registerReadings(registry: Registry, nodes: ReadonlyMap<string, NodeRea
   sampled("odin_gpu_data_age_seconds", "Age of the newest reading of a node's GPUs.", ({ readAt }) =>
     readAt === undefined ? undefined : (performance.now() - readAt) / 1_000,
   );
-  sampled("odin_gpu_count", "GPUs of a node, instances of a divided one counted each.", ({ rows }) => rows.length);
+  sampled("odin_gpu_devices", "GPUs of a node, instances of a divided one counted each.", ({ rows }) => rows.length);
   sampled(
     "odin_gpu_allocated",
     "GPUs of a node that pods hold, as far as its exporter names pods.",

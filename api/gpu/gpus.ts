@@ -34,6 +34,14 @@ export interface NodeGpus {
   error?: string;
 }
 
+/** Told of what changes; called when it has. */
+export interface GpusListener {
+  /** A scrape of an exporter of that node brought new rows. */
+  onRead?(node: string): void;
+  /** Nodes, or pods of exporters, came, changed or went. */
+  onNodes?(): void;
+}
+
 /**
  * Nodes and their GPUs, all read in the background and kept in memory (G-31): watches of nodes and of exporters' pods, and
  * one loop that asks the exporters. Nothing here ever waits for an exporter, and readiness does not wait for it (G-35).
@@ -55,6 +63,7 @@ export class Gpus {
   #targets = new Map<string, Target>();
   #askedNodes: ReadonlySet<string> = new Set();
   readonly #bad = new Set<string>();
+  readonly #listeners = new Set<GpusListener>();
   readonly #requests: GpuRequests;
   #nodesForbidden = false;
   #podsForbidden = false;
@@ -97,11 +106,17 @@ export class Gpus {
       onFailed: (target, error, seconds) => this.#onFailed(target, error, seconds),
     });
     this.#nodes.onChange(({ type, object }) => {
+      this.#tellOfNodes();
       if (type === "modified") return;
       if (type === "deleted") this.#dropNode(object.metadata.name);
       this.#retargetSoon();
     });
-    for (const informer of this.#exporters) informer.onChange(() => this.#retargetSoon());
+    for (const informer of this.#exporters) {
+      informer.onChange(() => {
+        this.#tellOfNodes();
+        this.#retargetSoon();
+      });
+    }
   }
 
   /** Begins to watch and to ask. */
@@ -133,9 +148,37 @@ export class Gpus {
     }
     const synced = Promise.all([this.#nodes, ...this.#exporters].map((informer) => informer.synced));
     synced.then(
-      () => this.#retargetSoon(),
+      () => {
+        this.#tellOfNodes();
+        this.#retargetSoon();
+      },
       () => undefined,
     );
+  }
+
+  /** Tells a listener of what changes from now on; the function that is given back ends that. */
+  listen(listener: GpusListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether the nodes and the pods of exporters are known as far as this server may see them. */
+  get hasSynced(): boolean {
+    return this.#nodes.hasSynced && (this.#podsForbidden || this.#exporters.every((informer) => informer.hasSynced));
+  }
+
+  /** Names of the nodes on which there is an exporter, whether or not it can be asked now, or was one that has been read. */
+  withExporter(): Set<string> {
+    const pods = this.#exporters.flatMap((informer) => [...informer.list()]).map(({ node }) => node);
+    const fixed = this.#options.settings.targets.map(({ node }) => node);
+    const read = [...this.#readings].filter(([, { readAt }]) => readAt !== undefined).map(([node]) => node);
+    return new Set([...pods, ...fixed, ...read]);
+  }
+
+  /** What is known of the GPUs of one node; undefined while it is not known itself. */
+  ofNode(name: string): NodeGpus | undefined {
+    const node = this.#nodes.get(name);
+    return node && this.#gpusOf(node);
   }
 
   /** Ends at once. What was read stays readable. */
@@ -180,6 +223,12 @@ export class Gpus {
     return readings.rows
       .map(({ row }) => row)
       .filter(({ holders }) => holders.some((holder) => holder.pod === pod && holder.namespace === namespace));
+  }
+
+  /** The names of the models that the exporter of a node reports; none while it has not been read. */
+  modelNames(node: string): string[] {
+    const rows = this.#readings.get(node)?.rows ?? [];
+    return [...new Set(rows.map(({ row }) => row.modelName))].filter((name) => name !== "");
   }
 
   #gpusOf(node: GpuNode): NodeGpus {
@@ -269,6 +318,11 @@ export class Gpus {
     this.#metrics.skipped(node, skippedLines, droppedValues);
     this.#readingsOf(node).succeeded(key, { rows, readAt, attributed }, (exporter) => this.#targets.has(exporter));
     if (this.#bad.delete(key)) this.#logger.info({ node, exporter: name }, "the GPU exporter can be read again");
+    for (const listener of this.#listeners) listener.onRead?.(node);
+  }
+
+  #tellOfNodes(): void {
+    for (const listener of this.#listeners) listener.onNodes?.();
   }
 
   #onFailed(target: Target, error: ScrapeError, seconds: number): void {

@@ -1,3 +1,4 @@
+import { inTime } from "../../kube/in-time.ts";
 import { ExpositionReader } from "./exposition.ts";
 import { FIELDS } from "./field-table.ts";
 import type { GpuRow } from "./gpu-row.ts";
@@ -41,14 +42,17 @@ export interface Scraped {
  * Rejects with a ScrapeError: half a text is no result.
  */
 export async function scrape(open: OpenExporter, timeoutMs: number, stopped: AbortSignal): Promise<Scraped> {
-  const expired = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([expired, stopped]);
+  let isLate = false;
   try {
-    return await read(await open(signal), signal);
+    return await inTime(timeoutMs, stopped, async ({ signal }) => {
+      signal.addEventListener("abort", () => {
+        isLate = !stopped.aborted;
+      });
+      return read(await open(signal), signal);
+    });
   } catch (error) {
     if (error instanceof ScrapeError) throw error;
-    if (expired.aborted)
-      throw new ScrapeError("timeout", `did not answer completely within ${timeoutMs / 1000} s`, error);
+    if (isLate) throw new ScrapeError("timeout", `did not answer completely within ${timeoutMs / 1000} s`, error);
     throw failure(error);
   }
 }

@@ -5,6 +5,7 @@ import { type EditResult, readTaskUpdates } from "../odin/main-yml-edit.ts";
 import type { MainFileView } from "../odin/main-yml-view.ts";
 import type { RenderedJob } from "../odin/rendered-job.ts";
 import type { Mapping } from "../templates/value.ts";
+import { THREAD_MB } from "../thread-memory.ts";
 import { VerdictCache } from "./verdict-cache.ts";
 import { buffers, doWork, type MainFileResults, type MainFileWork } from "./work.ts";
 import { PoolError, WorkerPool } from "./worker-pool.ts";
@@ -38,10 +39,10 @@ export class MainFiles {
   readonly #pool: WorkerPool<MainFileWork, MainFileResults[MainFileWork["kind"]]>;
   readonly #cache = new VerdictCache(KEPT);
 
-  constructor({ threads = 2, queue = 16, deadlineMs = DEADLINE_MS, memoryMb = 512 }: MainFilesOptions = {}) {
+  constructor({ threads = 2, queue = 16, deadlineMs = DEADLINE_MS, memoryMb = THREAD_MB }: MainFilesOptions = {}) {
     const limits = { maxOldGenerationSizeMb: memoryMb };
     this.#pool = new WorkerPool({
-      script: new URL("./worker.js", import.meta.url),
+      script: new URL("./main-file-worker.js", import.meta.url),
       threads,
       queue,
       deadlineMs,

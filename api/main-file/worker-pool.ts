@@ -42,6 +42,12 @@ interface Thread<Q, R> {
 }
 
 /**
+ * What a thread may use for young objects. Node allows a thread that reaches its limit little more in which to end it. Node 24 makes that room so
+ * large by default that what survives of it at once can be more than is allowed, and then the whole process is aborted.
+ */
+const YOUNG_MB = 16;
+
+/**
  * Does work that would keep the event loop busy in threads of their own, in the order in which it comes, one piece at a time in each. A thread
  * that takes too long is ended, and so is one that needs too much memory; whoever gave it the work is told, and the next work gets a new thread.
  */
@@ -110,7 +116,8 @@ export class WorkerPool<Q, R> {
   }
 
   #start(): Thread<Q, R> {
-    const worker = new Worker(this.#options.script, { resourceLimits: this.#options.limits });
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB, ...this.#options.limits };
+    const worker = new Worker(this.#options.script, { resourceLimits });
     const thread: Thread<Q, R> = { worker };
     this.#threads.add(thread);
     worker.on("message", (reply: WorkReply<R>) => {

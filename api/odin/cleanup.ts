@@ -1,6 +1,7 @@
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { taskId } from "../../crds/names.ts";
 import { PIPELINE } from "../../crds/resources.ts";
+import { WORKERS } from "../../crds/task-kinds.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { POD } from "../../kube/core-resources.ts";
 import { isKubeError } from "../../kube/errors.ts";
@@ -14,11 +15,11 @@ import { projectRun } from "../cache/run.ts";
 import { Gate } from "../gate.ts";
 import type { RunFiles } from "../storage/run-files.ts";
 import { pipelineUnknown } from "./ids.ts";
-import { inTime } from "./in-time.ts";
 import { saveLogs } from "./log-saver.ts";
 import { inOrder, stateOf } from "./pipeline-view.ts";
 import { isPod } from "./resource.ts";
 import type { RunHistory } from "./run-history.ts";
+import { storeInTime } from "./store-in-time.ts";
 import { deleteTaskObjects } from "./task-objects.ts";
 
 type YesNo = "Yes" | "No";
@@ -155,6 +156,8 @@ async function deleteObjects(
   podsBefore: readonly CachedPod[],
   isStopped: boolean,
 ): Promise<boolean> {
+  // Their manager takes them away, and it knows whether the command in them has ended.
+  if (task.resourceType === WORKERS) return isStopped && stateOf(run, task) === "executing";
   if (!isPod(task)) {
     // Pods of an object would only be made again; they go with it. Of a run that was stopped now the operator may have been faster.
     return (await deleteTaskObjects(cleaner, run, task)) || (isStopped && stateOf(run, task) === "executing");
@@ -219,7 +222,7 @@ async function purge(cleaner: Cleaner, path: string, run: Pipeline): Promise<boo
 /** Removes a run and its logs from the store, for good. True if it is not there, or there is no store. */
 async function forget({ runs, namespace, logger }: Cleaner, { metadata: { uid, name } }: Pipeline): Promise<boolean> {
   try {
-    if (runs !== undefined) await inTime(runs.remove({ uid, namespace, name }), STORE_MS);
+    if (runs !== undefined) await storeInTime(runs.remove({ uid, namespace, name }), STORE_MS);
     return true;
   } catch (error) {
     logger.warn({ run: name, err: String(error) }, "run not removed from the store, so its record stays");

@@ -3,9 +3,9 @@ import { isKubeError } from "../../kube/errors.ts";
 import type { Logger } from "../../kube/logger.ts";
 import type { LogArchive, LogEntry } from "../../store/log-archive.ts";
 import { StoreProblem } from "../../store/store-problem.ts";
-import { inTime } from "./in-time.ts";
 import { lastLines } from "./last-lines.ts";
 import { type LogOptions, type LogTarget, MissingLog, type OpenLog } from "./log-source.ts";
+import { storeInTime } from "./store-in-time.ts";
 
 /** What is said where the store does not answer; the details are for the one who runs it, in our own log. */
 const STORE_DOWN = "the store of logs does not work now; try again later";
@@ -83,7 +83,7 @@ export class KeptLogs {
   async #tried<T>(read: (archive: LogArchive) => Promise<T>, otherwise: T): Promise<T> {
     if (this.#archive === undefined || performance.now() < this.#restUntilMs) return otherwise;
     try {
-      const answer = await inTime(read(this.#archive), PATIENCE_MS);
+      const answer = await storeInTime(read(this.#archive), PATIENCE_MS);
       this.#isDown = false;
       return answer;
     } catch (error) {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { idProblems } from "../../crds/id-problems.ts";
 import { MAX_OBJECT_BYTES } from "../../crds/limits.ts";
-import { LABELS, labelValue, MANAGED_BY, newRunId, runPrefix, SAMPLE_TAIL } from "../../crds/names.ts";
+import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY, newRunId, runPrefix, SAMPLE_TAIL } from "../../crds/names.ts";
 import type { Problem } from "../../crds/problem.ts";
 import { API_VERSION, PIPELINE } from "../../crds/resources.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -11,6 +11,7 @@ import { ApiError, invalid } from "../errors.ts";
 import type { Mapping } from "../templates/value.ts";
 import { kindProblems } from "./kind-problems.ts";
 import { type RepositorySourceOptions, repositorySource } from "./repository-source.ts";
+import type { RunControls } from "./run-controls.ts";
 import { appliedSource, type RunSource } from "./run-source.ts";
 import { secretProblems } from "./task-secrets.ts";
 
@@ -29,12 +30,19 @@ const ATTEMPTS = 5;
 /** Deepest nesting of a context: more would end in the parsers of others. */
 const MAX_DEPTH = 64;
 
+/** Whose a run is; his e-mail is told to his tasks (C-79). */
+export interface RunUser {
+  name: string;
+  email: string | undefined;
+}
+
 /** Starts a run of a job and returns its id, once the run is stored (O-49, O-65, O-148). */
 export async function launch(
   launcher: Launcher,
   id: string,
   context: Record<string, unknown> | undefined,
-  user: string,
+  user: RunUser,
+  controls: RunControls = {},
 ): Promise<string> {
   const { client, namespace, view } = launcher;
   if (context !== undefined) checkContext(context);
@@ -54,8 +62,11 @@ export async function launch(
     (name: string): object => ({
       apiVersion: API_VERSION,
       kind: PIPELINE.kind,
-      metadata: { name, namespace, labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.job]: labelValue(id) } },
-      spec: { job: id, ...frozen, ...(context === undefined ? {} : { context }), user },
+      metadata: {
+        ...{ name, namespace, labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.job]: labelValue(id) } },
+        ...(user.email === undefined ? {} : { annotations: { [ANNOTATIONS.userEmail]: user.email } }),
+      },
+      spec: { job: id, ...frozen, ...(context === undefined ? {} : { context }), ...controls, user: user.name },
     });
   const bytes = Buffer.byteLength(JSON.stringify(body({})(`${prefix}${SAMPLE_TAIL}`)));
   if (bytes > MAX_OBJECT_BYTES)

@@ -1,13 +1,14 @@
 import type { KubeClient } from "../../kube/client.ts";
 import { isKubeError } from "../../kube/errors.ts";
+import { inTime } from "../../kube/in-time.ts";
 import type { Logger } from "../../kube/logger.ts";
 import { newestBytes } from "../../kube/newest-bytes.ts";
 import { isRemovedLog, openPodLog } from "../../kube/pod-log.ts";
 import { type LogArchive, type LogOwner, MAX_LOG_BYTES } from "../../store/log-archive.ts";
 import type { CachedPod } from "../cache/pod.ts";
 import { Gate } from "../gate.ts";
-import { inTime } from "./in-time.ts";
 import { serverWords } from "./log-source.ts";
+import { storeInTime } from "./store-in-time.ts";
 
 /** What saving logs needs; without an archive nothing is saved. */
 export interface LogSaver {
@@ -35,10 +36,10 @@ export async function saveLogs(saver: LogSaver, pods: readonly CachedPod[]): Pro
   const gate = new Gate(CONCURRENT_READS, Number.POSITIVE_INFINITY);
   try {
     const uids = pods.map(({ metadata }) => metadata.uid);
-    const settled = await inTime(archive.settled(uids), ANSWER_MS);
+    const settled = await storeInTime(archive.settled(uids), ANSWER_MS);
     const open = pods.filter(({ metadata }) => !settled.has(metadata.uid));
     const saves = open.map((pod) => gate.run(() => saveLog(saver, archive, pod, deadline), never));
-    const results = await inTime(Promise.allSettled(saves), ALL_MS + ANSWER_MS);
+    const results = await storeInTime(Promise.allSettled(saves), ALL_MS + ANSWER_MS);
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   } catch (error) {
@@ -56,7 +57,7 @@ async function saveLog(saver: LogSaver, archive: LogArchive, pod: CachedPod, dea
     await archive.lose(owner, "the container never started", "none");
     return;
   }
-  const read = await readLog(saver, pod, AbortSignal.any([deadline, AbortSignal.timeout(ONE_MS)]));
+  const read = await inTime(ONE_MS, deadline, ({ signal }) => readLog(saver, pod, signal));
   if ("lost" in read) {
     saver.logger.warn({ run: owner.run, pod: owner.pod, cause: read.lost }, "log lost");
     await archive.lose(owner, read.lost);

@@ -1,4 +1,5 @@
 import { isKubeError } from "../../kube/errors.ts";
+import { inTime } from "../../kube/in-time.ts";
 import { newestBytes } from "../../kube/newest-bytes.ts";
 import { MAX_LOG_BYTES } from "../../store/log-archive.ts";
 import { ApiError, retryAfter } from "../errors.ts";
@@ -72,11 +73,13 @@ async function readSection(
 ): Promise<Section> {
   const header = logHeader(target.name);
   if (!hasLog(target, options.container)) return { text: header + noLogYet(target) };
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
   try {
-    const { bytes, error } = await reads.run(
-      async () => newestBytes(await open(target, { ...options, follow: false, signal: bounded }), MAX_LOG_BYTES),
-      () => new ApiError("Busy", "too many logs are being read; try again in a moment", { headers: retryAfter(2) }),
+    const { bytes, error } = await inTime(READ_TIMEOUT_MS, signal, (bounded) =>
+      reads.run(
+        async () =>
+          newestBytes(await open(target, { ...options, follow: false, signal: bounded.signal }), MAX_LOG_BYTES),
+        () => new ApiError("Busy", "too many logs are being read; try again in a moment", { headers: retryAfter(2) }),
+      ),
     );
     const text = bytes.toString();
     const log = text.endsWith("\n") ? text.slice(0, -1) : text;

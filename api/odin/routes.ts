@@ -12,8 +12,9 @@ import { type JobParts, jobRoutes } from "./job-routes.ts";
 import { type Launcher, launch } from "./launch.ts";
 import { nodesView } from "./nodes-view.ts";
 import { pipelineView } from "./pipeline-view.ts";
-import { requestUser } from "./request-user.ts";
+import { requestEmail, requestUser } from "./request-user.ts";
 import { type ResourceParts, resourceRoutes } from "./resource-routes.ts";
+import { changeControls, controlRun, launchControls } from "./run-controls.ts";
 import { RunList } from "./run-list.ts";
 
 /** What the routes of Odin rest on. */
@@ -37,6 +38,7 @@ export function odinRoutes(parts: OdinParts): Route[] {
     { method: "GET", path: "/v1/pipelines", access: "status", handle: listPipelines(parts) },
     { method: "POST", path: "/v1/pipelines", access: "write", body: "json", handle: start },
     { method: "GET", path: "/v1/pipelines/:id", access: "status", handle: getPipeline(parts) },
+    { method: "PUT", path: "/v1/pipelines/:id", access: "write", body: "json", handle: changePipeline(parts) },
     {
       method: "DELETE",
       path: "/v1/pipelines/:id",
@@ -93,13 +95,24 @@ function getPipeline({ view, history }: OdinParts): Handler {
 function startPipeline({ launcher }: OdinParts): Handler {
   return async (ctx) => {
     const body = objectAt("body", ctx.request.body);
-    const text = textAt("pipeline.", objectAt("pipeline", body.pipeline), "job");
+    const pipeline = objectAt("pipeline", body.pipeline);
+    const text = textAt("pipeline.", pipeline, "job");
     const job = parseJobId(text);
     if (job === undefined)
       throw invalid("pipeline.job", "is no job id: 1 to 8 segments of letters, digits, . _ and -, joined by / or __");
     const context = body.context === undefined || body.context === null ? undefined : objectAt("context", body.context);
-    const id = await launch(launcher, job, context, requestUser(ctx));
+    const user = { name: requestUser(ctx), email: requestEmail(ctx) };
+    const id = await launch(launcher, job, context, user, launchControls(pipeline));
     ctx.body = { pipeline: { id, job, name: id } };
+  };
+}
+
+/** Beyond the contract: what the control fields of a Pipeline object are to users of kubectl. */
+function changePipeline({ cleaner }: OdinParts): Handler {
+  return async (ctx) => {
+    const controls = changeControls(objectAt("pipeline", objectAt("body", ctx.request.body).pipeline));
+    const run = await controlRun(cleaner, param(ctx, "id"), requestUser(ctx), controls);
+    ctx.body = { pipeline: pipelineView(run) };
   };
 }
 

@@ -6,8 +6,8 @@ import type { ClusterView, Run } from "../cache/cluster-view.ts";
 import { ApiError, retryAfter } from "../errors.ts";
 import { Gate } from "../gate.ts";
 import { isObjectName } from "./ids.ts";
-import { inTime } from "./in-time.ts";
 import { type FoundResource, findResource } from "./resource.ts";
+import { storeInTime } from "./store-in-time.ts";
 
 /** How long a reply waits for the store, and how long a store that does not work is left alone then. */
 const PATIENCE_MS = 3_000;
@@ -155,7 +155,7 @@ export class RunHistory {
         async () => {
           // Also for those that have waited for their turn meanwhile.
           if (performance.now() < this.#restUntilMs) throw storeUnavailable();
-          return await inTime(read(archive), PATIENCE_MS);
+          return await storeInTime(read(archive), PATIENCE_MS);
         },
         () => new ApiError("Busy", "too many questions wait for the store of ended runs", { headers: retryAfter(2) }),
       );

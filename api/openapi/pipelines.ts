@@ -1,4 +1,7 @@
+import { MAX_PARALLELISM } from "../../crds/run-policy.ts";
+import { MAX_PRIORITY } from "../odin/run-controls.ts";
 import {
+  bodyWith,
   booleanQuery,
   inPath,
   type Json,
@@ -57,6 +60,27 @@ const cleanupRows = (run: string): Json[] => [
   { taskId: run, cleanedFromK8s: "No", purgedFromDb: "No", removedFromFs: "No" },
   { taskId: `${run}--sst2`, cleanedFromK8s: "Yes", purgedFromDb: "No", removedFromFs: "No" },
 ];
+
+/** What may be given at a start and changed afterwards. */
+const CONTROLS: Json = {
+  suspend: {
+    type: ["boolean", "null"],
+    description: "Start no task until it is false; what runs goes on.",
+  },
+  priority: {
+    type: ["integer", "null"],
+    minimum: -MAX_PRIORITY,
+    maximum: MAX_PRIORITY,
+    description: "Where runs wait for each other the higher goes first. Left out at a start: 0.",
+  },
+  parallelism: {
+    type: ["integer", "null"],
+    minimum: 1,
+    maximum: MAX_PARALLELISM,
+    description:
+      "Most tasks of the run that have a pod or other object at a time. Left out at a start: as its job says.",
+  },
+};
 
 const START: Operation = {
   summary: "Start a run of a job.",
@@ -140,6 +164,43 @@ export const PIPELINES: Section = {
         },
       ],
     },
+    "put /v1/pipelines/{id}": {
+      summary: "Pause a run or let it go on, let it end when what runs has ended, or change how it is scheduled.",
+      auth: "always",
+      parameters: [ID],
+      body: json(bodyWith("pipeline", "RunControls")),
+      reply: json(oneOf("pipeline", "Pipeline")),
+      errors: [400, 401, 404, 409, 413, 415, 422],
+      examples: [
+        {
+          summary: "A run that is paused: what runs goes on, nothing further starts.",
+          parameters: { id: RUN },
+          body: { pipeline: { suspend: true } },
+          reply: { pipeline: RUNNING },
+          varies: ["pipeline.submitTime"],
+        },
+        {
+          summary: "A request that names nothing to change.",
+          parameters: { id: RUN },
+          body: { pipeline: {} },
+          status: 422,
+          reply: {
+            type: "urn:odin:error:Invalid",
+            title: "The request is not valid",
+            status: 422,
+            detail: "pipeline: names nothing to change: give suspend, stop, priority or parallelism",
+            instance: "6f6f0bb8-8d3a-4a7b-9a58-0c1f6a6e1f5e",
+            errors: [
+              {
+                path: "pipeline",
+                detail: "names nothing to change: give suspend, stop, priority or parallelism",
+              },
+            ],
+          },
+          varies: ["instance"],
+        },
+      ],
+    },
     "delete /v1/pipelines/{id}": stop(json(listOf("cleanups", "Cleanup")), "sst2-7w0c3v5tj", (cleanups) => ({
       cleanups,
     })),
@@ -154,11 +215,23 @@ export const PIPELINES: Section = {
         pipeline: {
           type: "object",
           required: ["job"],
-          properties: { job: JOB_ID },
+          properties: { job: JOB_ID, ...CONTROLS },
         },
         context: {
           type: ["object", "null"],
           description: "Values that the job's templates are rendered with (files *.jinja2).",
+        },
+      },
+    },
+    RunControls: {
+      type: "object",
+      description: "At least one of them; those left out stay as they are.",
+      properties: {
+        ...CONTROLS,
+        stop: {
+          type: ["boolean", "null"],
+          enum: [true, null],
+          description: "Start no further task and end when what runs has ended. Cannot be taken back.",
         },
       },
     },

@@ -9,17 +9,19 @@ export const REMOVAL_SECONDS = 120;
 /**
  * A pod of our own image that removes directories on claims (O-107). It sees only the directory that each of them lies in, so that it cannot reach
  * anything else. It runs as the user of the run's tasks if they all have the same, else as root, without any other right than
- * that over files.
+ * that over files; where tasks are kept from being root (`taskUser`), so is it.
  */
 export function removalPod(
   run: Pipeline,
   tasks: readonly Task[],
   doomed: readonly DoomedOnClaim[],
-  { image, pullSecrets, name }: { image: string; pullSecrets: readonly string[]; name: string },
+  settings: { image: string; pullSecrets: readonly string[]; name: string; taskUser?: number | undefined },
 ): Record<string, unknown> {
   const claims = [...new Set(doomed.map(({ claim }) => claim))];
-  const users = new Set(tasks.map(({ securityContext }) => securityContext?.runAsUser ?? 0));
-  const [user = 0] = users.size === 1 ? users : [0];
+  const { image, pullSecrets, name, taskUser } = settings;
+  const otherwise = taskUser ?? 0;
+  const users = new Set(tasks.map(({ securityContext }) => securityContext?.runAsUser ?? otherwise));
+  const [user = otherwise] = users.size === 1 ? users : [otherwise];
   const capabilities = { drop: ["ALL"], ...(user === 0 ? { add: ["DAC_OVERRIDE", "FOWNER"] } : {}) };
   return {
     apiVersion: "v1",
@@ -51,7 +53,11 @@ export function removalPod(
       terminationGracePeriodSeconds: 1,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      securityContext: { runAsUser: user, seccompProfile: { type: "RuntimeDefault" } },
+      securityContext: {
+        runAsUser: user,
+        ...(taskUser === undefined ? {} : { runAsNonRoot: true, runAsGroup: taskUser, fsGroup: taskUser }),
+        seccompProfile: { type: "RuntimeDefault" },
+      },
       ...(pullSecrets.length > 0 ? { imagePullSecrets: pullSecrets.map((secret) => ({ name: secret })) } : {}),
       containers: [
         {

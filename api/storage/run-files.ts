@@ -26,6 +26,8 @@ export interface RunFilesOptions {
   /** Our own image, for the pod that removes files on claims; without it they cannot be removed. */
   image?: string | undefined;
   pullSecrets: readonly string[];
+  /** See `removalPod`. */
+  taskUser?: number | undefined;
 }
 
 interface Pod extends KubeObject {
@@ -84,11 +86,11 @@ export class RunFiles {
   }
 
   async #byPod(run: Pipeline, tasks: readonly Task[], claims: ReturnType<typeof onClaims>): Promise<void> {
-    const { client, namespace, image, pullSecrets, logger } = this.#options;
+    const { client, namespace, image, pullSecrets, taskUser, logger } = this.#options;
     if (image === undefined)
       throw new Error("--image (ODIN_IMAGE) is not set, so no pod can be started that mounts the claims of its tasks");
     const name = podName(run.metadata.name, `removal-${randomBytes(4).toString("hex")}`, 1);
-    const body = removalPod(run, tasks, claims, { image, pullSecrets, name });
+    const body = removalPod(run, tasks, claims, { image, pullSecrets, name, taskUser });
     await client.create(collectionPath(POD, namespace), body);
     const path = objectPath(POD, namespace, name);
     try {

@@ -1,0 +1,136 @@
+// The charts of the hosts that are unfolded: their past is fetched once, and grows with every update.
+
+import { gpusOf, isBadStatus, memoryPercent, powerOf } from "../templates/view.js";
+
+/** A page that stays open for days keeps no more points of a GPU. */
+const MOST_POINTS = 2_000;
+const LIBRARY_STYLE = "/static/uPlot.min.css";
+
+/** The charts of all hosts of a page. The library is only loaded when there is something to draw. */
+export class Charts {
+  #timeZone;
+  #open = new Map();
+  #library;
+
+  constructor(timeZone) {
+    this.#timeZone = timeZone;
+    addEventListener("resize", () => this.#each(({ plot }) => plot?.fit()));
+    // Colours are drawn into the picture.
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      for (const [name, { block }] of this.#open) this.show(name, block);
+    });
+  }
+
+  /** Draws the charts of a block that has been unfolded. */
+  async show(name, block) {
+    this.hide(name);
+    const host = { block, history: undefined, charts: new Map() };
+    this.#open.set(name, host);
+    for (const place of block.querySelectorAll("[data-chart]")) say(place, "Loading history …");
+    try {
+      const [library, history] = await Promise.all([this.#load(), fetchHistory(name)]);
+      if (this.#open.get(name) !== host) return;
+      host.library = library;
+      host.history = history;
+      this.#draw(host);
+    } catch (error) {
+      for (const place of block.querySelectorAll("[data-chart]"))
+        say(place, `The history cannot be shown: ${error.message}`);
+    }
+  }
+
+  /** Lets go of the charts of a block. */
+  hide(name) {
+    for (const { plot } of this.#open.get(name)?.charts.values() ?? []) plot?.destroy();
+    this.#open.delete(name);
+  }
+
+  /** Adds what was just heard of a host; charts of GPUs that are new begin. */
+  add(name, block, { host, at }) {
+    const open = this.#open.get(name);
+    if (open?.history === undefined) return;
+    open.block = block;
+    if (!isBadStatus(host.status)) append(open.history, gpusOf(host), at);
+    this.#draw(open);
+  }
+
+  #draw(host) {
+    const { block, history, charts, library } = host;
+    const places = new Map([...block.querySelectorAll("[data-chart]")].map((place) => [place.dataset.chart, place]));
+    for (const [key, { place, plot }] of charts) {
+      if (places.get(key) === place) continue;
+      plot?.destroy();
+      charts.delete(key);
+    }
+    for (const [key, place] of places) {
+      const figures = history.gpus[key];
+      if (figures === undefined) {
+        say(place, "No history yet.");
+        continue;
+      }
+      let chart = charts.get(key);
+      if (chart === undefined) {
+        place.replaceChildren();
+        chart = { place, plot: library.makePlot(place, { times: history.times, figures, timeZone: this.#timeZone }) };
+        charts.set(key, chart);
+      } else chart.plot.show(history.times, figures);
+      place.setAttribute("role", "group");
+      place.setAttribute("aria-label", library.describe(figures));
+    }
+  }
+
+  #load() {
+    this.#library ??= (() => {
+      const style = document.createElement("link");
+      style.rel = "stylesheet";
+      style.href = LIBRARY_STYLE;
+      const styled = new Promise((loaded) => {
+        style.onload = loaded;
+        style.onerror = loaded;
+      });
+      document.head.append(style);
+      return Promise.all([import("./plot.js"), styled]).then(([library]) => library);
+    })();
+    return this.#library;
+  }
+
+  #each(action) {
+    for (const { charts } of this.#open.values()) for (const chart of charts.values()) action(chart);
+  }
+}
+
+function say(place, text) {
+  const line = document.createElement("p");
+  line.textContent = text;
+  place.replaceChildren(line);
+}
+
+async function fetchHistory(name) {
+  const answer = await fetch(`/?${new URLSearchParams({ fetch_history: "true", element: name })}`);
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  const { times, gpus } = await answer.json();
+  return { times, gpus };
+}
+
+/** Adds one point; a GPU that was not there gets gaps for the past, one that is gone gets a gap now. */
+function append(history, gpus, at) {
+  const { times } = history;
+  if (times.length > 0 && at <= times.at(-1)) return;
+  times.push(at);
+  for (const [key, gpu] of gpus) {
+    const power = powerOf(gpu) ?? null;
+    const now = { utilisation: gpu.gpu_volatile, memory: memoryPercent(gpu), temperature: gpu.temperature, power };
+    history.gpus[key] ??= Object.fromEntries(
+      Object.keys(now).map((name) => [name, new Array(times.length - 1).fill(null)]),
+    );
+    for (const [name, value] of Object.entries(now)) history.gpus[key][name].push(value);
+  }
+  const tooMany = Math.max(0, times.length - MOST_POINTS);
+  times.splice(0, tooMany);
+  for (const figures of Object.values(history.gpus)) {
+    for (const values of Object.values(figures)) {
+      values.splice(0, tooMany);
+      while (values.length < times.length) values.push(null);
+    }
+  }
+}

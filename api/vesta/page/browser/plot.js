@@ -1,0 +1,100 @@
+// One chart of a GPU's past, drawn with uPlot.
+
+import uPlot from "./uPlot.esm.js";
+
+const HEIGHT = 180;
+/** What is drawn. Lines differ by their dashes too, not by colour alone. */
+const LINES = [
+  { name: "utilisation", label: "utilisation", unit: "%", scale: "y", colour: "--volatile", dash: [] },
+  { name: "memory", label: "memory", unit: "%", scale: "y", colour: "--memory", dash: [6, 3] },
+  { name: "temperature", label: "temperature", unit: "°C", scale: "y", colour: "--temperature", dash: [2, 3] },
+  { name: "power", label: "power", unit: "W", scale: "w", colour: "--power", dash: [10, 3, 2, 3] },
+];
+
+const clock = uPlot.fmtDate("{YYYY}-{MM}-{DD} {HH}:{mm}");
+
+/** Draws the figures of a GPU into an element. Times are in seconds; figures that it never had are left out. */
+export function makePlot(place, { times, figures, timeZone }) {
+  const lines = LINES.filter(({ name }) => figures[name].some((value) => value !== null));
+  const style = getComputedStyle(place);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const font = `12px ${style.fontFamily}`;
+  const axis = {
+    stroke: colour("--soft"),
+    font,
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { stroke: colour("--line"), width: 1 },
+  };
+  const options = {
+    width: place.clientWidth,
+    height: HEIGHT,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
+    scales: {
+      y: { range: (_plot, _low, high) => [0, Math.max(100, high ?? 100)] },
+      w: { range: (_plot, _low, high) => [0, Math.max(50, (high ?? 0) * 1.1)] },
+    },
+    axes: [
+      {
+        ...axis,
+        values: [
+          [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
+          [3600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+          [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+          [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+        ],
+      },
+      { ...axis, size: 52, values: (_plot, values) => values.map((value) => `${value} %`) },
+      ...(lines.some(({ scale }) => scale === "w")
+        ? [
+            {
+              ...axis,
+              scale: "w",
+              side: 1,
+              size: 56,
+              grid: { show: false },
+              values: (_plot, values) => values.map((value) => `${value} W`),
+            },
+          ]
+        : []),
+    ],
+    series: [
+      {
+        label: "time",
+        value: (plot, value) => clock(uPlot.tzDate(new Date((value ?? plot.data[0].at(-1)) * 1000), timeZone)),
+      },
+      ...lines.map(({ label, unit, scale, colour: name, dash }) => ({
+        label,
+        scale,
+        dash,
+        width: 1.75,
+        stroke: colour(name),
+        points: { show: times.length < 3 },
+        value: (plot, value, series, at) =>
+          said(at === null || at === undefined ? plot.data[series].at(-1) : value, unit),
+      })),
+    ],
+  };
+  const dataOf = (all, values) => [all, ...lines.map(({ name }) => values[name])];
+  const plot = new uPlot(options, dataOf(times, figures), place);
+  plot.root.querySelector("canvas").setAttribute("aria-hidden", "true");
+  return {
+    show: (all, values) => plot.setData(dataOf(all, values)),
+    fit: () => place.clientWidth > 0 && plot.setSize({ width: place.clientWidth, height: HEIGHT }),
+    destroy: () => plot.destroy(),
+  };
+}
+
+/** A value of the legend; where nothing is pointed at it is the last. */
+function said(value, unit) {
+  return value === null || value === undefined ? "–" : `${value} ${unit}`;
+}
+
+/** The same in words, for those who do not see it. */
+export function describe(figures) {
+  const parts = LINES.flatMap(({ name, label, unit }) => {
+    const values = figures[name].filter((value) => value !== null);
+    if (values.length === 0) return [];
+    return [`${label} now ${values.at(-1)} ${unit}, from ${Math.min(...values)} to ${Math.max(...values)}`];
+  });
+  return `Over time: ${parts.join("; ")}`;
+}
