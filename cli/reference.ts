@@ -1,16 +1,18 @@
 /**
- * Writes, or with `--check` compares, the reference pages that come from the code: settings, metrics, the log, reasons and errors. Exit status 1
- * names each page that is not what the code says.
+ * Writes, or with `--check` compares, the reference pages that come from the code: settings, metrics, the log, reasons and errors, and the Grafana
+ * dashboard. Exit status 1 names each that is not what the code says.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { ERRORS } from "../api/errors.ts";
 import { facadeMetrics } from "../api/metric-list.ts";
 import { API_SETTINGS } from "../api/settings.ts";
+import { writeOrCheck } from "../crds/generated-files.ts";
 import { REASONS } from "../crds/reasons.ts";
 import { operatorMetrics } from "../operator/metric-list.ts";
 import { OPERATOR_SETTINGS } from "../operator/settings.ts";
-import type { Settings } from "../settings/settings.ts";
+import { oneLine, type Settings } from "../settings/settings.ts";
+import { grafanaDashboard } from "./dashboard/grafana.ts";
+import { ROWS } from "./dashboard/rows.ts";
 import { logTable } from "./log-page.ts";
 import { metricTable } from "./metric-page.ts";
 
@@ -27,22 +29,29 @@ function settingsTable(settings: Settings): string {
           ? ""
           : fallback === ""
             ? "empty"
-            : `\`${fallback}\``;
+            : codeOf(oneLine(fallback));
     const notes = [required ? "needed" : "", secret ? "secret" : ""].filter(Boolean).join(", ");
     return `| ${flag === undefined ? "" : `\`--${flag}\``} | \`${env}\` | ${value} | ${help.replaceAll("|", "\\|")}${notes ? ` (${notes})` : ""} |`;
   });
   return `| flag | environment | default | meaning |\n|---|---|---|---|\n${rows.join("\n")}`;
 }
 
+/** A text as code in a cell of a table, whatever is in it. */
+function codeOf(text: string): string {
+  const cell = text.replaceAll("|", "\\|");
+  return cell.includes("`") ? `\`\` ${cell} \`\`` : `\`${cell}\``;
+}
+
 const SETTINGS_PAGE = `${HEADER}
 
 # Settings
 
-Each part reads its settings once, at start, from flags or from the environment; a flag wins. A wrong value stops the start
-with one line that names it, and exit code 2. \`odin operator --help\` and \`odin api --help\` print these tables. \`odin all\`
+Each part reads its settings once, at start, from flags or from the environment; a flag wins. A flag of what is true or false may stand
+alone for \`true\`: \`--mlbench-enabled\`, \`--mlbench-enabled=false\`. A wrong value stops the start with one line that names it, and exit code 2. \`odin operator --help\` and \`odin api --help\` print these tables. \`odin all\`
 runs both parts in one process, with the settings of the environment. In a checkout \`odin\` is \`node dist/cli/odin.js\`.
 
-Secrets have no flag, because command lines are visible to others.
+Secrets have no flag, because command lines are visible to others. Those of vesta have the flags that they have always had; better
+give them by their variables too.
 
 ## odin operator
 
@@ -107,14 +116,17 @@ Of several replicas of the operator each tells of the runs that it acts on: sums
 
 ## What to look at first
 
-- \`odin_pods_waiting\` says what tasks wait for, \`odin_running_taskruns_throttled_by_quota\` and \`_by_node\` the two usual causes.
-- \`sum(odin_is_leader)\` is the number of shards (1 unless set otherwise) while the operator works; 0: nobody works.
+- \`odin_ready\` is 0 where a process cannot do its work, and \`odin_build_info\` is gone where there is none.
+- \`odin_pods_waiting\` says what tasks wait for, \`odin_pods_waiting_longest_seconds\` for how long, \`odin_running_taskruns_throttled_by_quota\` and \`_by_node\` the two usual causes.
+- \`sum(odin_is_leader{lease!~".+-(vesta|mlbench)"})\` is the number of shards (1 unless set otherwise) while the operator works; 0: nobody works. The other leases are the API's.
 - \`odin_informer_last_event_age_seconds\` above 90 means a watch that is dead; it is opened again by itself.
 - \`odin_error_count\` and \`odin_api_requests_total{code=~"4..|5..|0"}\` rise when the API server refuses; the cause \`forbidden\` means missing rights.
+- \`odin_missing_rights\` names the rights that the API server says this process lacks.
 - \`odin_log_archive_lag_seconds\` rises while logs cannot be stored.
 - \`odin_task_start_latency_seconds\` is what the engine itself adds between two tasks, and what nodes and images add.
 
-Queue durations are in seconds.
+Queue durations are in seconds. Alerts on these metrics and a dashboard come with the Helm chart: [how to watch odin with
+Prometheus](../how-to/watch-with-prometheus.md).
 
 ## odin operator
 
@@ -122,7 +134,7 @@ ${metricTable(operatorMetrics())}
 
 ## odin api
 
-The API has those of the operator that begin with \`odin_api_request\`, \`odin_k8s_\`, \`odin_informer_\` and \`odin_log_messages\`, and these:
+The API has those of the operator that begin with \`odin_api_request\`, \`odin_build_\`, \`odin_missing_\`, \`odin_ready\`, \`odin_k8s_\`, \`odin_informer_\` and \`odin_log_messages\`, and these:
 
 ${metricTable(facadeMetrics())}
 
@@ -188,7 +200,10 @@ ${logTable(ROOT, ["operator", "kube"])}
 ${logTable(ROOT, ["api"])}
 `;
 
+const DASHBOARD = `${JSON.stringify(grafanaDashboard(ROWS), undefined, 2)}\n`;
+
 const PAGES: Record<string, string> = {
+  "helm/odin/dashboards/odin.json": DASHBOARD,
   "docs/reference/errors.md": ERRORS_PAGE,
   "docs/reference/log.md": LOG_PAGE,
   "docs/reference/metrics.md": METRICS_PAGE,
@@ -196,22 +211,4 @@ const PAGES: Record<string, string> = {
   "docs/reference/reasons.md": REASONS_PAGE,
 };
 
-const check = process.argv.includes("--check");
-for (const [name, content] of Object.entries(PAGES)) {
-  const path = resolve(ROOT, name);
-  let current: string | undefined;
-  try {
-    current = readFileSync(path, "utf8");
-  } catch {
-    current = undefined;
-  }
-  if (current === content) continue;
-  if (check) {
-    process.exitCode = 1;
-    console.error(`${name} is not what the code says; run: npm run generate`);
-  } else {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content);
-    console.log(`wrote ${name}`);
-  }
-}
+writeOrCheck(ROOT, Object.entries(PAGES), "the code says");

@@ -1,4 +1,5 @@
 import { Agent, request } from "node:https";
+import { createInterface } from "node:readline";
 import { LocalError } from "./local-error.ts";
 import type { KeyPair } from "./x509.ts";
 
@@ -31,6 +32,28 @@ export class AdminApi {
   /** Whether the server says that it is ready; throws like `request` where it says why not. */
   async isReady(): Promise<boolean> {
     return (await this.#succeed("GET", "/readyz", undefined, "text/plain")) === "ok";
+  }
+
+  /** Hands each whole line of a watch's answer to `onLine` until the server ends it; throws if it breaks off or `onLine` does. */
+  lines(path: string, onLine: (line: string) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const call = request(`${this.#server}${path}`, { agent: this.#agent });
+      call.on("error", reject);
+      call.on("response", (response) => {
+        if (response.statusCode !== 200) call.destroy(new AdminApiError(response.statusCode ?? 0, `GET ${path}`));
+        const reader = createInterface({ input: response });
+        response.on("error", reject);
+        reader.on("line", (line) => {
+          try {
+            onLine(line);
+          } catch (error) {
+            call.destroy(error instanceof Error ? error : new Error(String(error)));
+          }
+        });
+        reader.on("close", resolve);
+      });
+      call.end();
+    });
   }
 
   /** Creates the object unless it exists already. */

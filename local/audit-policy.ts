@@ -13,7 +13,7 @@ const WHOLE = [
   { group: "odin.io", resources: ["pipelines", "pipelines/status"] },
 ];
 
-/** The API server's audit policy (audit.k8s.io/v1): every request at every stage, and never what a Secret holds. */
+/** The API server's audit policy (audit.k8s.io/v1): every request when it is answered, and never what a Secret holds. */
 export function auditPolicy(log: AuditLog): object {
   const whole = {
     level: "RequestResponse",
@@ -22,5 +22,5 @@ export function auditPolicy(log: AuditLog): object {
     omitManagedFields: true,
   };
   const rules = [...(log === "bodies" ? [whole] : []), { level: "Metadata" }];
-  return { apiVersion: "audit.k8s.io/v1", kind: "Policy", rules };
+  return { apiVersion: "audit.k8s.io/v1", kind: "Policy", omitStages: ["RequestReceived"], rules };
 }

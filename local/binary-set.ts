@@ -9,7 +9,7 @@ export interface BinarySet {
   title: string;
   /** The directory with go.mod and go.sum. */
   directory: string;
-  /** Flags of `go build`. */
+  /** Flags of `go build` and `go list`. */
   flags: string[];
   /** Where built or downloaded programs are kept; the name changes with everything that determines what they are. */
   cacheDirectory: string;
@@ -23,7 +23,11 @@ const TITLES: Record<string, string> = {
   kwok: "the simulator of nodes",
   "training-operator": "the Kubeflow training operator",
   versitygw: "the S3 server of the tests",
+  prometheus: "the Prometheus of the tests",
+  helm: "the package manager of the chart",
 };
+/** Build tags. Of its ways to find targets Prometheus has only the one by Kubernetes then, and needs a third of the modules. */
+const TAGS: Record<string, string> = { prometheus: "remove_all_sd,enable_kubernetes_sd" };
 const SOURCES = join(import.meta.dirname, "../../local/binaries");
 
 /** The user's cache of this product: `$XDG_CACHE_HOME/odin`, by default ~/.cache/odin. */
@@ -48,7 +52,13 @@ export async function binarySet(name: string): Promise<BinarySet> {
   };
   // Clients check the version that the server reports; without the last flag it would say v0.0.0.
   const version = `-X k8s.io/component-base/version.gitVersion=${name === "kubernetes" ? versionOf("k8s.io/kubernetes") : ""}`;
-  const flags = ["-trimpath", "-ldflags", name === "kubernetes" ? `-s -w ${version}` : "-s -w"];
+  const tags = TAGS[name];
+  const flags = [
+    ...(tags === undefined ? [] : ["-tags", tags]),
+    "-trimpath",
+    "-ldflags",
+    name === "kubernetes" ? `-s -w ${version}` : "-s -w",
+  ];
   const key = createHash("sha256")
     .update([module, sums, ...flags, process.platform, process.arch].join("\0"))
     .digest("hex")

@@ -7,6 +7,7 @@ import { readKubeconfig } from "./kubeconfig.ts";
 import type { Layout } from "./layout.ts";
 import { messageOf } from "./local-error.ts";
 import { advertiseGpus, nodeIsReady } from "./node.ts";
+import { nodeSeats } from "./node-seat.ts";
 import { isRunning, type ProcessIdentity } from "./process-identity.ts";
 
 /** What runs in a cluster's directory; written when its start has succeeded. */
@@ -15,6 +16,9 @@ export interface ClusterState {
   kubectl: string;
   hostAddress: string;
   gpus: number;
+  nodes: number;
+  /** Whether NetworkPolicies are enforced. */
+  networkPolicies: boolean;
   auditLog: AuditLog;
   /** Names the pinned releases of the binaries. */
   release: string;
@@ -43,7 +47,7 @@ export async function writeState(
 /** The cluster that runs in the directory and is as wanted, or the reason (for a person) why there is none. */
 export async function reusableCluster(
   layout: Layout,
-  wanted: Pick<ClusterState, "gpus" | "auditLog" | "release">,
+  wanted: Pick<ClusterState, "gpus" | "nodes" | "networkPolicies" | "auditLog" | "release">,
 ): Promise<{ state: ClusterState } | { state?: never; reason: string }> {
   const state = await readState(layout);
   if (!state) return { reason: "none yet" };
@@ -52,13 +56,17 @@ export async function reusableCluster(
   const ended = Object.entries(state.components).find(([, identity]) => !isRunning(identity));
   if (ended) return anew(`the last one has ended or is incomplete (${ended[0]} does not run)`);
   if (state.release !== wanted.release) return anew("the one that runs is of another version");
-  if (state.auditLog !== wanted.auditLog) return anew("the one that runs has other settings");
+  const same = (["nodes", "networkPolicies", "auditLog"] as const).every(
+    (setting) => state[setting] === wanted[setting],
+  );
+  if (!same) return anew("the one that runs has other settings");
   try {
     const api = new AdminApi(await readKubeconfig(layout.kubeconfig));
     try {
       await api.isReady();
       await dnsAnswers(new URL(state.server).hostname);
-      if (!(await nodeIsReady(api))) return anew("the node of the one that runs is not ready");
+      for (const { name } of nodeSeats(state.nodes))
+        if (!(await nodeIsReady(api, name))) return anew(`node ${name} of the one that runs is not ready`);
       await advertiseGpus(api, wanted.gpus);
       await access(state.kubectl);
     } finally {

@@ -3,6 +3,7 @@ import { builtTool, type KubernetesBinary, kubernetesBinaries } from "./binaries
 import { binarySet, userCacheDirectory } from "./binary-set.ts";
 import { startDns, waitForDns } from "./cluster-dns.ts";
 import { type ClusterState, reusableCluster, writeState } from "./cluster-state.ts";
+import type { Component } from "./component.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { launchControlPlane } from "./control-plane-launch.ts";
 import { assertFreeSpace, explained } from "./disk-space.ts";
@@ -12,8 +13,10 @@ import { assertNodePossible, ensureHostPackages } from "./host-packages.ts";
 import { baseImages } from "./images.ts";
 import { assertOurs, createDirectories, type Layout, layoutOf } from "./layout.ts";
 import { Interrupted } from "./local-error.ts";
-import { startNode } from "./node.ts";
+import { startNetworkPolicies } from "./network-policies.ts";
+import { advertiseGpus, startNode } from "./node.ts";
 import { createNamespace } from "./node-namespace.ts";
+import { nodeSeats } from "./node-seat.ts";
 import { Pki } from "./pki.ts";
 import { type Progress, type Step, silentProgress } from "./progress.ts";
 import { removeCluster } from "./teardown.ts";
@@ -25,6 +28,10 @@ export interface ClusterOptions {
   progress: Progress;
   /** How many simulated GPUs the node advertises; 4 by default. */
   gpus?: number;
+  /** How many nodes, 1 to 9; one by default. They share the machine's network, so this is for what moves pods between nodes. */
+  nodes?: number;
+  /** Enforce NetworkPolicies; without it they are accepted and do nothing. */
+  networkPolicies?: boolean;
   auditLog?: AuditLog;
   /** Stop the cluster when this process dies, however it does; by default it runs on until `stopCluster`. */
   diesWithStarter?: boolean;
@@ -32,7 +39,7 @@ export interface ClusterOptions {
   signal?: AbortSignal;
 }
 
-/** A running cluster with one real node. */
+/** A running cluster with one real node, or as many as were asked for. */
 export interface Cluster extends ControlPlane {
   /** Whether it was running before this start. */
   reused: boolean;
@@ -48,7 +55,7 @@ const DNS_SET = "coredns";
 const PORTS = { api: 6443, etcd: 2379, etcdPeer: 2380 };
 
 /**
- * Starts a Kubernetes cluster with one real node (containerd, kubelet, kube-proxy) and DNS on this machine, or takes over the
+ * Starts a Kubernetes cluster with a real node (containerd, kubelet, kube-proxy) and DNS on this machine, or takes over the
  * healthy one that runs in `dir` already. Remains of an earlier one are removed first. Needs root on Linux.
  */
 export async function startCluster(o: ClusterOptions): Promise<Cluster> {
@@ -56,7 +63,13 @@ export async function startCluster(o: ClusterOptions): Promise<Cluster> {
   const layout = layoutOf(o.dir);
   const sets = await Promise.all([binarySet("kubernetes"), binarySet(DNS_SET)]);
   const release = sets.map((set) => set.cacheDirectory).join(" ");
-  const wanted = { gpus: o.gpus ?? DEFAULT_GPUS, auditLog: o.auditLog ?? false, release };
+  const wanted = {
+    gpus: o.gpus ?? DEFAULT_GPUS,
+    nodes: o.nodes ?? 1,
+    networkPolicies: o.networkPolicies ?? false,
+    auditLog: o.auditLog ?? false,
+    release,
+  };
   await assertOurs(layout);
   const step = o.progress.step("Looking for a running cluster");
   const onWait = (pid: number) => step.update(`process ${pid} is starting or stopping it; waiting`);
@@ -100,7 +113,7 @@ function describe(layout: Layout, state: ClusterState, reused: boolean): Cluster
   };
 }
 
-type Wanted = Pick<ClusterState, "gpus" | "auditLog" | "release">;
+type Wanted = Pick<ClusterState, "gpus" | "nodes" | "networkPolicies" | "auditLog" | "release">;
 
 async function createCluster(o: ClusterOptions, layout: Layout, wanted: Wanted): Promise<ClusterState> {
   const binaries = await kubernetesBinaries(
@@ -172,9 +185,14 @@ async function launch(o: Launch): Promise<ClusterState> {
     const inside = { layout, pki, addresses, namespace, server, api, diesWithStarter, signal };
     // It gets ready while the node does.
     const dns = await startDns(inside);
-    const node = await startNode({ ...inside, step, images: o.images, gpus: wanted.gpus });
+    const nodes: Component[] = [];
+    // One after another: what two of them make at once in the same directories, neither expects.
+    for (const seat of nodeSeats(wanted.nodes))
+      nodes.push(...(await startNode({ ...inside, seat, step, images: o.images })));
+    await advertiseGpus(api, wanted.gpus);
+    const policies = wanted.networkPolicies ? [await startNetworkPolicies(inside)] : [];
     await waitForDns(dns, addresses.node, signal);
-    const components = [namespace.component, ...plane.components, dns, ...node];
+    const components = [namespace.component, ...plane.components, dns, ...nodes, ...policies];
     const state = { ...wanted, server, kubectl: binaries.kubectl, hostAddress: addresses.host };
     return await writeState(layout, state, components);
   } finally {

@@ -104,6 +104,14 @@ export async function findExecutable(
   return undefined;
 }
 
+/** Whether there is something of that name. */
+export function fileExists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** A PATH that holds the administration tools as well. */
 export const SYSTEM_PATH: string = [
   ...new Set([

@@ -207,8 +207,14 @@ export const KUBELET_CLIENT_USER = "kube-apiserver-kubelet-client";
 async function auditFlags(layout: Layout, log: AuditLog): Promise<Record<string, string>> {
   const policy = join(layout.directory, "audit-policy.json");
   await writeFile(policy, JSON.stringify(auditPolicy(log)));
-  // Not batched: a test that got its answer finds the request's line in the file.
-  return { "audit-policy-file": policy, "audit-log-path": layout.auditLog, "audit-log-mode": "blocking" };
+  return {
+    "audit-policy-file": policy,
+    "audit-log-path": layout.auditLog,
+    // Not batched: whoever got an answer finds the request's line in the file.
+    "audit-log-mode": "blocking",
+    // One file to the end: it is by its lines that requests are counted, also the early ones.
+    "audit-log-maxsize": "0",
+  };
 }
 
 async function managerFlags(plan: LaunchPlan): Promise<Record<string, string>> {

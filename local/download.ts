@@ -137,6 +137,12 @@ async function fetchFile(
 }
 
 function limit(ms: number, signal: AbortSignal | undefined): AbortSignal {
-  const timeout = AbortSignal.timeout(ms);
-  return signal ? AbortSignal.any([timeout, signal]) : timeout;
+  if (signal === undefined) return AbortSignal.timeout(ms);
+  // Not AbortSignal.any: on Node 20 a time-out that nothing but it refers to is collected as garbage and never aborts.
+  const either = new AbortController();
+  const abort = () => either.abort(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true, signal: either.signal });
+  setTimeout(() => either.abort(new DOMException("no answer in time", "TimeoutError")), ms).unref();
+  return either.signal;
 }

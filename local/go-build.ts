@@ -36,7 +36,7 @@ export async function goBuild(set: BinarySet, step: Step, signal?: AbortSignal):
     if (line.startsWith("go: downloading ")) step.update(`module ${++downloads}: ${line.slice(16)}`);
   };
   step.update("reading the module list");
-  const listed = await run(go, ["list", "-deps", "tool"], { ...options, onErrorLine: onDownload });
+  const listed = await run(go, ["list", ...set.flags, "-deps", "tool"], { ...options, onErrorLine: onDownload });
   const total = listed.trim().split("\n").length;
   // `-v` names each package when it is compiled; those that Go's own cache has are not named.
   let compiled = 0;

@@ -7,7 +7,7 @@ import { Interrupted, LocalError } from "./local-error.ts";
 import type { Progress } from "./progress.ts";
 
 /** A program that a real node needs from the operating system, and the Debian package that has it. */
-interface Requirement {
+export interface Requirement {
   program: string;
   package: string;
 }
@@ -19,6 +19,12 @@ const REQUIREMENTS: Requirement[] = [
   { program: "iptables", package: "iptables" },
   { program: "ip", package: "iproute2" },
   { program: "nsenter", package: "util-linux" },
+  { program: "mmdebstrap", package: "mmdebstrap" },
+];
+
+/** What building an image of our own takes. */
+export const IMAGE_REQUIREMENTS: Requirement[] = [
+  { program: "buildah", package: "buildah" },
   { program: "mmdebstrap", package: "mmdebstrap" },
 ];
 
@@ -50,15 +56,16 @@ export function assertNodePossible(): void {
 }
 
 /**
- * Makes sure that the programs of a node are there; installs Debian's packages where they are not. The installation is
+ * Makes sure that these programs (by default those of a node) are there; installs Debian's packages where they are not. The installation is
  * told first, its output goes to `host-packages.log` in `logDirectory`, and it starts no service.
  */
 export async function ensureHostPackages(
   progress: Progress,
   logDirectory: string,
   signal?: AbortSignal,
+  requirements: readonly Requirement[] = REQUIREMENTS,
 ): Promise<void> {
-  const packages = await missingPackages();
+  const packages = await missingPackages(requirements);
   if (packages.length === 0) return;
   const apt = await aptFor(packages);
   const step = progress.step(`Installing packages of the operating system: ${packages.join(" ")}`);
@@ -66,7 +73,7 @@ export async function ensureHostPackages(
   try {
     step.update(`output in ${log}`);
     await withoutServices(packages, () => install(apt, packages, log));
-    const still = await missingPackages();
+    const still = await missingPackages(requirements);
     if (still.length > 0) throw new LocalError(`installed, and yet missing: ${still.join(", ")}; the log is ${log}`);
     step.done();
   } catch (error) {
@@ -99,14 +106,14 @@ export async function cniDirectory(): Promise<string> {
   return bridge.slice(0, -"/bridge".length);
 }
 
-async function missingPackages(): Promise<string[]> {
+async function missingPackages(requirements: readonly Requirement[]): Promise<string[]> {
   const found = await Promise.all(
     // iproute2 has a program called bridge, too.
-    REQUIREMENTS.map(({ program }) =>
+    requirements.map(({ program }) =>
       program === "bridge" ? findExecutable(program, CNI_DIRECTORIES, "only") : findExecutable(program),
     ),
   );
-  return REQUIREMENTS.filter((_, index) => found[index] === undefined).map((r) => r.package);
+  return requirements.filter((_, index) => found[index] === undefined).map((r) => r.package);
 }
 
 async function isDebianLike(): Promise<boolean> {

@@ -1,13 +1,12 @@
-import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { access, chmod, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { userCacheDirectory } from "./binary-set.ts";
 import { withTemporary } from "./cache-temporary.ts";
-import { run, SYSTEM_PATH } from "./command.ts";
+import { fileExists, run, SYSTEM_PATH } from "./command.ts";
 import { explained } from "./disk-space.ts";
 import { withFileLock } from "./file-lock.ts";
+import { writeImageArchive } from "./image-archive.ts";
 import { Interrupted, LocalError, messageOf } from "./local-error.ts";
 import type { Progress } from "./progress.ts";
 
@@ -37,14 +36,14 @@ export async function baseImages(progress: Progress, signal?: AbortSignal): Prom
     .digest("hex")
     .slice(0, 16);
   const archive = join(userCacheDirectory(), `images-${key}.tar`);
-  if (await exists(archive)) return archive;
+  if (await fileExists(archive)) return archive;
   const step = progress.step("Making the Python image");
   try {
     await withFileLock(
       `${archive}.lock`,
       { signal, onWait: (pid) => step.update(`process ${pid} makes it`) },
       async () => {
-        if (!(await exists(archive))) await buildArchive(archive, suite, (detail) => step.update(detail), signal);
+        if (!(await fileExists(archive))) await buildArchive(archive, suite, (detail) => step.update(detail), signal);
       },
     );
     step.done(archive);
@@ -76,14 +75,15 @@ async function buildArchive(
     }
     tell("packing");
     await finishRoot(root);
-    const layer = join(work, "layer.tar");
-    // A fixed order and time, so that the same packages give the same image.
-    const reproducible = ["--sort=name", "--mtime=@0", "--numeric-owner"];
-    await run("tar", [...reproducible, "-C", root, "-cf", layer, "."], options);
-    await writeArchive(work, layer);
-    const parts = ["layer.tar", "python.json", "pause.json", "manifest.json"];
-    await run("tar", ["-C", work, "-cf", join(work, "archive.tar"), ...parts], options);
-    await rename(join(work, "archive.tar"), archive);
+    const config = (command: string[]) => ({
+      Env: ["PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "LANG=C.UTF-8"],
+      Cmd: command,
+    });
+    const images = [
+      { name: PYTHON_IMAGE, config: config(["python3"]) },
+      { name: PAUSE_IMAGE, config: config(["/bin/sleep", "infinity"]) },
+    ];
+    await writeImageArchive({ root, work, archive, images }, options);
   });
 }
 
@@ -105,34 +105,8 @@ async function finishRoot(root: string): Promise<void> {
   for (const path of ["tmp", "var/tmp"]) await chmod(join(root, path), 0o1777);
 }
 
-async function writeArchive(work: string, layer: string): Promise<void> {
-  const hash: Hash = createHash("sha256");
-  await pipeline(createReadStream(layer), hash);
-  const rootfs = { type: "layers", diff_ids: [`sha256:${hash.digest("hex")}`] };
-  const architecture = process.arch === "x64" ? "amd64" : process.arch;
-  const image = (command: string[]) => ({
-    architecture,
-    os: "linux",
-    created: "1970-01-01T00:00:00Z",
-    config: { Env: ["PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "LANG=C.UTF-8"], Cmd: command },
-    rootfs,
-  });
-  await writeFile(join(work, "python.json"), JSON.stringify(image(["python3"])));
-  await writeFile(join(work, "pause.json"), JSON.stringify(image(["/bin/sleep", "infinity"])));
-  const entry = (config: string, tag: string) => ({ Config: config, RepoTags: [tag], Layers: ["layer.tar"] });
-  const manifest = [entry("python.json", PYTHON_IMAGE), entry("pause.json", PAUSE_IMAGE)];
-  await writeFile(join(work, "manifest.json"), JSON.stringify(manifest));
-}
-
 /** The code name of the machine's release: its package sources are configured and its keys installed. */
-async function distributionSuite(): Promise<string> {
+export async function distributionSuite(): Promise<string> {
   const release = await readFile("/etc/os-release", "utf8").catch(() => "");
   return /^VERSION_CODENAME="?(\w+)"?$/m.exec(release)?.[1] ?? "bookworm";
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -6,9 +6,7 @@ import type { Addresses } from "./host-network.ts";
 import { PAUSE_IMAGE } from "./images.ts";
 import type { Layout } from "./layout.ts";
 import { INSIDE } from "./node-namespace.ts";
-
-/** The name of the one node. */
-export const NODE_NAME = "odin-node";
+import type { NodeSeat } from "./node-seat.ts";
 
 /** Paths, as seen inside the node, of the configuration that `writeNodeConfig` writes. */
 export interface NodeConfig {
@@ -19,6 +17,7 @@ export interface NodeConfig {
 /** What the node's configuration depends on. */
 export interface NodeConfigOptions {
   layout: Layout;
+  seat: NodeSeat;
   addresses: Addresses;
   cniPlugins: string;
   snapshotter: "overlayfs" | "native";
@@ -29,9 +28,11 @@ export async function writeNodeConfig(o: NodeConfigOptions): Promise<NodeConfig>
   const network = join(o.layout.node, "cni");
   await mkdir(network, { recursive: true });
   await writeFile(join(network, "10-odin.conflist"), JSON.stringify(networkConfig(o.addresses), null, 2));
-  await writeFile(join(o.layout.node, "containerd.toml"), containerdConfig(o));
-  await writeFile(join(o.layout.node, "kubelet.json"), JSON.stringify(kubeletConfig(o), null, 2));
-  return { containerd: inside("node/containerd.toml"), kubelet: inside("node/kubelet.json") };
+  const { suffix } = o.seat;
+  const names = { containerd: `containerd${suffix}.toml`, kubelet: `kubelet${suffix}.json` };
+  await writeFile(join(o.layout.node, names.containerd), containerdConfig(o));
+  await writeFile(join(o.layout.node, names.kubelet), JSON.stringify(kubeletConfig(o), null, 2));
+  return { containerd: inside(`node/${names.containerd}`), kubelet: inside(`node/${names.kubelet}`) };
 }
 
 /** The name inside the node of a file of the cluster's directory. */
@@ -70,12 +71,12 @@ function networkConfig(addresses: Addresses): object {
  */
 function containerdConfig(o: NodeConfigOptions): string {
   return `version = 2
-root = "${inside("node/containerd")}"
-state = "/run/containerd"
+root = "${inside(`node/containerd${o.seat.suffix}`)}"
+state = "${o.seat.containerdState}"
 disabled_plugins = ["io.containerd.internal.v1.opt"]
 
 [grpc]
-  address = "${INSIDE.containerdSocket}"
+  address = "${o.seat.containerdSocket}"
 
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${PAUSE_IMAGE}"
@@ -105,19 +106,20 @@ function kubeletConfig(o: NodeConfigOptions): object {
       x509: { clientCAFile: inside("pki/ca.crt") },
     },
     authorization: { mode: "Webhook" },
-    tlsCertFile: inside("pki/kubelet.crt"),
-    tlsPrivateKeyFile: inside("pki/kubelet.key"),
+    tlsCertFile: inside(`pki/kubelet${o.seat.suffix}.crt`),
+    tlsPrivateKeyFile: inside(`pki/kubelet${o.seat.suffix}.key`),
     address: o.addresses.node,
+    port: o.seat.kubeletPort,
     healthzPort: 0,
     readOnlyPort: 0,
-    containerRuntimeEndpoint: `unix://${INSIDE.containerdSocket}`,
+    containerRuntimeEndpoint: `unix://${o.seat.containerdSocket}`,
     resolvConf: INSIDE.resolvConf,
     clusterDNS: [DNS_SERVICE_ADDRESS],
     clusterDomain: CLUSTER_DOMAIN,
-    podLogsDir: "/var/log/pods",
-    volumePluginDir: inside("node/volume-plugins"),
+    podLogsDir: `/var/log/pods${o.seat.suffix}`,
+    volumePluginDir: inside(`node/volume-plugins${o.seat.suffix}`),
     cgroupDriver: "cgroupfs",
-    cgroupRoot: `/${cgroupName(o.layout.id)}`,
+    cgroupRoot: `/${cgroupName(o.layout.id)}${o.seat.cgroup}`,
     // Version 1 of cgroups, still found on many machines, is refused by default since Kubernetes 1.35.
     failCgroupV1: false,
     failSwapOn: false,

@@ -9,9 +9,10 @@ import type { Addresses } from "./host-network.ts";
 import { cniDirectory } from "./host-packages.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { Layout } from "./layout.ts";
-import { inside, NODE_NAME, writeNodeConfig } from "./node-config.ts";
+import { inside, writeNodeConfig } from "./node-config.ts";
 import { containerdCommand, importImages } from "./node-images.ts";
 import { INSIDE, type NodeNamespace } from "./node-namespace.ts";
+import { NODE_NAME, type NodeSeat } from "./node-seat.ts";
 import type { Pki } from "./pki.ts";
 import type { Step } from "./progress.ts";
 import { waitFor } from "./wait.ts";
@@ -19,6 +20,7 @@ import { waitFor } from "./wait.ts";
 /** What the node joins, and where it runs. */
 export interface NodeOptions {
   layout: Layout;
+  seat: NodeSeat;
   pki: Pki;
   addresses: Addresses;
   namespace: NodeNamespace;
@@ -26,7 +28,6 @@ export interface NodeOptions {
   api: AdminApi;
   /** Archive with the images that the node has from the start. */
   images: string;
-  gpus: number;
   diesWithStarter: boolean;
   step: Step;
   signal?: AbortSignal | undefined;
@@ -34,7 +35,7 @@ export interface NodeOptions {
 
 const READY_WITHIN_MS = 90_000;
 
-/** Starts containerd, the kubelet and kube-proxy in the namespace and returns them once pods can be scheduled. */
+/** Starts containerd and the kubelet in the namespace, and kube-proxy with the first node; returns them once pods can be scheduled. */
 export async function startNode(o: NodeOptions): Promise<Component[]> {
   const components: Component[] = [];
   const check = () => {
@@ -42,29 +43,32 @@ export async function startNode(o: NodeOptions): Promise<Component[]> {
     for (const component of components) component.check();
   };
   const wait = { deadlineMs: READY_WITHIN_MS, check, signal: o.signal };
-  await createCgroup(o.layout.id);
+  await createCgroup(`${o.layout.id}${o.seat.cgroup}`);
   await issueCredentials(o);
   const config = await writeNodeConfig({
     layout: o.layout,
+    seat: o.seat,
     addresses: o.addresses,
     cniPlugins: await cniDirectory(),
-    snapshotter: await snapshotter(o.layout),
+    snapshotter: await snapshotter(o.layout, o.seat.suffix),
   });
 
   o.step.update("starting containerd");
   components.push(await start(o, "containerd", "containerd", ["--config", config.containerd], proxyEnvironment()));
-  await waitFor(() => containerdCommand(o.namespace.pid, ["version"]), { ...wait, what: "containerd's first answer" });
+  await waitFor(() => containerdCommand(o.namespace.pid, o.seat, ["version"]), {
+    ...wait,
+    what: "containerd's first answer",
+  });
   o.step.update("loading images");
   // Both to their end, also if one fails: what is started while the cleaning up runs would be left over.
   const [loaded, started] = await Promise.allSettled([
-    importImages(o.namespace.pid, o.images, o.signal),
+    importImages(o.namespace.pid, o.seat, o.images, o.signal),
     startKubelet(o, config.kubelet, components),
   ]);
   if (started.status === "rejected") throw started.reason;
   if (loaded.status === "rejected") throw loaded.reason;
   o.step.update("waiting for the kubelet");
-  await waitFor(() => nodeIsReady(o.api), { ...wait, what: "the node's readiness" });
-  await advertiseGpus(o.api, o.gpus);
+  await waitFor(() => nodeIsReady(o.api, o.seat.name), { ...wait, what: "the node's readiness" });
   return components;
 }
 
@@ -77,12 +81,13 @@ async function startKubelet(o: NodeOptions, config: string, components: Componen
   });
   const kubelet = [
     `--config=${config}`,
-    `--kubeconfig=${inside("pki/kubelet.kubeconfig")}`,
-    `--root-dir=${inside("node/kubelet")}`,
-    `--hostname-override=${NODE_NAME}`,
+    `--kubeconfig=${inside(`pki/kubelet${o.seat.suffix}.kubeconfig`)}`,
+    `--root-dir=${inside(`node/kubelet${o.seat.suffix}`)}`,
+    `--hostname-override=${o.seat.name}`,
     `--node-ip=${o.addresses.node}`,
   ];
   components.push(await start(o, "kubelet", `${INSIDE.binaries}/kubelet`, kubelet));
+  if (o.seat.name !== NODE_NAME) return;
   const proxy = [
     `--kubeconfig=${inside("pki/kube-proxy.kubeconfig")}`,
     `--hostname-override=${NODE_NAME}`,
@@ -99,7 +104,7 @@ async function startKubelet(o: NodeOptions, config: string, components: Componen
 }
 
 /**
- * Makes the scheduler believe in that many GPUs. The hardware is simulated: a pod that asks for one is placed and counted
+ * Makes the scheduler believe in that many GPUs on the first node. The hardware is simulated: a pod that asks for one is placed and counted
  * like on a real node, and finds no device in its container.
  */
 export async function advertiseGpus(api: AdminApi, count: number): Promise<void> {
@@ -117,8 +122,8 @@ interface NodeObject {
 }
 
 /** Whether the node says that it is ready and nothing keeps pods off it. */
-export async function nodeIsReady(api: AdminApi): Promise<boolean> {
-  const node = await api.request<NodeObject>("GET", `/api/v1/nodes/${NODE_NAME}`);
+export async function nodeIsReady(api: AdminApi, name: string): Promise<boolean> {
+  const node = await api.request<NodeObject>("GET", `/api/v1/nodes/${name}`);
   const ready = node.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ?? false;
   return ready && (node.spec?.taints ?? []).length === 0;
 }
@@ -130,10 +135,11 @@ function start(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Component> {
+  const full = `${name}${o.seat.suffix}`;
   return Component.start({
-    name,
+    name: full,
     ...o.namespace.enter(command, args),
-    logPath: join(o.layout.logs, `${name}.log`),
+    logPath: join(o.layout.logs, `${full}.log`),
     clusterId: o.layout.id,
     diesWithStarter: o.diesWithStarter,
     env,
@@ -142,15 +148,16 @@ function start(
 
 async function issueCredentials(o: NodeOptions): Promise<void> {
   const { pki } = o;
-  await pki.issue("kubelet", {
-    commonName: NODE_NAME,
+  const { name, suffix } = o.seat;
+  await pki.issue(`kubelet${suffix}`, {
+    commonName: name,
     usages: ["serverAuth"],
-    dnsNames: [NODE_NAME],
+    dnsNames: [name],
     addresses: [o.addresses.node],
   });
   const clients = {
     // The name and group by which the node authorizer knows a node.
-    kubelet: pki.client(`system:node:${NODE_NAME}`, ["system:nodes"]),
+    [`kubelet${suffix}`]: pki.client(`system:node:${name}`, ["system:nodes"]),
     "kube-proxy": pki.client("system:kube-proxy"),
   };
   for (const [user, credentials] of Object.entries(clients)) {
@@ -164,8 +171,8 @@ async function issueCredentials(o: NodeOptions): Promise<void> {
 }
 
 /** Overlays cannot be stacked on every file system (on another overlay, for one); then layers are copied. */
-async function snapshotter(layout: Layout): Promise<"overlayfs" | "native"> {
-  const base = join(layout.node, "overlay-test");
+async function snapshotter(layout: Layout, suffix: string): Promise<"overlayfs" | "native"> {
+  const base = join(layout.node, `overlay-test${suffix}`);
   const [lower, upper, work, merged] = ["lower", "upper", "work", "merged"].map((name) => join(base, name));
   for (const directory of [lower, upper, work, merged]) await mkdir(`${directory}`, { recursive: true });
   const mount = `mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4"`;
