@@ -3,21 +3,20 @@
  * facade in a process of its own and loads GET /v1/pipelines with 200 keep-alive clients, beside a bare Koa server that returns
  * the same number of bytes. Writes the numbers into docs/performance.md. Exit status 1 if a target is missed.
  */
-import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
 import { KubeClient } from "../../kube/client.ts";
+import { run } from "../../local/command.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane.ts";
 import { runInterruptibly } from "../../local/interrupt.ts";
+import { freePorts } from "../../local/ports.ts";
 import { streamProgress } from "../../local/progress.ts";
 import { until } from "../support/deadline.ts";
 import { ROOT } from "../support/documents.ts";
 import { OdinProcess } from "../support/odin-process.ts";
+import { installDefinitions } from "./definitions.ts";
 import { type LoadResult, load, withBareServer } from "./load.ts";
 import { benchRun, createRuns, writeStatus } from "./many-runs.ts";
 import { type Measured, writeTable } from "./performance-page.ts";
@@ -53,7 +52,7 @@ await runInterruptibly(async (signal) => {
       auditLog: true,
       signal,
     });
-    const measured = await measureAll(plane, directory);
+    const measured = await measureAll(plane, directory, signal);
     writeTable(measured, { runs: RUNS, clients: CLIENTS, processors: cpus().length });
     report(measured);
   } finally {
@@ -62,10 +61,10 @@ await runInterruptibly(async (signal) => {
   }
 });
 
-async function measureAll(plane: ControlPlane, directory: string): Promise<Measured[]> {
-  await prepare(plane);
+async function measureAll(plane: ControlPlane, directory: string, signal: AbortSignal): Promise<Measured[]> {
+  await prepare(plane, signal);
   const client = clientOf(plane);
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const facade = new OdinProcess("api", {
     KUBECONFIG: plane.kubeconfig,
     ODIN_NAMESPACE: NAMESPACE,
@@ -92,25 +91,12 @@ async function measureAll(plane: ControlPlane, directory: string): Promise<Measu
   }
 }
 
-/** A port that nobody has at the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function prepare(plane: ControlPlane): Promise<void> {
-  const folder = join(ROOT, "crds/generated");
-  const files = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
-  const kubectl = (...args: string[]): Promise<unknown> =>
-    promisify(execFile)(plane.kubectl, args, { env: { ...process.env, KUBECONFIG: plane.kubeconfig } });
-  const named = files.flatMap((name) => ["-f", join(folder, name)]);
-  await kubectl("apply", "--server-side", ...named);
-  await kubectl("wait", "--for=condition=Established", "--timeout=30s", ...named);
-  await kubectl("create", "namespace", NAMESPACE);
+async function prepare(plane: ControlPlane, signal: AbortSignal): Promise<void> {
+  await installDefinitions(plane, ROOT, signal);
+  await run(plane.kubectl, ["create", "namespace", NAMESPACE], {
+    env: { ...process.env, KUBECONFIG: plane.kubeconfig },
+    signal,
+  });
   const client = clientOf(plane);
   process.stdout.write(`Creating ${RUNS} runs\n`);
   await createRuns(client, NAMESPACE, RUNS);

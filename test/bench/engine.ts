@@ -76,7 +76,7 @@ async function compareWith(
     throw error;
   }
   const pairs: Pair[] = [];
-  for (const { id, repeat } of turns(options).filter((turn) => turn.id !== "Jobs")) {
+  for (const { id, repeat } of turns(options).filter((turn) => workload(turn.id, options.scale).system === "odin")) {
     const measured: Partial<Record<"base" | "here", Outcome>> = {};
     for (const side of repeat % 2 === 1 ? (["base", "here"] as const) : (["here", "base"] as const)) {
       const [root, name] = side === "base" ? [other, revision] : [ROOT, "this checkout"];

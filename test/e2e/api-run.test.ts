@@ -1,4 +1,3 @@
-// timeout: 600
 import { request } from "node:http";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,4 +1,3 @@
-// timeout: 900
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { suite } from "uvu";

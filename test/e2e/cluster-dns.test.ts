@@ -5,7 +5,7 @@ import { kubectl, kubectlApply } from "../support/kubectl.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
 const IMAGE = "python:3.11-slim";
-const POD_MS = 60_000;
+const POD_MS = 120_000;
 
 /** Prints the addresses of each name given, one line per name, and the reason where there are none. */
 const ASK = `

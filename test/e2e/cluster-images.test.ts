@@ -54,7 +54,7 @@ test("an archive that is loaded into a running cluster gives pods its image", as
     "pod/loaded",
     "-n",
     namespace.name,
-    "--timeout=50s",
+    "--timeout=120s",
   );
   assert.is(await kubectl("logs", "loaded", "-n", namespace.name), "loaded\n");
 });

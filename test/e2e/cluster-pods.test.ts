@@ -5,7 +5,7 @@ import { kubectl, kubectlApply } from "../support/kubectl.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
 const IMAGE = "python:3.11-slim";
-const POD_MS = 60_000;
+const POD_MS = 120_000;
 
 const test = suite<{ namespace: TemporaryNamespace }>("pods on the local cluster");
 test.before(async (context) => {
@@ -56,7 +56,7 @@ test("a pod runs to its end, and its log is there", async ({ namespace: { name }
 
 test("a command runs in a container while it waits", async ({ namespace: { name } }) => {
   await kubectlApply(name, python("waits", "import time; time.sleep(600)"));
-  await kubectl("wait", "--for=condition=Ready", "pod/waits", "-n", name, "--timeout=50s");
+  await kubectl("wait", "--for=condition=Ready", "pod/waits", "-n", name, "--timeout=120s");
   assert.is(
     await within(POD_MS, () => kubectl("exec", "waits", "-n", name, "--", "sh", "-c", "echo $((6 * 7))")),
     "42\n",
@@ -163,7 +163,7 @@ test("a pod is reached through a service", async ({ namespace: { name } }) => {
     spec: { selector: { app: "server" }, ports: [{ port: 80, targetPort: 8000 }] },
   };
   await kubectlApply(name, labelled, service);
-  await kubectl("wait", "--for=condition=Ready", "pod/server", "-n", name, "--timeout=50s");
+  await kubectl("wait", "--for=condition=Ready", "pod/server", "-n", name, "--timeout=120s");
   const address = await kubectl("get", "service", "server", "-n", name, "-o", "jsonpath={.spec.clusterIP}");
   const program = `
 import time, urllib.request

@@ -7,7 +7,7 @@ import { until } from "../support/deadline.ts";
 import { kubectl, kubectlApply, testVariable } from "../support/kubectl.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
-const POD_MS = 60_000;
+const POD_MS = 120_000;
 const CLAIM = "data-rw-many";
 
 const test = suite<{ namespace: TemporaryNamespace; directory: string }>("volumes on the local cluster");

@@ -1,4 +1,3 @@
-// timeout: 900
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -99,7 +98,7 @@ examples("failing: the sibling finishes, the dependent never starts (O-183)", ()
     assert.is(task(run, "beside").state, "executed");
     assert.is(task(run, "never").state, "waiting");
     assert.is(task(run, "never").reason, "NotStarted");
-    await inNamespace("wait", "--for=condition=Failed", "pipeline/failing", "--timeout=5s");
+    await inNamespace("wait", "--for=condition=Failed", "pipeline/failing", "--timeout=60s");
   }),
 );
 

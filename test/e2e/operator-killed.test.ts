@@ -1,4 +1,3 @@
-// timeout: 900
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline, Task } from "../../crds/generated/types.ts";

@@ -1,25 +1,22 @@
-// timeout: 600
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadImages } from "../../local/node-images.ts";
+import { productImage } from "../../local/product-image.ts";
+import { streamProgress } from "../../local/progress.ts";
 import { createSharedVolume } from "../../local/shared-volume.ts";
 import { until, within } from "../support/deadline.ts";
 import { kubectlApply, testVariable } from "../support/kubectl.ts";
-import { packOdinImage } from "../support/odin-image.ts";
 import { OdinProcess } from "../support/odin-process.ts";
-import { type TemporaryDirectory, temporaryDirectory } from "../support/temporary-directory.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 import { type Answer, send, sendJson } from "../unit/api/served.ts";
 
 const files = suite("what runs wrote is removed from real claims");
 const WAIT_MS = 180_000;
 const PASSWORD = "the root's password";
-const IMAGE = "docker.io/library/odin-removal:test";
 const CLAIM = "data-rw-many";
 let namespace: TemporaryNamespace;
-let temporary: TemporaryDirectory;
 let odin: OdinProcess;
 let port = 0;
 let authorization = "";
@@ -29,9 +26,9 @@ let claim: string;
 files.before(async () => {
   try {
     namespace = await temporaryNamespace("run-files");
-    temporary = await temporaryDirectory();
     claim = await createSharedVolume(testVariable("KUBECONFIG"), namespace.name, CLAIM);
-    await loadImages(dirname(testVariable("KUBECONFIG")), [await packOdinImage(temporary.path, IMAGE)]);
+    const image = await productImage(streamProgress());
+    await loadImages(dirname(testVariable("KUBECONFIG")), [image.archive]);
     odin = new OdinProcess("all", {
       ODIN_NAMESPACE: namespace.name,
       ODIN_LISTEN: "127.0.0.1:0",
@@ -41,7 +38,7 @@ files.before(async () => {
       ODIN_LEADER_ELECT: "false",
       ODIN_INSTALL_CRDS: "false",
       ODIN_STORE: "none",
-      ODIN_IMAGE: IMAGE,
+      ODIN_IMAGE: image.name,
     });
     await odin.untilSaid('"msg":"ready"');
     port = Number(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(odin.output)?.[1]);
@@ -55,7 +52,6 @@ files.before(async () => {
 files.after(async () => {
   await odin.end("SIGTERM");
   await namespace.remove();
-  await temporary.remove();
 });
 
 const get = (path: string): Promise<Answer> => send(port, "GET", path);

@@ -1,4 +1,3 @@
-// timeout: 600
 /** Policies of runs where a real container matters: how it is stopped, what of its log is kept, and that it is gone. */
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,4 +1,3 @@
-// timeout: 600
 import { existsSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,3 @@
-// timeout: 600
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -191,7 +190,7 @@ modes("O-107, O-14: in snapshot mode an edit of a file during the run is not see
     });
     const look = (): Promise<string> =>
       kubectl("get", "pipeline", "edited-run", "-n", namespace.name, "-o", "jsonpath={.status.snapshot}");
-    await until(look, 30_000, { describe: "the run is taken up" });
+    await until(look, 60_000, { describe: "the run is taken up" });
     await kubectlApply(namespace.name, job("second\n"));
     assert.is((await ended(snapshotMode, "edited-run")).status?.phase, "DONE");
     assert.is(await logOf(snapshotMode, "edited-run--b"), "first\n");

@@ -30,6 +30,8 @@ export interface GroundOptions {
   realNode?: boolean;
   /** The operators stand for election, each as the name that it is started under. */
   leaderElect?: boolean;
+  /** How many shards, each with a lease, they divide the runs into; by default one. */
+  shards?: number;
   /** Settings of the operators. */
   environment?: Record<string, string>;
   /** Whom the operators are to the API server; by default the administrator. */
@@ -62,7 +64,8 @@ export class Ground {
     this.#temporary = temporary;
     this.#directory = directory;
     this.namespace = temporary.name;
-    this.allowance = options.leaderElect ? { lease: { name: "odin-operator", renewDeadlineMs: 10_000 } } : {};
+    const { shards = 1 } = options;
+    this.allowance = options.leaderElect ? { lease: { name: "odin-operator", renewDeadlineMs: 10_000, shards } } : {};
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromFile(testVariable("KUBECONFIG"));
     this.client = new KubeClient({ kubeConfig, userAgent: "odin-test" });
@@ -95,6 +98,7 @@ export class Ground {
       ODIN_LEASE_NAMESPACE: this.namespace,
       ODIN_LEADER_ELECT: String(leaderElect),
       ODIN_IDENTITY: name,
+      ODIN_SHARDS: String(this.#options.shards ?? 1),
       ODIN_INSTALL_CRDS: "false",
       ODIN_RETRY_PAUSE: "1",
       ...this.#options.environment,

@@ -10,6 +10,7 @@ export interface AuditedWrite {
   verb: "create" | "update" | "patch" | "delete" | "deletecollection";
   resource: string;
   subresource?: string;
+  namespace?: string;
   name?: string;
   userAgent: string;
   /** HTTP status of the answer. */
@@ -71,6 +72,7 @@ function writeOf(line: string, namespace: string): AuditedWrite | undefined {
     verb: event.verb as AuditedWrite["verb"],
     resource: objectRef.resource ?? "",
     ...(objectRef.subresource === undefined ? {} : { subresource: objectRef.subresource }),
+    namespace,
     ...(name === undefined ? {} : { name }),
     userAgent: event.userAgent ?? "",
     code: event.responseStatus?.code ?? 0,

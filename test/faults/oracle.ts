@@ -1,15 +1,24 @@
 import type { Pipeline, TaskStatus } from "../../crds/generated/types.ts";
 import { ANNOTATIONS } from "../../crds/names.ts";
+import { PIPELINE } from "../../crds/resources.ts";
 import { TASK_CONTAINERS } from "../../crds/task-kinds.ts";
+import { CONFIG_MAP } from "../../kube/core-resources.ts";
 import type { KubeObject } from "../../kube/resource.ts";
+import { shardOf } from "../../kube/shard.ts";
 import type { AuditedWrite, History } from "./history.ts";
 
 /** What a case may do that others may not. */
 export interface Allowance {
   /** Writes of the operator beyond the budget, for what the fault itself costs (I-7). */
   writes?: number;
-  /** The operators of this case stood for election on this lease (I-8). */
-  lease?: { name: string; renewDeadlineMs: number };
+  /** The operators of this case stood for election on this lease (I-8), or on one for each of so many shards. */
+  lease?: {
+    name: string;
+    renewDeadlineMs: number;
+    shards?: number;
+    /** Names of pods whose creation `writer` had sent in time, and which the network kept for longer than its lease lasted. */
+    underWay?: { writer: string; pods: ReadonlySet<string> };
+  };
 }
 
 /** The words by which the operator's requests are known. */
@@ -229,28 +238,55 @@ function withinBudget({ writes }: History, allowed: number): string[] {
 }
 
 interface Renewal {
+  lease: string;
   holder: string;
   /** When the server had got it and when it was in force. */
   at: number;
   doneAt: number;
 }
 
-/** I-8: by the server's clock a write comes from whoever last wrote itself into the lease, and within its deadline. */
+/** I-8: by the server's clock a write comes from whoever last wrote itself into the lease of its shard, and within its deadline. */
 function onlyTheHolderWrites({ writes }: History, lease: NonNullable<Allowance["lease"]>): string[] {
-  const renewals: Renewal[] = writes.flatMap(({ resource, name, code, object, verb, at, doneAt }) => {
-    if (resource !== "leases" || name !== lease.name || code >= 300 || verb === "delete") return [];
+  const { shards = 1 } = lease;
+  const leases = Array.from({ length: shards }, (_, shard) => leaseOf(lease.name, shard));
+  const renewals: Renewal[] = writes.flatMap(({ resource, name = "", code, object, verb, at, doneAt }) => {
+    if (resource !== "leases" || !leases.includes(name) || code >= 300 || verb === "delete") return [];
     const { holderIdentity = "" } = (object as { spec?: { holderIdentity?: string } } | undefined)?.spec ?? {};
-    return [{ holder: holderIdentity, at, doneAt }];
+    return [{ lease: name, holder: holderIdentity, at, doneAt }];
   });
   const ours = writes.filter(
     ({ userAgent, resource }) => OPERATOR.test(userAgent) && resource !== "leases" && resource !== "events",
   );
-  return ours.flatMap(({ userAgent, at, verb, resource, name }) => {
+  return ours.flatMap((write) => {
+    const { userAgent, at, verb, resource, name } = write;
     const writer = userAgent.split(" via ")[1] ?? "";
-    const inForce = renewals.filter((renewal) => renewal.doneAt <= at).at(-1);
+    const { underWay } = lease;
+    if (verb === "create" && resource === "pods" && writer === underWay?.writer && underWay.pods.has(name ?? ""))
+      return [];
+    const run = runOfWrite(write);
+    // What is no single run's may be written by whoever holds any shard.
+    const over = run === undefined ? leases : [leaseOf(lease.name, shardOf(run, shards))];
     const what = `${verb} ${resource} ${name ?? ""} of ${writer} at ${new Date(at).toISOString()}`;
-    if (inForce?.holder !== writer) return [`I-8: ${what}, while ${inForce?.holder || "nobody"} held the lease`];
-    const late = at - inForce.at - lease.renewDeadlineMs;
+    const inForce = over.flatMap(
+      (one) => renewals.filter((renewal) => renewal.lease === one && renewal.doneAt <= at).at(-1) ?? [],
+    );
+    const own = inForce.filter(({ holder }) => holder === writer).sort((a, b) => b.at - a.at)[0];
+    if (own === undefined) {
+      const holders = inForce.map(({ holder }) => holder).filter(Boolean);
+      return [`I-8: ${what}, while ${holders.join(", ") || "nobody"} held ${over.join(", ")}`];
+    }
+    const late = at - own.at - lease.renewDeadlineMs;
     return late > ON_THE_WAY_MS ? [`I-8: ${what}, ${late} ms after its renewal deadline`] : [];
   });
+}
+
+function leaseOf(name: string, shard: number): string {
+  return shard === 0 ? name : `${name}-${shard}`;
+}
+
+/** The run that a write is about, as `namespace/name`, which says of which shard it is; undefined for what several runs share. */
+function runOfWrite({ resource, name, namespace, object }: AuditedWrite): string | undefined {
+  const owner = object?.metadata.ownerReferences?.find(({ kind }) => kind === PIPELINE.kind)?.name;
+  const run = resource === PIPELINE.plural ? name : (owner ?? /^(.+?)--/.exec(name ?? "")?.[1]);
+  return run === undefined || run === "" || resource === CONFIG_MAP.plural ? undefined : `${namespace}/${run}`;
 }

@@ -30,6 +30,7 @@ const REFUSALS = "faults/server/refusals";
 const PODS = "faults/server/pods";
 const OBJECTS = "faults/server/objects";
 const LEADERS = "faults/server/leaders";
+const UNDER_WAY = "faults/server/under-way";
 const SIZE = "faults/server/size";
 const STORE = "faults/server/store";
 const STREAMS = "faults/server/streams";
@@ -81,7 +82,7 @@ export const ROWS: readonly Row[] = [
   {
     id: "F-6",
     fault: "The operator dies between making a pod and recording it",
-    how: "SIGKILL in the moment when the server has answered the creation and the operator has not yet read it",
+    how: "SIGKILL in the moment when the server has answered the creation and the operator has not yet read it, for one pod and for twenty at once",
     causes: ["real"],
     required: "After the restart the pod is taken over by name, owner and attempt; no second one is made.",
     files: [WRITES],
@@ -300,18 +301,18 @@ export const ROWS: readonly Row[] = [
   {
     id: "F-33",
     fault: "The leader loses its lease, or is paused past it",
-    how: "SIGSTOP of the leader until another one leads, then SIGCONT; a lease that somebody takes away",
+    how: "SIGSTOP of the leader until another one leads, then SIGCONT, also with dozens of creations under way; a lease that somebody takes away",
     causes: ["real"],
     required: "It writes nothing after its deadline, by the server's own log, and ends.",
-    files: [LEADERS],
+    files: [LEADERS, UNDER_WAY],
   },
   {
     id: "F-34",
     fault: "Two that think they lead",
-    how: "the leader is cut off from the server and comes back after another one has taken over",
+    how: "the leader is cut off from the server and comes back after another one has taken over; creations that it had sent reach the server when another one makes the same pods",
     causes: ["proxy"],
     required: "No pod is made twice, no terminal record changes.",
-    files: [LEADERS],
+    files: [LEADERS, UNDER_WAY],
   },
   {
     id: "F-35",
@@ -364,10 +365,10 @@ export const ROWS: readonly Row[] = [
   {
     id: "F-41",
     fault: "SIGTERM under load",
-    how: "SIGTERM while hundreds of tasks are being started",
-    causes: ["real"],
+    how: "SIGTERM while hundreds of tasks are being started; the same while the server does not answer",
+    causes: ["real", "proxy"],
     required: "Ends within ten seconds with exit code 0 and gives the lease back; the next one goes on.",
-    files: [LEADERS],
+    files: [LEADERS, UNDER_WAY],
   },
   {
     id: "F-42",

@@ -20,7 +20,7 @@ or nothing ran.
 
   FILTER         run only what has this in its name, e.g. unit/kube, integration, lint (several: any of them)
   --jobs N       files at a time (one more than there are processors: most files wait for a cluster most of the time)
-  --timeout S    time limit of each file in seconds, instead of its own (unit 120, integration 300, e2e 600)
+  --timeout S    time limit of each file in seconds, instead of its own (unit 300, integration 600, e2e 900)
   --results F    write the verdict on each file to F, as JSON
   --list         print what would run and run nothing
   --help         this text

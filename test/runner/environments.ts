@@ -93,7 +93,7 @@ export async function applyDefinitions(root: string, { kubectl, kubeconfig }: Co
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   await execute(kubectl, ["apply", "--server-side", ...files], { env });
   // It gives up at once on a definition that is so new that it has no conditions yet.
-  const wait = ["wait", "--for=condition=Established", "--timeout=30s", ...files];
+  const wait = ["wait", "--for=condition=Established", "--timeout=120s", ...files];
   for (let tries = 1; ; tries++) {
     try {
       await execute(kubectl, wait, { env });

@@ -11,6 +11,7 @@ const STAGES: readonly Stage[] = [
   },
   { name: "generated", args: ["dist/crds/generate.js", "--check"] },
   { name: "reference", args: ["dist/cli/reference.js", "--check"] },
+  { name: "chart", args: ["dist/helm/generate.js", "--check"] },
   { name: "examples", args: ["dist/examples/generate.js", "--check"] },
   { name: "clauses", args: ["dist/test/clauses/generate.js", "--check"] },
 ];

@@ -42,14 +42,14 @@ export interface RunOptions {
 }
 
 const LIMIT_MS: Record<Kind, number> = {
-  unit: 120_000,
-  integration: 300_000,
-  e2e: 600_000,
-  "faults/server": 300_000,
+  unit: 300_000,
+  integration: 600_000,
+  e2e: 900_000,
+  "faults/server": 600_000,
   "faults/node": 600_000,
 };
-const STAGE_LIMIT_MS = 300_000;
-const LINGER_MS = 3_000;
+const STAGE_LIMIT_MS = 600_000;
+const LINGER_MS = 15_000;
 const TYPES = "types";
 const IN_TEST_PROCESS = fileURLToPath(new URL("./in-test-process.js", import.meta.url));
 

@@ -44,10 +44,10 @@ export interface RunningProcess {
 
 const DESCRIBE_MS = 250;
 // What the leader had just stopped may take a moment to die.
-const GROUP_ENDS_MS = 500;
+const GROUP_ENDS_MS = 3_000;
 const GROUP_POLL_MS = 20;
 // Long enough for a group that was killed to let go of its pipes.
-const PIPES_CLOSE_MS = 1_000;
+const PIPES_CLOSE_MS = 5_000;
 const SUMMARY_CHARACTERS = 400;
 
 /** Starts a process as the leader of a new group. Signals go to that group only; when the leader has ended, so has the group. */

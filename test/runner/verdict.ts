@@ -38,7 +38,7 @@ export function judgeFile(outcome: Outcome, facts: FileFacts): Verdict {
   if (outcome.ending === "not started") reasons.push("the process could not be started");
   if (outcome.ending === "interrupted") reasons.push("interrupted");
   if (outcome.ending === "timeout") reasons.push(`no end after ${facts.timeoutMs / 1_000} s${open}`);
-  if (outcome.ending === "lingered") leak.push(`still there 3 s after its summary${open}`);
+  if (outcome.ending === "lingered") leak.push(`still there long after its summary${open}`);
   if (outcome.leftProcesses) leak.push("it left processes behind, which were killed");
 
   if (summary === undefined || summary.total === 0) {

@@ -21,7 +21,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "operator/act/objects.js",
     find: "owner?.uid === attempt.run.metadata.uid",
     replace: "owner !== undefined",
-    rule: /I-4|I-10/,
+    rule: /I-4|I-7|I-10/,
     seed: 42,
   },
   "names-by-chance": {
@@ -42,7 +42,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "no-lease": {
     mistake: "goes on writing when it has lost its lease",
-    file: "kube/client.js",
+    file: "kube/request-sender.js",
     find: "canWrite() ? undefined : notLeader(what)",
     replace: "undefined",
     rule: /I-8/,
@@ -56,6 +56,14 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     rule: /I-3|I-10/,
     seed: 9,
   },
+  forgetfulness: {
+    mistake: "forgets what it is creating",
+    file: "operator/run-memory.js",
+    find: "this.#starts.set(task, {",
+    replace: "void (task, {",
+    rule: /I-3|I-5|I-7/,
+    seed: 14,
+  },
   impatience: {
     mistake: "asks again at once for what was refused for now",
     file: "operator/run-memory.js",
@@ -66,7 +74,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "deaf-ears": {
     mistake: "does not look at a run when one of its pods has ended",
-    file: "operator/pipeline-operator.js",
+    file: "operator/matters.js",
     find: "return a.phase !== b.phase ||",
     replace: "return",
     rule: /I-4/,

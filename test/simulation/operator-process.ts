@@ -1,12 +1,9 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { DEFAULT_PATHS } from "../../crds/run-paths.ts";
-import { KubeClient } from "../../kube/client.ts";
-import { Limiter } from "../../kube/limiter.ts";
 import type { Logger } from "../../kube/logger.ts";
-import { ShardElection } from "../../kube/shard-election.ts";
+import { ElectedOperator } from "../../operator/elected-operator.ts";
 import { makeMetrics } from "../../operator/metrics.ts";
-import { PipelineOperator } from "../../operator/pipeline-operator.ts";
 import type { Network, Weather } from "./network.ts";
 import type { VirtualProcess, VirtualTime } from "./virtual-time.ts";
 
@@ -14,6 +11,8 @@ import type { VirtualProcess, VirtualTime } from "./virtual-time.ts";
 export const OPERATOR_AGENT = "odin-operator";
 /** The lease of the first shard. */
 export const LEASE_NAME = "odin-operator";
+
+const LEASE_SECONDS = 15;
 
 /** A line that an operator has logged. */
 export interface Logged {
@@ -41,7 +40,7 @@ export interface OperatorProcessOptions {
   onExit: (why: string) => void;
 }
 
-/** The real operator, wired as its main program wires it, as a process of the simulation. */
+/** The real operator, wired put together as its main program does, as a process of the simulation. */
 export class OperatorProcess {
   readonly process: VirtualProcess;
   readonly host: string;
@@ -85,53 +84,24 @@ export class OperatorProcess {
     });
     const logger = this.#logger();
     const registry = new Registry();
-    let election: ShardElection | undefined;
-    const client = new KubeClient({
-      kubeConfig,
+    const operator = new ElectedOperator({
+      ...{ kubeConfig, logger, registry },
       userAgent: OPERATOR_AGENT,
-      registry,
-      logger,
-      limiter: new Limiter(),
-      canWrite: () => election?.holdsAny() ?? false,
-    });
-    const leaseClient = new KubeClient({ kubeConfig, userAgent: "odin-lease", logger });
-    const operator = new PipelineOperator({
-      kubeConfig,
-      client,
-      definitionClient: leaseClient,
-      logger,
-      registry,
-      metrics: makeMetrics(registry),
-      workers: 8,
-      namespace,
-      installDefinitions: false,
-      taskSecrets: [],
-      retryPauseMs,
-      shards: { count: shards, holds: (shard) => election?.holds(shard) ?? false },
-      pods: { paths: DEFAULT_PATHS, pullSecrets: [], elasticEtcd: "etcd" },
-    });
-    await operator.start();
-    const term = new AbortController();
-    let lost: string | undefined;
-    election = new ShardElection({
-      client: leaseClient,
-      namespace,
-      name: LEASE_NAME,
-      shards,
-      identity: name,
-      logger,
-      registry,
-      onTaken: (shard) => operator.take(shard),
-      onYield: (shard) => operator.giveUp(shard),
-      onLost: (why) => {
-        lost ??= why;
-        election?.retire();
-        if (election?.holdsAny()) void operator.stop().finally(() => term.abort());
-        else term.abort();
+      leaseUserAgent: "odin-lease",
+      lease: { namespace, name: LEASE_NAME, shards, identity: name, seconds: LEASE_SECONDS },
+      operator: {
+        metrics: makeMetrics(registry),
+        workers: 8,
+        namespace,
+        installDefinitions: false,
+        taskSecrets: [],
+        retryPauseMs,
+        pods: { paths: DEFAULT_PATHS, pullSecrets: [], elasticEtcd: "etcd" },
       },
     });
-    await election.run(term.signal);
-    throw new Error(lost ?? "the election ended");
+    await operator.start();
+    // It is only ever killed, or ends by itself.
+    await operator.run(new AbortController().signal);
   }
 
   #logger(): Logger {

@@ -26,6 +26,8 @@ export interface OracleOptions {
   store: ObjectStore;
   /** How pods really ended. */
   truths: () => readonly Truth[];
+  /** Whether any operator is there now. */
+  isWatched: () => boolean;
 }
 
 const PIPELINES = factsOf("odin.io", "pipelines");
@@ -55,6 +57,9 @@ export class Oracle {
   readonly #windows = new Map<string, { from: number; count: number }>();
   readonly #writes = new Map<string, number>();
   readonly #createdMs = new Map<string, number>();
+  /** UIDs of pods that ended while no operator was there, and of those the ones that also went then: what they said last nobody could know. */
+  readonly #endedUnseen = new Set<string>();
+  readonly #goneUnseen = new Set<string>();
   readonly #taskTotal: number;
 
   constructor(options: OracleOptions) {
@@ -80,6 +85,14 @@ export class Oracle {
       if (type === "DELETED" && change.actor !== "user") this.#judgeExpiry(object);
     }
     if (type === "ADDED" && (resource === PODS || resource === JOBS)) this.#judgeCreation(object);
+    if (resource === PODS && !this.#options.isWatched()) this.#noteUnseen(change);
+  }
+
+  #noteUnseen({ type, object, previous }: Change): void {
+    const { uid } = object.metadata;
+    if (type === "MODIFIED" && previous !== undefined && isLive(previous) && !isLive(object))
+      this.#endedUnseen.add(uid);
+    if (type === "DELETED" && this.#endedUnseen.has(uid)) this.#goneUnseen.add(uid);
   }
 
   /** Looks at a request as it is sent: who does not hold the lease of the run that it concerns must not write (I-8). */
@@ -211,7 +224,11 @@ export class Oracle {
     );
     if (others.length > 0)
       this.violate("I-1", `${name}/${task} attempt ${attempt} was started while ${others[0]?.metadata.name} runs`);
-    const failures = this.#truthsOf(runUid, task).filter(({ end, byCluster }) => end === "failed" && !byCluster);
+    // What a node that is cut off has not told yet nobody can count.
+    const untold = new Set(this.#podsOf(runUid).flatMap((pod) => (isLive(pod) ? [pod.metadata.uid] : [])));
+    const failures = this.#truthsOf(runUid, task).filter(
+      ({ end, byCluster, podUid }) => end === "failed" && !byCluster && !untold.has(podUid),
+    );
     if (failures.length > plan.retries)
       this.violate(
         "I-1",
@@ -333,10 +350,12 @@ export class Oracle {
     if (ranMs < timeout * 1000 - ROUNDING_MS) this.violate("I-10", `${name} timed out after ${Math.round(ranMs)} ms`);
   }
 
-  /** A run that goes on after failures must have run all that did not depend on one. */
-  #judgeFailed({ metadata: { name } }: Stored, { tasks = {} }: PipelineStatus): void {
+  /** A run that goes on after failures must have run all that did not depend on one, unless it was told to stop or its time was over. */
+  #judgeFailed({ metadata: { name, uid }, spec }: Stored, { tasks = {} }: PipelineStatus): void {
     const run = this.#options.plan.runs.find((one) => one.name === name);
-    if (run?.failurePolicy !== "Continue") return;
+    if (run?.failurePolicy !== "Continue" || spec?.stop === true) return;
+    const ranMs = this.#options.time.nowMs - (this.#createdMs.get(uid) ?? 0);
+    if (ranMs >= (run.timeout ?? Number.POSITIVE_INFINITY) * 1000) return;
     const isBlocked = (task: string): boolean =>
       run.tasks
         .find((plan) => plan.name === task)
@@ -357,7 +376,7 @@ export class Oracle {
     if (plan?.kind !== "Pod" || !LOSSES.has(reason ?? "") || isEnding || others.length > 0) return;
     const losses = new Set(
       this.#truthsOf(uid, task)
-        .filter(({ byCluster }) => byCluster)
+        .filter(({ byCluster, podUid }) => byCluster || this.#goneUnseen.has(podUid))
         .map(({ podUid }) => podUid),
     );
     if (losses.size <= plan.infrastructureRetries)

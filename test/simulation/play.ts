@@ -82,7 +82,11 @@ class World {
     const stamp = () => time.stamp();
     this.#store = new ObjectStore({ stamp });
     this.#server = new ApiServer(this.#store, stamp);
-    this.#oracle = new Oracle({ plan, time, store: this.#store, truths: () => this.#nodes.truths });
+    this.#oracle = new Oracle({
+      ...{ plan, time, store: this.#store },
+      truths: () => this.#nodes.truths,
+      isWatched: () => this.#slots.some(({ operator }) => operator?.process.alive === true),
+    });
     this.#store.observe((change) => this.#noteChange(change));
     this.#network = new Network(time, this.#server, chance(plan.seed, "network"));
     this.#network.onServed = (served) => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { createHash, X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -30,12 +31,38 @@ export async function findBrowser(): Promise<{ path: string } | { cannot: string
   return { cannot: `${PACKAGE} was installed, and yet is not there` };
 }
 
+/** How browsers name the key of a certificate. */
+function fingerprint(certificate: string): string {
+  const key = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(key).digest("base64");
+}
+
 interface Message {
   id?: number;
   method?: string;
   params?: Record<string, unknown>;
   result?: Record<string, unknown>;
   error?: { message: string };
+}
+
+/** How a page is shown. */
+export interface Emulated {
+  /** Of the window, in pixels of style sheets. */
+  width?: number;
+  height?: number;
+  /** Pixels of the picture for each of those. */
+  scale?: number;
+  dark?: boolean;
+  /** Whether the reader wants no motion. */
+  calm?: boolean;
+  /** Whether scripts run; of pages that are opened from now on. */
+  scripts?: boolean;
+}
+
+interface AccessibilityNode {
+  ignored: boolean;
+  role?: { value?: unknown };
+  name?: { value?: unknown };
 }
 
 /** One page in a browser without a window, driven over the DevTools protocol on a pipe; nothing listens on the network. */
@@ -49,13 +76,18 @@ export class BrowserPage {
   readonly #waiting = new Map<number, (message: Message) => void>();
   #lastId = 0;
   #session: string | undefined;
+  readonly #features = new Map<string, string>();
   #rest = "";
 
-  private constructor(path: string) {
+  private constructor(path: string, trusted: readonly string[]) {
     this.#profile = mkdtempSync(join(tmpdir(), "browser-"));
     this.#child = spawn(
       path,
-      [...FLAGS, "--remote-debugging-pipe", `--user-data-dir=${this.#profile}`, "about:blank"],
+      [
+        ...FLAGS,
+        ...trusted.map((certificate) => `--ignore-certificate-errors-spki-list=${fingerprint(certificate)}`),
+        ...["--remote-debugging-pipe", `--user-data-dir=${this.#profile}`, "about:blank"],
+      ],
       {
         stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
       },
@@ -63,9 +95,9 @@ export class BrowserPage {
     (this.#child.stdio[4] as Readable).setEncoding("utf8").on("data", (text: string) => this.#receive(text));
   }
 
-  /** Starts the browser and opens the address. */
-  static async open(path: string, url: string): Promise<BrowserPage> {
-    const page = new BrowserPage(path);
+  /** Starts the browser and opens the address. `trusted`: the certificate, in PEM, that the test has made for its server; no other is trusted that is not known everywhere. */
+  static async open(path: string, url: string, trusted?: string): Promise<BrowserPage> {
+    const page = new BrowserPage(path, trusted === undefined ? [] : [trusted]);
     const { targetId } = await page.#call("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await page.#call("Target.attachToTarget", { targetId, flatten: true });
     page.#session = String(sessionId);
@@ -83,6 +115,52 @@ export class BrowserPage {
     });
     if (exceptionDetails !== undefined) throw new Error(`in the page: ${JSON.stringify(exceptionDetails)}`);
     return (result as { value: T }).value;
+  }
+
+  /** Opens another address in the same page. */
+  async go(url: string): Promise<void> {
+    await this.#call("Page.navigate", { url });
+  }
+
+  /** Shows the page as on another device, or to another reader; what is not given stays. */
+  async emulate({ width, height, scale = 1, dark, calm, scripts }: Emulated): Promise<void> {
+    if (width !== undefined && height !== undefined) {
+      const metrics = { width, height, deviceScaleFactor: scale, mobile: false };
+      await this.#call("Emulation.setDeviceMetricsOverride", metrics);
+    }
+    if (dark !== undefined) this.#features.set("prefers-color-scheme", dark ? "dark" : "light");
+    if (calm !== undefined) this.#features.set("prefers-reduced-motion", calm ? "reduce" : "no-preference");
+    const features = [...this.#features].map(([name, value]) => ({ name, value }));
+    await this.#call("Emulation.setEmulatedMedia", { features });
+    if (scripts !== undefined) await this.#call("Emulation.setScriptExecutionDisabled", { value: !scripts });
+  }
+
+  /** A picture of what is on the screen, as a PNG file. */
+  async screenshot(file: string): Promise<void> {
+    const { data } = await this.#call("Page.captureScreenshot", { format: "png", optimizeForSpeed: false });
+    writeFileSync(file, Buffer.from(String(data), "base64"));
+  }
+
+  /** Presses and releases a key, as a keyboard does. */
+  async press(key: "Tab" | "Enter" | "Escape"): Promise<void> {
+    const code = { Tab: 9, Enter: 13, Escape: 27 }[key];
+    const event = { key, code: key, windowsVirtualKeyCode: code, ...(key === "Enter" ? { text: "\r" } : {}) };
+    for (const type of ["keyDown", "keyUp"]) await this.#call("Input.dispatchKeyEvent", { type, ...event });
+  }
+
+  /** A click with the left button at a place of the screen. */
+  async click(x: number, y: number): Promise<void> {
+    for (const type of ["mousePressed", "mouseReleased"]) {
+      await this.#call("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 });
+    }
+  }
+
+  /** What a screen reader is told: role and name of everything that is not ignored. */
+  async spoken(): Promise<{ role: string; name: string }[]> {
+    const { nodes } = await this.#call("Accessibility.getFullAXTree");
+    return (nodes as AccessibilityNode[])
+      .filter(({ ignored }) => !ignored)
+      .map(({ role, name }) => ({ role: String(role?.value ?? ""), name: String(name?.value ?? "") }));
   }
 
   async close(): Promise<void> {

@@ -11,7 +11,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "./temporary-directo
 
 const KEY_ID = "the-key-id";
 const KEY = "the very secret key";
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 
 /** A real S3-compatible server on loopback, which keeps objects as files. */
 export class BucketServer {

@@ -15,17 +15,27 @@ interface DocumentedOperation {
 
 /** Statuses with which the server refuses what is no documented route, or no request at all. */
 const UNROUTED = new Set([400, 404, 405]);
-const PROBLEM = "application/problem+json";
+
+/** Which replies a document describes, and the form of its errors. */
+export interface DocumentedFamily {
+  /** Its paths. */
+  paths: RegExp;
+  errors: { type: string; schema: string };
+}
+
+const ODIN: DocumentedFamily = { paths: /^\/v1\//, errors: { type: "application/problem+json", schema: "Problem" } };
 const DOCUMENT_ID = "odin";
 
 /** Compares answers of a real server with what the OpenAPI document says of them. */
 export class DocumentedReplies {
   readonly #ajv: Ajv2020;
   readonly #document: Record<string, unknown>;
+  readonly #family: DocumentedFamily;
   readonly #routes: { method: string; path: string; pattern: RegExp; operation: DocumentedOperation }[];
 
-  constructor(document: Record<string, unknown> = openApiDocument()) {
+  constructor(document: Record<string, unknown> = openApiDocument(), family = ODIN) {
     this.#document = document;
+    this.#family = family;
     this.#ajv = new Ajv2020({ strict: false, allErrors: true });
     addFormats.default(this.#ajv);
     this.#ajv.addSchema(document, DOCUMENT_ID);
@@ -43,13 +53,14 @@ export class DocumentedReplies {
   /** What is undocumented about the answer to `method target` (path and query); undefined if nothing is. */
   difference(method: string, target: string, reply: ReceivedReply): string | undefined {
     const [path = ""] = target.split("?");
-    if (!path.startsWith("/v1/") || method === "HEAD" || method === "OPTIONS") return undefined;
+    if (!this.#family.paths.test(path) || method === "HEAD" || method === "OPTIONS") return undefined;
     const route = this.#routes.find((candidate) => candidate.method === method && candidate.pattern.test(path));
     const shown = `${method} ${target} -> ${reply.status}`;
     const type = (reply.headers["content-type"] ?? "").split(";")[0] ?? "";
     if (route === undefined) {
       if (!UNROUTED.has(reply.status)) return `${shown}: no operation of the document is this, yet it was answered`;
-      return this.#mismatch(shown, "#/components/schemas/Problem", type, PROBLEM, reply.text);
+      const { errors } = this.#family;
+      return this.#mismatch(shown, `#/components/schemas/${errors.schema}`, type, errors.type, reply.text);
     }
     const content = route.operation.responses[reply.status]?.content;
     if (type.endsWith("json") && reply.headers["content-type"] !== `${type}; charset=utf-8`) {

@@ -56,7 +56,7 @@ export class GitRemote {
       [...args, `--port=${this.#port}`, `--base-path=${this.#directory.path}`, this.#directory.path],
       { stdio: "ignore" },
     );
-    await until(() => accepts(this.#port), 10_000, { describe: "the git daemon listens" });
+    await until(() => accepts(this.#port), 60_000, { describe: "the git daemon listens" });
   }
 
   /** Nobody answers any more. */
@@ -68,7 +68,7 @@ export class GitRemote {
     // The process that `git` starts for the daemon ends with it only by this signal.
     daemon.kill("SIGTERM");
     await ended;
-    await until(async () => !(await accepts(this.#port)), 10_000, { describe: "the git daemon is gone" });
+    await until(async () => !(await accepts(this.#port)), 60_000, { describe: "the git daemon is gone" });
   }
 
   async remove(): Promise<void> {

@@ -18,6 +18,7 @@ export interface Definition {
 /** Modules whose releases hold the definitions. The first is the one that local/binaries pins as a program, too. */
 const TRAINING_OPERATOR = "github.com/kubeflow/training-operator@v1.8.1";
 const MPI_OPERATOR = "github.com/kubeflow/mpi-operator@v0.6.0";
+const PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0";
 
 /** Why the definitions cannot be had here; undefined if they can. */
 export async function whyNoDefinitions(): Promise<string | undefined> {
@@ -42,6 +43,16 @@ export async function trainingOperatorDirectory(): Promise<string> {
 /** Definition of the MPI operator's MPIJob v2beta1, as it is released. */
 export async function mpiDefinition(): Promise<Definition> {
   return await read(join(await moduleDirectory(MPI_OPERATOR), "manifests/base/kubeflow.org_mpijobs.yaml"));
+}
+
+/** Definitions of the Prometheus operator's kinds, as they are released. */
+export async function monitoringDefinitions(...plurals: string[]): Promise<Definition[]> {
+  const directory = await moduleDirectory(PROMETHEUS_OPERATOR);
+  return await Promise.all(
+    plurals.map((plural) =>
+      read(join(directory, `example/prometheus-operator-crd/monitoring.coreos.com_${plural}.yaml`)),
+    ),
+  );
 }
 
 /**

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 const execute = promisify(execFile);
 const MOST_OUTPUT = 64 * 1024 * 1024;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 /** ODIN_TEST_HOST_ADDRESS, where pods reach a process of this machine, is set for end-to-end files only. */
 export type TestVariable = "KUBECONFIG" | "ODIN_TEST_KUBECTL" | "ODIN_TEST_AUDIT_LOG" | "ODIN_TEST_HOST_ADDRESS";

@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
 import type { KubeClient } from "../../kube/client.ts";
-import { testVariable } from "./kubectl.ts";
+import { writeTokenKubeconfig } from "./account-kubeconfig.ts";
 
 /** What an account may do, as a Role says it. */
 export interface Rule {
@@ -48,18 +47,8 @@ export class LimitedAccount {
       kind: "TokenRequest",
       spec: {},
     });
-    const config = new KubeConfig();
-    config.loadFromFile(testVariable("KUBECONFIG"));
-    const cluster = config.getCurrentCluster();
-    if (cluster === null) throw new Error("the kubeconfig of the tests names no cluster");
-    config.loadFromOptions({
-      clusters: [cluster],
-      users: [{ name, token: status.token }],
-      contexts: [{ name, cluster: cluster.name, user: name }],
-      currentContext: name,
-    });
     const account = new LimitedAccount(client, roles, name, mkdtempSync(join(tmpdir(), "odin-account-")));
-    writeFileSync(account.kubeconfig, config.exportConfig(), { mode: 0o600 });
+    writeTokenKubeconfig(account.kubeconfig, name, status.token);
     return account;
   }
 

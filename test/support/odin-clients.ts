@@ -8,8 +8,13 @@ import { withFileLock } from "../../local/file-lock.ts";
 import { installDebianPackages } from "../../local/host-packages.ts";
 import { ROOT } from "./documents.ts";
 
-/** A published package with the command-line clients of one generation. */
-export type ClientPackage = "odin-ml-0.5.8" | "odin-ml-0.6.4" | "odin-api-0.7.6";
+/** A published package with clients of one generation. */
+export type ClientPackage =
+  | "odin-ml-0.5.8"
+  | "odin-ml-0.6.4"
+  | "odin-api-0.7.6"
+  | "clockwork-tools-0.1.0"
+  | "mlbench-core-3.0.0";
 
 const PLACE = join(ROOT, "test/support/odin-clients");
 const INSTALL_MS = 10 * 60_000;

@@ -1,21 +1,25 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { until } from "./deadline.ts";
 import { ROOT } from "./documents.ts";
 
-const READY_MS = 30_000;
-const KEPT_CHARACTERS = 200_000;
+const READY_MS = 120_000;
+/** Of its output: the beginning, where it says what it listens on and that it is ready, and the end. */
+const KEPT_BEGINNING = 50_000;
+const KEPT_END = 200_000;
 
 /** An `odin` process of a test: the real program, in a process that lives in the group of the test file and can be killed. */
 export class OdinProcess {
   readonly #child: ChildProcess;
-  #output = "";
+  #beginning = "";
+  #end = "";
 
-  constructor(command: "operator" | "api" | "all", environment: Record<string, string>) {
+  /** `program`: the file to run, seen from the root of the checkout. */
+  constructor(command: "operator" | "api" | "all", environment: Record<string, string>, program = "dist/cli/odin.js") {
     const repository = mkdtempSync(join(tmpdir(), "odin-jobs-"));
-    this.#child = spawn(process.execPath, [join(ROOT, "dist/cli/odin.js"), command], {
+    this.#child = spawn(process.execPath, [resolve(ROOT, program), command], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env,
@@ -27,15 +31,18 @@ export class OdinProcess {
     });
     this.#child.once("exit", () => rmSync(repository, { recursive: true, force: true, maxRetries: 3 }));
     const keep = (chunk: Buffer): void => {
-      this.#output = (this.#output + chunk.toString()).slice(-KEPT_CHARACTERS);
+      const text = chunk.toString();
+      const room = KEPT_BEGINNING - this.#beginning.length;
+      this.#beginning += text.slice(0, room);
+      this.#end = (this.#end + text.slice(room)).slice(-KEPT_END);
     };
     this.#child.stdout?.on("data", keep);
     this.#child.stderr?.on("data", keep);
   }
 
-  /** The end of what it wrote. */
+  /** What it wrote: the beginning of it and, where that is not all, the end. */
   get output(): string {
-    return this.#output;
+    return this.#beginning + this.#end;
   }
 
   get pid(): number {
@@ -50,8 +57,8 @@ export class OdinProcess {
   /** Waits until it has written `text`; fails at once if it ends before that. */
   async untilSaid(text: string): Promise<void> {
     const look = (): boolean => {
-      if (!this.running) throw new Error(`it ended: ${this.#output.slice(-2_000)}`);
-      return this.#output.includes(text);
+      if (!this.running) throw new Error(`it ended: ${this.output.slice(-2_000)}`);
+      return this.output.includes(text);
     };
     await until(look, READY_MS, { describe: `odin says ${JSON.stringify(text)}` });
   }

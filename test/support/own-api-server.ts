@@ -38,7 +38,7 @@ export class OwnApiServer {
     process.kill(pid, "SIGKILL");
     // The last of its threads may hold the port for a moment after the first has ended.
     const port = Number(argv.find((arg) => arg.startsWith("--secure-port="))?.split("=")[1]);
-    await until(() => canListen(port), 10_000, { describe: `port ${port} is free` });
+    await until(() => canListen(port), 60_000, { describe: `port ${port} is free` });
     return argv;
   }
 
@@ -54,7 +54,7 @@ export class OwnApiServer {
   async pause(): Promise<void> {
     const { pid } = this.process();
     process.kill(pid, "SIGSTOP");
-    await until(() => stateOf(pid) === "T", 5_000, { describe: "the API server is stopped" });
+    await until(() => stateOf(pid) === "T", 60_000, { describe: "the API server is stopped" });
   }
 
   /** Lets it go on after `pause`; without effect otherwise. */

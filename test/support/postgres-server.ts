@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findExecutable, run } from "../../local/command.ts";
@@ -22,33 +22,44 @@ interface Account {
 }
 
 /**
- * A real PostgreSQL server with a data directory of its own, on loopback only. It trades safety of its data for speed, except that what it said is
- * written survives `stop` and `kill`.
+ * A real PostgreSQL server with a data directory of its own, on loopback only unless more is asked for, and there only encrypted. It trades safety
+ * of its data for speed, except that what it said is written survives `stop` and `kill`.
  */
 export class PostgresServer {
   readonly port: number;
   readonly #directory: string;
   readonly #programs: string;
   readonly #account: Account | undefined;
+  readonly #addresses: readonly string[];
   readonly #said: string[] = [];
   #child: ChildProcess | undefined;
   #databases = 0;
 
-  private constructor(directory: string, programs: string, account: Account | undefined, port: number) {
+  private constructor(
+    directory: string,
+    programs: string,
+    account: Account | undefined,
+    port: number,
+    addresses: readonly string[],
+  ) {
+    this.#addresses = addresses;
     this.#directory = directory;
     this.#programs = programs;
     this.#account = account;
     this.port = port;
   }
 
-  /** Starts one; where this machine cannot have one, the reason is given instead. */
-  static async open(): Promise<PostgresServer | { cannot: string }> {
+  /** Starts one, on further addresses of this machine as well; where it cannot have one, the reason is given instead. */
+  static async open(...furtherAddresses: string[]): Promise<PostgresServer | { cannot: string }> {
     const programs = await findPrograms();
     if (typeof programs !== "string") return programs;
     // The temporary directory of a test run is closed to other users, and the server has to be one where we are root.
     const directory = await mkdtemp("/tmp/odin-pg-");
     const account = process.getuid?.() === 0 ? await accountOf("postgres") : undefined;
-    const server = new PostgresServer(directory, programs, account, (await freePorts(1))[0] ?? 0);
+    const server = new PostgresServer(directory, programs, account, (await freePorts(1))[0] ?? 0, [
+      "127.0.0.1",
+      ...furtherAddresses,
+    ]);
     try {
       await server.#make();
       await server.start();
@@ -110,7 +121,7 @@ export class PostgresServer {
 
   async start(): Promise<void> {
     const settings = {
-      listen_addresses: "127.0.0.1",
+      listen_addresses: this.#addresses.join(","),
       port: this.port,
       unix_socket_directories: "",
       fsync: "off",
@@ -183,6 +194,7 @@ export class PostgresServer {
       child.once("error", reject);
       child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`initdb: ${said}`))));
     });
+    if (this.#addresses.length > 1) await appendFile(join(data, "pg_hba.conf"), "hostssl all all all scram-sha-256\n");
   }
 }
 

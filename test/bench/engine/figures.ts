@@ -14,7 +14,7 @@ export interface Subject {
 export interface LogFigures {
   tasks: number;
   pods: number;
-  /** From the first run received to the last status of a run answered. */
+  /** From the first run received to the last status of a run answered, or of a pod where there are no runs. */
   seconds: number;
   tasksPerSecond: number;
   /** From the end of the last parent answered to the creation of the child received, µs. */
@@ -25,6 +25,8 @@ export interface LogFigures {
   startsUs: number[];
   /** When the creation of each pod was received, µs since the epoch. */
   podCreationsUs: number[];
+  /** When each list of runs by the controller under test was received, µs since the epoch: a process of it makes one when it begins. */
+  listsUs: number[];
   /** Requests of the controller under test about tasks, by `verb resource/subresource`. */
   requests: Record<string, number>;
   /** Its watches, requests for leases and looks at which kinds are served, which go with time and not with tasks. */
@@ -58,7 +60,7 @@ export function figuresOf(
     if (event.verb === "create" && event.subresource === "") {
       runStarts.set(event.name, event.receivedUs);
       begin = Math.min(begin, event.receivedUs);
-    } else if (event.user === subject.user && event.subresource === "status") end = Math.max(end, event.answeredUs);
+    } else if (isLastWord(event, subject)) end = Math.max(end, event.answeredUs);
   }
   const levelsUs = levelTimes(runs, pods);
   const startsUs = startTimes(runs, runStarts, pods);
@@ -74,9 +76,17 @@ export function figuresOf(
     startsUs,
     startUs: distribution(startsUs),
     podCreationsUs: [...pods.values()].map(({ createdUs }) => createdUs).filter((at) => !Number.isNaN(at)),
+    listsUs: events
+      .filter(({ user, verb, resource }) => user === subject.user && verb === "list" && resource === subject.resource)
+      .map(({ receivedUs }) => receivedUs),
     ...requestCounts(events, subject.user),
     ...missingAndDoubled(runs, pods),
   };
+}
+
+/** Whether it may be what ends a run: a status written by the controller, or, where the pod is all there is, its node's report. */
+function isLastWord(event: AuditEvent, { user, resource }: Subject): boolean {
+  return resource === "pods" ? isNodeReport(event) : event.user === user && event.subresource === "status";
 }
 
 interface PodTimes {

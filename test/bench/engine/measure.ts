@@ -10,7 +10,7 @@ import { type BenchRun, podsNeeded } from "./graphs.ts";
 import { type ProcessUsage, processUsage } from "./process-usage.ts";
 import type { System } from "./system.ts";
 
-/** What the processes used for one load. */
+/** What the processes used for one load; what is the controller's is NaN where the benchmark itself was in its place. */
 export interface Usage {
   /** Processor seconds by process, the controller under test as `controller`. */
   cpuSeconds: Record<string, number>;
@@ -191,8 +191,8 @@ class UsageMeter {
 
   sample(): void {
     const pid = this.#system.pid();
-    const usage = processUsage(pid);
-    if (usage === undefined) return;
+    const usage = pid === undefined ? undefined : processUsage(pid);
+    if (pid === undefined || usage === undefined) return;
     this.#controllers.set(pid, usage);
     this.#samples.push({ seconds: (performance.now() - this.#beganAt) / 1000, bytes: usage.rssBytes });
   }
@@ -211,14 +211,16 @@ class UsageMeter {
       start: before?.pid === pid ? before.usage : undefined,
     }));
     const sum = (of: (usage: ProcessUsage) => number): number =>
-      used.reduce((total, { usage, start }) => total + of(usage) - (start === undefined ? 0 : of(start)), 0);
+      used.length === 0
+        ? Number.NaN
+        : used.reduce((total, { usage, start }) => total + of(usage) - (start === undefined ? 0 : of(start)), 0);
     cpuSeconds.controller = sum((usage) => usage.cpuSeconds);
     const sent = await this.#system.sentBytes();
     return {
       cpuSeconds,
       rssBefore: before?.usage?.rssBytes ?? Number.NaN,
       rssAfter: this.#samples.at(-1)?.bytes ?? Number.NaN,
-      peakRss: Math.max(...used.map(({ usage }) => usage.peakRssBytes)),
+      peakRss: used.length === 0 ? Number.NaN : Math.max(...used.map(({ usage }) => usage.peakRssBytes)),
       writtenBytes: sum((usage) => usage.writtenBytes),
       readBytes: sum((usage) => usage.readBytes),
       sentBytes: Object.fromEntries([...sent].map(([key, bytes]) => [key, bytes - (this.#sentBefore.get(key) ?? 0)])),
@@ -228,6 +230,7 @@ class UsageMeter {
 
   #pids(): [string, number][] {
     const plane = CONTROL_PLANE.map((name): [string, number] => [name, this.#cluster.component(name).pid]);
-    return [...plane, ["controller", this.#system.pid()]];
+    const pid = this.#system.pid();
+    return pid === undefined ? plane : [...plane, ["controller", pid]];
   }
 }

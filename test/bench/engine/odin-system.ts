@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { podName } from "../../../crds/names.ts";
 import { API_VERSION, PIPELINE } from "../../../crds/resources.ts";
 import { collectionPath, type KubeObject } from "../../../kube/resource.ts";
@@ -7,7 +6,9 @@ import { freePorts } from "../../../local/ports.ts";
 import { waitFor } from "../../../local/wait.ts";
 import { FAILS_ONCE } from "../../support/simulated-stages.ts";
 import { type BenchCluster, NAMESPACE, OPERATOR_USER } from "./cluster.ts";
+import { FINISHED } from "./finished-runs.ts";
 import type { BenchRun, BenchTask } from "./graphs.ts";
+import { programOf } from "./program.ts";
 import type { PodIdentity, System } from "./system.ts";
 
 const READY_MS = 120_000;
@@ -15,12 +16,14 @@ const MOST_ATTEMPTS = 3;
 
 /** How the operator is started. */
 export interface OperatorOptions {
-  /** Checkout whose built program is run. */
+  /** Checkout whose program is run, as installations run it. */
   root: string;
   /** Name in the lease: a restart under the same name takes over at once, one under another waits until the lease has run out. */
   identity?: string;
   /** Further flags; they win over those that are set here. */
   flags?: readonly string[];
+  /** Flags of Node. */
+  nodeFlags?: readonly string[];
   /** A run has ended when it is gone, because the flags make the operator delete it. */
   runsGoAway?: boolean;
 }
@@ -36,6 +39,7 @@ export class OdinSystem implements System {
   readonly #cluster: BenchCluster;
   readonly #root: string;
   readonly #flags: readonly string[];
+  readonly #nodeFlags: readonly string[];
   readonly #runsGoAway: boolean;
   readonly #pods = new Map<string, PodIdentity>();
   #component: Component;
@@ -46,6 +50,7 @@ export class OdinSystem implements System {
     this.#cluster = cluster;
     this.#root = o.root;
     this.#flags = o.flags ?? [];
+    this.#nodeFlags = o.nodeFlags ?? [];
     this.#runsGoAway = o.runsGoAway ?? false;
     this.#component = started.component;
     this.#port = started.port;
@@ -76,7 +81,8 @@ export class OdinSystem implements System {
   async restart(identity?: string): Promise<void> {
     this.#isRestarting = true;
     process.kill(this.#component.pid, "SIGKILL");
-    const options = { root: this.#root, flags: this.#flags, ...(identity === undefined ? {} : { identity }) };
+    const common = { root: this.#root, flags: this.#flags, nodeFlags: this.#nodeFlags };
+    const options = { ...common, ...(identity === undefined ? {} : { identity }) };
     ({ component: this.#component, port: this.#port } = await startOperator(this.#cluster, options));
     this.#isRestarting = false;
   }
@@ -114,7 +120,8 @@ export class OdinSystem implements System {
   }
 
   async unfinished(runs: readonly BenchRun[]): Promise<string[]> {
-    const { items } = await this.#cluster.client.listAll<PipelineObject>(collectionPath(PIPELINE, NAMESPACE));
+    const measured = { labelSelector: `!${FINISHED}` };
+    const { items } = await this.#cluster.client.listAll<PipelineObject>(collectionPath(PIPELINE, NAMESPACE), measured);
     if (this.#runsGoAway) {
       const left = new Set(items.map(({ metadata }) => metadata.name));
       return runs.map(({ name }) => name).filter((name) => left.has(name));
@@ -149,12 +156,13 @@ export class OdinSystem implements System {
 
 async function startOperator(
   cluster: BenchCluster,
-  { root, identity = "bench", flags = [] }: OperatorOptions,
+  { root, identity = "bench", flags = [], nodeFlags = [] }: OperatorOptions,
 ): Promise<{ component: Component; port: number }> {
   const [port = 0] = await freePorts(1);
   const program = [
     process.execPath,
-    join(root, "dist/cli/odin.js"),
+    ...nodeFlags,
+    await programOf(root),
     "operator",
     `--kubeconfig=${cluster.operatorKubeconfig}`,
     `--namespace=${NAMESPACE}`,

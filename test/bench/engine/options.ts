@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { LocalError } from "../../../local/local-error.ts";
+import { numberBetween, optionValues } from "../option-values.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
 import { WORKLOAD_IDS, type WorkloadId } from "./workloads.ts";
 
@@ -27,7 +27,7 @@ Measures the operator from outside: a real API server with simulated nodes, the 
 witness. Each workload gets a cluster of its own. Takes the machine for itself: close what else runs.
 
   --only LIST       workloads to run, of ${WORKLOAD_IDS.join(", ")} (all)
-  --repeat N        times each workload is run; medians are shown (3 for W0 to W3 and Jobs, 1 for the others)
+  --repeat N        times each workload is run; medians are shown (3 for W0 to W3, Jobs and Pods, 1 for the others)
   --out DIR         where the raw data, the table and the plots go (.odin/bench)
   --placement HOW   ${PLACEMENTS.join(", ")}: which processes are bound to which processors (controller)
   --scale PART      part of each workload's size, above 0 and at most 1, for a quick look (1)
@@ -55,24 +55,16 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
 }
 
 function valuesOf(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        only: { type: "string", default: WORKLOAD_IDS.join(",") },
-        repeat: { type: "string" },
-        out: { type: "string", default: ".odin/bench" },
-        placement: { type: "string", default: "controller" },
-        scale: { type: "string", default: "1" },
-        compare: { type: "string" },
-        write: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    }).values;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split(". ")[0] : String(error);
-    throw new LocalError(`${reason}; --help lists the options`);
-  }
+  return optionValues(argv, {
+    only: { type: "string", default: WORKLOAD_IDS.join(",") },
+    repeat: { type: "string" },
+    out: { type: "string", default: ".odin/bench" },
+    placement: { type: "string", default: "controller" },
+    scale: { type: "string", default: "1" },
+    compare: { type: "string" },
+    write: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  });
 }
 
 function workloads(text: string): WorkloadId[] {
@@ -88,14 +80,4 @@ function placementOf(text: string): Placement {
   const found = PLACEMENTS.find((placement) => placement === text);
   if (found === undefined) throw new LocalError(`--placement ${text}: must be one of ${PLACEMENTS.join(", ")}`);
   return found;
-}
-
-function numberBetween(option: string, text: string, least: number, most: number, whole: boolean): number {
-  const value = Number(text);
-  if (text === "" || !(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
-    throw new LocalError(
-      `${option} ${JSON.stringify(text)}: must be a ${whole ? "whole " : ""}number from ${least} to ${most}`,
-    );
-  }
-  return value;
 }

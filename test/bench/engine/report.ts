@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Machine, machineText } from "../machine.ts";
+import { limitText } from "./limit.ts";
 import type { BenchOptions } from "./options.ts";
 import { PLACEMENT_TEXT } from "./placement.ts";
 import type { Outcome } from "./scenario.ts";
@@ -8,7 +9,7 @@ import { summarize } from "./summary.ts";
 import { barChart, cumulative, lineChart } from "./svg.ts";
 import { requestTable, resultTable, targetTable } from "./table.ts";
 import { type Summaries, type TargetRow, targetRows } from "./targets.ts";
-import { WORKLOAD_IDS, type WorkloadId } from "./workloads.ts";
+import { WORKLOAD_IDS, type WorkloadId, workload } from "./workloads.ts";
 
 /** One workload run once. */
 export interface Result {
@@ -35,11 +36,12 @@ export function makeReport(
 ): Report {
   const summaries = summariesOf(results);
   const targets = targetRows(summaries);
-  const plots = plotsOf(results, summaries);
+  const plots = plotsOf(results, summaries, options.scale);
   const markdown = [
     `${machineText(machine)} ${capital(PLACEMENT_TEXT[options.placement])}. ${MEDIANS}`,
     resultTable(summaries, options.scale),
     targetTable(targets),
+    ...limitText(summaries),
     "Requests of the controller for each task:",
     requestTable(summaries),
     `The figures of each single run: [engine.json](${plotDirectory}/engine.json).`,
@@ -65,7 +67,7 @@ export async function writeReport(
 /** Writes the plots, and the figures of each single run without the samples that they were made from. */
 export async function writeFigures(directory: string, report: Report, results: readonly Result[]): Promise<void> {
   await writePlots(directory, report.plots);
-  const samples = new Set(["levelsUs", "startsUs", "podCreationsUs", "rssSamples"]);
+  const samples = new Set(["levelsUs", "startsUs", "podCreationsUs", "listsUs", "rssSamples"]);
   const figures = JSON.stringify(results, (key, value) => (samples.has(key) ? undefined : value), 1);
   await writeFile(join(directory, "engine.json"), `${figures}\n`);
 }
@@ -84,7 +86,7 @@ function summariesOf(results: readonly Result[]): Summaries {
   return summaries;
 }
 
-function plotsOf(results: readonly Result[], summaries: Summaries): Record<string, string> {
+function plotsOf(results: readonly Result[], summaries: Summaries, scale: number): Record<string, string> {
   const measured = WORKLOAD_IDS.flatMap((id) => {
     const summary = summaries[id];
     return summary === undefined ? [] : [{ id, summary }];
@@ -94,7 +96,7 @@ function plotsOf(results: readonly Result[], summaries: Summaries): Record<strin
     return values.length === 0 ? [] : [{ name: id, points: cumulative(values.map((us) => us / 1000)) }];
   });
   const memory = results
-    .filter(({ repeat, workload }) => repeat === 1 && workload !== "Jobs")
+    .filter(({ repeat, workload: id }) => repeat === 1 && workload(id, scale).system === "odin")
     .map(({ workload, outcome }) => ({
       name: workload,
       points: outcome.measurement.usage.rssSamples.map(({ seconds, bytes }) => ({ x: seconds, y: bytes / 1e6 })),

@@ -8,6 +8,7 @@ import { JobsSystem } from "./jobs-system.ts";
 import { type LoadOptions, type Measurement, measure } from "./measure.ts";
 import { OdinSystem } from "./odin-system.ts";
 import type { Placement } from "./placement.ts";
+import { PodsSystem } from "./pods-system.ts";
 import { type RampStep, ramp } from "./ramp.ts";
 import type { System } from "./system.ts";
 import { makeTrouble, recoverySeconds } from "./trouble.ts";
@@ -54,8 +55,13 @@ export async function runScenario(workload: Workload, o: ScenarioOptions): Promi
     signal: o.signal,
   });
   try {
-    if (workload.system === "jobs") return { measurement: await put(cluster, new JobsSystem(cluster), workload, o) };
-    return await withOperator(cluster, workload, o);
+    if (workload.system === "odin") return await withOperator(cluster, workload, o);
+    const system = workload.system === "jobs" ? new JobsSystem(cluster) : new PodsSystem(cluster);
+    try {
+      return { measurement: await put(cluster, system, workload, o) };
+    } finally {
+      await system.stop();
+    }
   } finally {
     await cluster.stop();
   }
@@ -87,7 +93,10 @@ async function withOperator(cluster: BenchCluster, workload: Workload, o: Scenar
       if (created >= podsNeeded(workload.runs) / 2)
         trouble = makeTrouble(workload.trouble, cluster, operator, o.placement);
     });
-    const recovered = trouble === undefined ? undefined : recoverySeconds(measurement.podCreationsUs, await trouble);
+    const recovered =
+      workload.trouble === undefined || trouble === undefined
+        ? undefined
+        : recoverySeconds(workload.trouble, measurement, await trouble);
     return {
       measurement,
       readySeconds,

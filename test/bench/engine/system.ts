@@ -11,8 +11,8 @@ export interface PodIdentity {
 export interface System {
   /** Whom it is to the API server: its requests are those of this user. */
   user: string;
-  /** Its process at this moment. */
-  pid(): number;
+  /** Its process at this moment; undefined where it is the benchmark itself, of which nothing is measured. */
+  pid(): number | undefined;
   /** Throws, quoting its log, if the process has ended by itself. */
   check(): void;
   submit(run: BenchRun): Promise<void>;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { waitFor } from "../../../local/wait.ts";
 import type { BenchCluster } from "./cluster.ts";
+import type { LogFigures } from "./figures.ts";
 import type { OdinSystem } from "./odin-system.ts";
 import { bind, type Placement, processorsOf } from "./placement.ts";
 import type { Trouble } from "./workloads.ts";
@@ -19,9 +20,18 @@ export async function makeTrouble(
   return beganUs;
 }
 
-/** Seconds from the trouble to the first pod that was created after it; undefined if none was. */
-export function recoverySeconds(podCreationsUs: readonly number[], beganUs: number): number | undefined {
-  const later = podCreationsUs.filter((at) => at > beganUs);
+/**
+ * Seconds from the trouble to the first pod that was created after it; undefined if none was. What a killed operator had sent is received after its death,
+ * so only what follows the first list of the next one counts.
+ */
+export function recoverySeconds(
+  trouble: Trouble,
+  { podCreationsUs, listsUs }: Pick<LogFigures, "podCreationsUs" | "listsUs">,
+  beganUs: number,
+): number | undefined {
+  const after = (at: number): boolean => at > beganUs;
+  const sinceUs = trouble === "API server killed" ? beganUs : Math.min(...listsUs.filter(after));
+  const later = podCreationsUs.filter((at) => at > sinceUs);
   return later.length === 0 ? undefined : (Math.min(...later) - beganUs) / 1e6;
 }
 

@@ -1,8 +1,23 @@
 import { type BenchRun, chains, fan, layers, singles, withFailures } from "./graphs.ts";
 import type { Pace } from "./measure.ts";
 
-/** Names of the workloads, in the order in which they run; `Jobs` is the reference line. */
-export const WORKLOAD_IDS = ["W0", "W1", "Jobs", "W2", "W2d", "W3", "W4", "W5", "W6", "W7", "W7c", "W8", "W9"] as const;
+/** Names of the workloads, in the order in which they run; `Jobs` and `Pods` are the reference lines. */
+export const WORKLOAD_IDS = [
+  "W0",
+  "W1",
+  "Jobs",
+  "Pods",
+  "W2",
+  "W2d",
+  "W3",
+  "W4",
+  "W5",
+  "W6",
+  "W7",
+  "W7c",
+  "W8",
+  "W9",
+] as const;
 export type WorkloadId = (typeof WORKLOAD_IDS)[number];
 
 /** What happens to a workload when half of its pods have been created. */
@@ -13,7 +28,7 @@ export interface Workload {
   id: WorkloadId;
   /** What it is, for people. */
   title: string;
-  system: "odin" | "jobs";
+  system: "odin" | "jobs" | "pods";
   runs: BenchRun[];
   pace: Pace;
   /** How often it is run unless the command line says otherwise; the short ones vary most. */
@@ -33,7 +48,7 @@ export interface Workload {
 const BURST: Pace = { atOnce: 16 };
 const DAG_SEED = 20_260_101;
 /** Workloads of some seconds, whose figures are compared with others' and with each other. */
-const OFTEN = new Set<WorkloadId>(["W0", "W1", "Jobs", "W2", "W3"]);
+const OFTEN = new Set<WorkloadId>(["W0", "W1", "Jobs", "Pods", "W2", "W3"]);
 const OFTEN_REPEATS = 3;
 
 /** The workload of that name, with `scale` of its full size. */
@@ -57,6 +72,15 @@ export function workload(id: WorkloadId, scale: number): Workload {
       return {
         ...load(id, `${burst.length} plain batch/v1 Jobs at once`, singles("job", burst.length)),
         system: "jobs",
+      };
+    case "Pods":
+      return {
+        ...load(
+          id,
+          `${burst.length} of the operator's pods at once, created by a plain client`,
+          singles("pod", burst.length),
+        ),
+        system: "pods",
       };
     case "W2":
       return load(id, twentyTitle, twenty);

@@ -15,7 +15,8 @@ export interface SoakOptions {
 export const SOAK_HELP = `Usage: npm run soak -- [--runs N] [--in-flight N] [--out DIR] [--write]
 
 Sends many short runs through one operator process, deletes them when they have ended, and looks whether anything grows or stays behind: heap,
-sockets, objects in the cluster and in the caches. Exit status 1 if something does.
+sockets, objects in the cluster and in the caches. It does so in four parts; behind each it waits until nothing is left to be done (a good minute),
+and compares only what is held then. Exit status 1 if something grows or stays.
 
   --runs N        how many (10000)
   --in-flight N   how many are under way at a time (64)

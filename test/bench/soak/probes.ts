@@ -1,19 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { PIPELINE } from "../../../crds/resources.ts";
 import { CONFIG_MAP, POD } from "../../../kube/core-resources.ts";
 import { collectionPath, type KubeObject } from "../../../kube/resource.ts";
-import { Interrupted } from "../../../local/local-error.ts";
 import { childrenOf } from "../../../local/process-identity.ts";
 import { type BenchCluster, NAMESPACE } from "../engine/cluster.ts";
 import type { OdinSystem } from "../engine/odin-system.ts";
 import { openSockets, processUsage } from "../engine/process-usage.ts";
-import type { SoakEnd, SoakSample } from "./samples.ts";
+import type { SoakSample } from "./samples.ts";
 
-/** Objects go one after the other: pods when the garbage collector has seen that their run is gone. */
-const GONE_WITHIN_MS = 300_000;
-const LOOK_EVERY_MS = 1_000;
 const MOST_COMPLAINTS = 20;
 /** Kinds that the operator watches and that belong to runs. */
 const OF_RUNS = new Set(["pods", "pipelines.odin.io", "configmaps"]);
@@ -22,29 +16,23 @@ const NOT_OURS = new Set(["kube-root-ca.crt"]);
 /** Levels of pino from which on something is wrong. */
 const ERROR_LEVEL = 50;
 
-/** Takes samples of the operator's process. */
-export function sampler(
-  operator: OdinSystem,
-  finished: () => number,
-): { samples: SoakSample[]; take(): Promise<SoakSample> } {
-  const samples: SoakSample[] = [];
+/** Looks at the operator's process now, when so many runs have ended. */
+export type OperatorProbe = (finished: number) => Promise<SoakSample>;
+
+/** The probe of an operator; its clock starts now. */
+export function operatorProbe(operator: OdinSystem): OperatorProbe {
   const beganAt = performance.now();
-  return {
-    samples,
-    take: async () => {
-      const metrics = await metricsOf(operator);
-      const pid = operator.pid();
-      const sample = {
-        seconds: (performance.now() - beganAt) / 1000,
-        finished: finished(),
-        heapMb: (metrics.get("nodejs_heap_size_used_bytes") ?? Number.NaN) / 1e6,
-        rssMb: residentBytes(pid) / 1e6,
-        sockets: openSockets(pid),
-        cached: sumOf(cachedObjects(metrics)),
-      };
-      samples.push(sample);
-      return sample;
-    },
+  return async (finished) => {
+    const metrics = await metricsOf(operator);
+    const pid = operator.pid();
+    return {
+      seconds: (performance.now() - beganAt) / 1000,
+      finished,
+      heapMb: (metrics.get("nodejs_heap_size_used_bytes") ?? Number.NaN) / 1e6,
+      rssMb: residentBytes(pid) / 1e6,
+      sockets: openSockets(pid),
+      cached: sumOf(cachedObjects(metrics)),
+    };
   };
 }
 
@@ -53,33 +41,18 @@ function residentBytes(pid: number): number {
   return childrenOf(pid).reduce((sum, child) => sum + (processUsage(child.pid)?.rssBytes ?? 0), own);
 }
 
-/** Waits until nothing of the runs is left, or for five minutes, and says what is. */
-export async function remains(
-  cluster: BenchCluster,
+/** What is there of runs now, by kind: in the cluster, and in the caches of the operator. */
+export async function objectsLeft(
+  { client }: BenchCluster,
   operator: OdinSystem,
-  directory: string,
-  signal: AbortSignal,
-): Promise<Pick<SoakEnd, "leftInCluster" | "leftInCaches" | "complaints"> & { isRunning: boolean }> {
-  const deadline = performance.now() + GONE_WITHIN_MS;
-  for (;;) {
-    if (signal.aborted) throw new Interrupted();
-    const leftInCluster = await objectsOfRuns(cluster);
-    const leftInCaches = cachedObjects(await metricsOf(operator));
-    if (sumOf(leftInCluster) + sumOf(leftInCaches) === 0 || performance.now() > deadline) {
-      const complaints = await complaintsOf(join(directory, "cluster/logs/operator.log"));
-      return { leftInCluster, leftInCaches, complaints, isRunning: processUsage(operator.pid()) !== undefined };
-    }
-    await delay(LOOK_EVERY_MS);
-  }
-}
-
-async function objectsOfRuns({ client }: BenchCluster): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
+): Promise<{ leftInCluster: Record<string, number>; leftInCaches: Record<string, number>; total: number }> {
+  const leftInCluster: Record<string, number> = {};
   for (const resource of [PIPELINE, POD, CONFIG_MAP]) {
     const { items } = await client.listAll<KubeObject>(collectionPath(resource, NAMESPACE));
-    counts[resource.plural] = items.filter(({ metadata }) => !NOT_OURS.has(metadata.name)).length;
+    leftInCluster[resource.plural] = items.filter(({ metadata }) => !NOT_OURS.has(metadata.name)).length;
   }
-  return counts;
+  const leftInCaches = cachedObjects(await metricsOf(operator));
+  return { leftInCluster, leftInCaches, total: sumOf(leftInCluster) + sumOf(leftInCaches) };
 }
 
 /** What the operator's informers hold of runs; nodes stay, and events go when the API server forgets them. */
@@ -99,7 +72,7 @@ async function metricsOf(operator: OdinSystem): Promise<Map<string, number>> {
 }
 
 /** Lines of the log at level error or above, and what is not a line of the log at all, such as a stack that Node has printed. */
-async function complaintsOf(log: string): Promise<string[]> {
+export async function complaintsOf(log: string): Promise<string[]> {
   const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line.trim() !== "");
   return lines
     .filter((line) => {

@@ -13,6 +13,26 @@ export interface SoakSample {
   cached: number;
 }
 
+/** What it held when it had nothing to do: no run was left, idle connections were closed and garbage was collected. */
+export interface SoakRest extends Pick<SoakSample, "finished" | "heapMb" | "rssMb" | "sockets"> {
+  /** Objects in the cluster that belong to runs and did not go, by kind. */
+  leftInCluster: Record<string, number>;
+  /** Objects in the operator's caches that belong to runs and did not go, by kind. */
+  leftInCaches: Record<string, number>;
+}
+
+/** A part of the runs, sent through without a rest. */
+export interface SoakLeg {
+  runs: number;
+  tasks: number;
+  seconds: number;
+  /** Processor time in seconds. */
+  operatorCpu: number;
+  apiServerCpu: number;
+  /** What was left behind it. */
+  rest: SoakRest;
+}
+
 /** One thing that a soak must show. */
 export interface SoakCheck {
   what: string;
@@ -22,12 +42,8 @@ export interface SoakCheck {
   ok: boolean | undefined;
 }
 
-/** What was left when all runs were gone and everybody had had time to notice. */
+/** How a soak ended. */
 export interface SoakEnd {
-  /** Objects in the cluster that belong to runs, by kind. */
-  leftInCluster: Record<string, number>;
-  /** Objects in the operator's caches that belong to runs. */
-  leftInCaches: Record<string, number>;
   /** Runs that did not end well. */
   unfinished: number;
   /** Whether it is the process that was started. */
@@ -36,29 +52,30 @@ export interface SoakEnd {
   complaints: string[];
 }
 
-/** The heap may grow by so much over the second half: the noise of a garbage collector that is in no hurry. */
+/** The heap may grow by so much from the first rest to the last: code that is compiled late, and what it remembers to a limit. */
 const MOST_HEAP_GROWTH_MB = 4;
-const MOST_SOCKET_GROWTH = 4;
-/** Before that many runs have ended, the caches fill and the collector learns: growth means nothing yet. */
+/** A connection may be open for something that happens to be asked just then. */
+const MOST_SOCKET_GROWTH = 2;
+/** Before that many runs have ended, what is remembered to a limit has not reached it: growth means nothing yet. */
 const LEAST_RUNS = 2_000;
-/** Windows over the whole soak; the least heap in one comes close to what was in use after a collection. */
-const WINDOWS = 16;
 
 /**
- * Judges a soak. The heap rises until it is collected, so only the least of each window counts; over the second half, when every cache has
- * its size, a line is laid through them that single windows cannot tilt (the median of the slopes between all pairs).
+ * Judges a soak. Only rests are compared, and only those behind runs: what a process holds while it works follows from how much is under way, and that
+ * from how fast the machine is.
  */
-export function soakChecks(samples: readonly SoakSample[], end: SoakEnd): SoakCheck[] {
-  const heap = growthOfSecondHalf(floorOf(samples, (sample) => sample.heapMb));
-  const sockets = growthOfSecondHalf(floorOf(samples, (sample) => sample.sockets));
-  const isLong = (samples.at(-1)?.finished ?? 0) >= LEAST_RUNS;
+export function soakChecks(legs: readonly SoakLeg[], end: SoakEnd): SoakCheck[] {
+  const rests = legs.map(({ rest }) => rest);
+  const last = rests.at(-1);
+  const isLong = (rests[0]?.finished ?? 0) >= LEAST_RUNS && rests.length > 1;
   const overTime = (check: SoakCheck): SoakCheck => (isLong ? check : { ...check, ok: undefined });
+  const heap = growth(rests, ({ heapMb }) => heapMb);
+  const sockets = growth(rests, (each) => each.sockets);
   return [
-    overTime(atMost("growth of the heap over the second half", heap, MOST_HEAP_GROWTH_MB, "MB", 1)),
-    overTime(atMost("growth of the number of sockets over the second half", sockets, MOST_SOCKET_GROWTH, "", 1)),
-    nothing("objects of runs left in the cluster", end.leftInCluster),
-    nothing("objects of runs left in the caches", end.leftInCaches),
-    atMost("runs that did not end well", end.unfinished, 0, "", 0),
+    overTime(atMost("growth of the heap from the first rest to the last", heap, MOST_HEAP_GROWTH_MB, "MB", 1)),
+    overTime(atMost("growth of the number of sockets from the first rest to the last", sockets, MOST_SOCKET_GROWTH)),
+    nothing("objects of runs left in the cluster", last?.leftInCluster ?? {}),
+    nothing("objects of runs left in the caches", last?.leftInCaches ?? {}),
+    atMost("runs that did not end well", end.unfinished, 0),
     {
       what: "the process that was started is still there",
       wanted: "yes",
@@ -74,30 +91,16 @@ export function soakChecks(samples: readonly SoakSample[], end: SoakEnd): SoakCh
   ];
 }
 
-/** The least value of each window, at the window's middle. */
-export function floorOf(
-  samples: readonly SoakSample[],
-  value: (sample: SoakSample) => number,
-): { x: number; y: number }[] {
-  const size = Math.max(1, Math.ceil(samples.length / WINDOWS));
-  const windows = Array.from({ length: Math.ceil(samples.length / size) }, (_, i) =>
-    samples.slice(i * size, (i + 1) * size),
+/** How much a line through the rests rises from the first to the last, which a single one cannot tilt: the median of the slopes between all pairs. */
+export function growth(rests: readonly SoakRest[], value: (rest: SoakRest) => number): number {
+  const slopes = rests.flatMap((a, i) =>
+    rests.slice(i + 1).map((b) => (value(b) - value(a)) / (b.finished - a.finished)),
   );
-  return windows.map((window) => ({
-    x: window[Math.floor(window.length / 2)]?.seconds ?? Number.NaN,
-    y: Math.min(...window.map(value)),
-  }));
+  const runs = (rests.at(-1)?.finished ?? 0) - (rests[0]?.finished ?? 0);
+  return slopes.length === 0 ? Number.NaN : median(slopes) * runs;
 }
 
-/** How much a robust line through the second half of the points rises from its beginning to its end. */
-export function growthOfSecondHalf(points: readonly { x: number; y: number }[]): number {
-  const half = points.slice(Math.floor(points.length / 2));
-  const slopes = half.flatMap((a, i) => half.slice(i + 1).map((b) => (b.y - a.y) / (b.x - a.x)));
-  const length = (half.at(-1)?.x ?? 0) - (half[0]?.x ?? 0);
-  return slopes.length === 0 ? Number.NaN : median(slopes) * length;
-}
-
-function atMost(what: string, value: number, bound: number, unit: string, digits: number): SoakCheck {
+function atMost(what: string, value: number, bound: number, unit = "", digits = 0): SoakCheck {
   const show = (number: number): string => `${number.toFixed(digits)}${unit === "" ? "" : ` ${unit}`}`;
   return { what, wanted: `≤ ${show(bound)}`, measured: show(value), ok: value <= bound };
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { PIPELINE } from "../../../crds/resources.ts";
 import { Informer } from "../../../kube/informer.ts";
@@ -17,20 +18,23 @@ interface Run {
   phase: string;
 }
 
-/** Runs of one task, every tenth a chain of three, one task in twenty failing once. */
+/** Runs of one task, every tenth a chain of three, one task in twenty failing once; any stretch of them holds the same share of each. */
 export function soakRuns(count: number): BenchRun[] {
   const chained = chains("soak-chain", Math.floor(count / 10), 3);
-  return withFailures([...singles("soak", count - chained.length), ...chained].sort(byHash), 20);
+  const all = [...singles("soak", count - chained.length), ...chained].map((run) => ({ run, place: placeOf(run) }));
+  all.sort((a, b) => (a.place < b.place ? -1 : 1));
+  return withFailures(
+    all.map(({ run }) => run),
+    20,
+  );
 }
 
-/** An order that mixes the two kinds, the same each time. */
-function byHash(a: BenchRun, b: BenchRun): number {
-  const hash = ({ name }: BenchRun): number =>
-    [...name].reduce((sum, character) => (Math.imul(sum, 31) + character.charCodeAt(0)) >>> 0, 7);
-  return hash(a) - hash(b);
+/** Where a run comes in an order that is the same each time and has nothing to do with its name: alike names must not stand together. */
+function placeOf({ name }: BenchRun): string {
+  return createHash("sha256").update(name).digest("hex");
 }
 
-/** Keeps a fixed number of runs under way. */
+/** Sends runs through the operator, a fixed number of them under way at a time. */
 export class RunStream {
   finished = 0;
   /** Names of runs that ended otherwise than DONE. */
@@ -39,7 +43,7 @@ export class RunStream {
   readonly #informer: Informer<Run>;
   readonly #underWay = new Set<string>();
 
-  constructor(cluster: BenchCluster, system: OdinSystem) {
+  private constructor(cluster: BenchCluster, system: OdinSystem) {
     this.#system = system;
     this.#informer = new Informer<Run>({
       client: cluster.client,
@@ -51,44 +55,50 @@ export class RunStream {
     this.#informer.onChange(({ object }) => this.#look(object));
   }
 
-  /** Sends all runs through; `sample` is called each second. */
+  /** Resolves when it sees what becomes of runs; `stop` ends that. */
+  static async start(cluster: BenchCluster, system: OdinSystem): Promise<RunStream> {
+    const stream = new RunStream(cluster, system);
+    stream.#informer.start();
+    await stream.#informer.synced;
+    return stream;
+  }
+
+  async stop(): Promise<void> {
+    await this.#informer.stop();
+  }
+
+  /** Sends runs and resolves when all have ended; `sample` is called each second meanwhile. */
   async send(
     runs: readonly BenchRun[],
     inFlight: number,
     signal: AbortSignal,
     sample: () => Promise<void>,
   ): Promise<void> {
-    this.#informer.start();
-    await this.#informer.synced;
-    try {
-      const sampling = new AbortController();
-      const sampled = this.#every(sample, sampling.signal);
-      let changedAt = performance.now();
-      let last = -1;
-      const waitWhile = async (condition: () => boolean): Promise<void> => {
-        while (condition()) {
-          if (signal.aborted) throw new Interrupted();
-          this.#system.check();
-          if (this.finished !== last) [last, changedAt] = [this.finished, performance.now()];
-          if (performance.now() - changedAt > STUCK_MS) {
-            throw new LocalError(`no run has ended for ${STUCK_MS / 1000} s; ${this.#underWay.size} are under way`);
-          }
-          await delay(LOOK_EVERY_MS);
+    const sampling = new AbortController();
+    const sampled = this.#every(sample, sampling.signal);
+    let changedAt = performance.now();
+    let last = -1;
+    const waitWhile = async (condition: () => boolean): Promise<void> => {
+      while (condition()) {
+        if (signal.aborted) throw new Interrupted();
+        this.#system.check();
+        if (this.finished !== last) [last, changedAt] = [this.finished, performance.now()];
+        if (performance.now() - changedAt > STUCK_MS) {
+          throw new LocalError(`no run has ended for ${STUCK_MS / 1000} s; ${this.#underWay.size} are under way`);
         }
-      };
-      try {
-        for (const run of runs) {
-          await waitWhile(() => this.#underWay.size >= inFlight);
-          this.#underWay.add(run.name);
-          await this.#system.submit(run);
-        }
-        await waitWhile(() => this.#underWay.size > 0);
-      } finally {
-        sampling.abort();
-        await sampled;
+        await delay(LOOK_EVERY_MS);
       }
+    };
+    try {
+      for (const run of runs) {
+        await waitWhile(() => this.#underWay.size >= inFlight);
+        this.#underWay.add(run.name);
+        await this.#system.submit(run);
+      }
+      await waitWhile(() => this.#underWay.size > 0);
     } finally {
-      await this.#informer.stop();
+      sampling.abort();
+      await sampled;
     }
   }
 

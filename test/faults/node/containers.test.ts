@@ -174,7 +174,7 @@ faultCase(
     try {
       const look = () =>
         kubectl("run", "probe", "--image=i", "-n", ground.namespace, "--dry-run=server", "-o", "jsonpath={..name}");
-      await until(look, 30_000, { describe: "the policy is in force", accept: (names) => names.includes("mesh") });
+      await until(look, 60_000, { describe: "the policy is in force", accept: (names) => names.includes("mesh") });
       await ground.start();
       await ground.create("run", [script("a", "sleep 1"), script("b", "true", { depends: ["a"] })]);
       await ground.untilEnded("run", "DONE", WAIT_MS);

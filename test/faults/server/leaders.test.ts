@@ -24,6 +24,16 @@ async function leading(ground: Ground): Promise<{ a: ProxiedOperator; b: Proxied
   return { a, b };
 }
 
+/** Writes the lease as somebody would who believes that it is free. */
+async function takeLeaseAway(ground: Ground): Promise<void> {
+  const spec = {
+    holderIdentity: "somebody",
+    leaseDurationSeconds: 5,
+    renewTime: `${new Date().toISOString().slice(0, -1)}000Z`,
+  };
+  await ground.client.patch(objectPath(LEASE, ground.namespace, "odin-operator"), "merge", { spec });
+}
+
 function ended({ process }: ProxiedOperator): Promise<boolean> {
   return until(() => !process.running, 60_000, { describe: "it ends" });
 }
@@ -52,16 +62,37 @@ faultCase(
 faultCase(
   leaders,
   "F-33",
+  "one of two that share the runs is paused until the other has its shards",
+  async (ground) => {
+    const runs = Array.from({ length: 6 }, (_, i) => `run-${i}`);
+    const a = await ground.start("a");
+    await a.process.untilSaid(LEADS);
+    const b = await ground.start("b");
+    await b.process.untilSaid(LEADS);
+    ground.node.direct = () => "run";
+    for (const run of runs) await ground.create(run, chain(3));
+    for (const run of runs)
+      await ground.untilRun(run, "is at t0", ({ status }) => status?.tasks?.t0?.state === "executing");
+    process.kill(a.process.pid, "SIGSTOP");
+    for (const run of runs) await ground.node.set(`${run}--t0`, "succeed");
+    for (const run of runs) await ground.untilPod(`${run}--t1`);
+    ground.node.direct = () => "succeed";
+    process.kill(a.process.pid, "SIGCONT");
+    await ended(a);
+    assert.is(await a.process.end("SIGKILL"), 1, "it ends as one that lost its leases");
+    for (const { metadata } of await ground.pods()) await ground.node.set(metadata.name, "succeed");
+    for (const run of runs) await ground.untilEnded(run);
+  },
+  { ...ELECTED, shards: 4 },
+);
+
+faultCase(
+  leaders,
+  "F-33",
   "somebody takes the lease away",
   async (ground) => {
     const { a, b } = await leading(ground);
-    const path = objectPath(LEASE, ground.namespace, "odin-operator");
-    const spec = {
-      holderIdentity: "somebody",
-      leaseDurationSeconds: 5,
-      renewTime: `${new Date().toISOString().slice(0, -1)}000Z`,
-    };
-    await ground.client.patch(path, "merge", { spec });
+    await takeLeaseAway(ground);
     await ended(a);
     await b.process.untilSaid(LEADS);
     await ground.node.set("run--t0", "succeed");

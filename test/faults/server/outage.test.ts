@@ -114,7 +114,7 @@ faultCase(outage, "F-30", "a later version of the definition is applied, and its
     if (later(run).laterSetting === undefined) await ground.delete("after");
     return run;
   };
-  await until(made, 30_000, {
+  await until(made, 60_000, {
     describe: "the schema is in force",
     accept: (run) => later(run).laterSetting === "kept",
   });

@@ -151,7 +151,7 @@ for (const [how, offsetMs, stepMs] of [
     const pod = (await ground.writes()).find(({ verb, name }) => verb === "create" && name === "late--a");
     const removed = await until(
       async () => (await ground.writes()).find(({ verb, name }) => verb === "delete" && name === "late--a"),
-      30_000,
+      60_000,
       { describe: "the deletion of the pod" },
     );
     const livedMs = (removed?.at ?? 0) - (pod?.doneAt ?? 0);

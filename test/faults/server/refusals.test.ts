@@ -39,7 +39,7 @@ faultCase(refusals, "F-12", "a quota for one pod holds back the others until the
   });
   await until(
     () => kubectl("get", "resourcequota", "pods", "-n", ground.namespace, "-o", "jsonpath={.status.hard}"),
-    30_000,
+    60_000,
     { describe: "the quota is known to the server" },
   );
   await ground.start();
@@ -100,7 +100,7 @@ faultCase(
           () => false,
           () => true,
         ),
-      30_000,
+      60_000,
       { describe: "the right is gone" },
     );
     proxy.endWatches();
@@ -262,7 +262,7 @@ faultCase(refusals, "F-14", "a webhook that does not answer is waited for", asyn
           () => false,
           (error) => /failed calling webhook/.test(String(error)),
         ),
-      30_000,
+      60_000,
       {
         describe: "the webhook is in force",
       },

@@ -65,6 +65,52 @@ for (const [how, status, message] of [
   });
 }
 
+for (const [what, isRefused] of [
+  ["however few its words are", () => true],
+  ["unless it has fewer words", (nth: number) => nth === 1],
+] as const) {
+  faultCase(
+    size,
+    "F-27",
+    `what runs is stopped when the run's status is too large to be written, ${what}`,
+    async (ground) => {
+      ground.node.direct = () => "run";
+      ground.allowance.writes = 4;
+      const { proxy } = await ground.start();
+      const body = JSON.stringify({
+        kind: "Status",
+        status: "Failure",
+        code: 500,
+        message: "etcdserver: request is too large",
+      });
+      await ground.create(
+        "wide",
+        Array.from({ length: 40 }, (_, i) => task(`t${i}`)),
+      );
+      await ground.untilRun("wide", "executes", ({ status }) => status?.counts?.executing === 40);
+      let large = 0;
+      proxy.decide = ({ method, url, bytes }): Fault =>
+        method === "PATCH" && url.includes("/pipelines/") && bytes > 1_000 && isRefused(++large)
+          ? { kind: "answer", status: 500, body }
+          : { kind: "forward" };
+      const started = (await ground.pods()).map(({ metadata }) => metadata.name);
+      assert.is(started.length, 40);
+      await Promise.all(started.slice(0, 20).map((pod) => ground.node.set(pod, "succeed")));
+      const { status } = await ground.untilEnded("wide", "TERMINATED");
+      assert.is(status?.reason, "StatusTooLarge");
+      assert.ok(large === 2 || large === 3, `${large} large writes`);
+      const isTold = status?.counts?.executing === 0;
+      assert.is(isTold, !isRefused(2), JSON.stringify(status?.counts));
+      if (isTold) assert.is(status?.counts?.terminated, 40 - (status?.counts?.executed ?? 0));
+      else assert.match(status?.message ?? "", "what they call executing was stopped");
+      const going = (await ground.pods()).filter(
+        ({ metadata, status: now }) => now?.phase === "Running" && metadata.deletionTimestamp === undefined,
+      );
+      assert.equal(going, [], "nothing is left running");
+    },
+  );
+}
+
 faultCase(size, "F-40", `${FINISHED} finished runs are there at the start`, async (ground) => {
   const runs = collectionPath(PIPELINE, ground.namespace);
   const now = new Date().toISOString();

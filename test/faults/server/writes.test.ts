@@ -1,4 +1,3 @@
-// timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PIPELINE } from "../../../crds/resources.ts";
@@ -47,6 +46,26 @@ for (const nth of [1, 3]) {
     await ground.untilEnded("run");
   });
 }
+
+faultCase(writes, "F-6", "killed while the answers to many creations were under way", async (ground) => {
+  ground.allowance.writes = 4;
+  const { proxy, process } = await ground.start();
+  ground.node.direct = () => "run";
+  const held = proxy.holdAnswers(isPodCreation, (nth) => nth > 3);
+  await ground.create(
+    "run",
+    Array.from({ length: 30 }, (_, i) => task(`t${i}`)),
+  );
+  await until(() => held.size >= 20, 60_000, { describe: "creations that the server has carried out are unanswered" });
+  await process.end("SIGKILL");
+  held.letGo();
+  ground.node.direct = () => "succeed";
+  await ground.start();
+  await until(async () => (await ground.pods()).length === 30, 90_000, { describe: "all pods are there" });
+  for (const { metadata } of await ground.pods()) await ground.node.set(metadata.name, "succeed");
+  const { status } = await ground.untilEnded("run");
+  assert.is(status?.progress, "30/30");
+});
 
 for (const nth of [1, 2, 3]) {
   faultCase(writes, "F-7", `killed before it could read the answer to status write ${nth}`, async (ground) => {

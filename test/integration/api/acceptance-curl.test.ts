@@ -15,7 +15,7 @@ import { startPod } from "./played-pod.ts";
 
 const execute = promisify(execFile);
 const test = suite("acceptance: the curl calls of the original document");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 let world: Awaited<ReturnType<typeof openAcceptance>>;
 let stage: FacadeStage;
 let operator: OdinProcess | undefined;

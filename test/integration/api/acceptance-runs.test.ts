@@ -1,4 +1,3 @@
-// timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../../support/deadline.ts";
@@ -11,7 +10,7 @@ import type { FacadeStage } from "./facade-stage.ts";
 import { endPod, startPod } from "./played-pod.ts";
 
 const test = suite("acceptance: the document's run");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 let world: Awaited<ReturnType<typeof openAcceptance>>;
 let stage: FacadeStage;
 let operator: OdinProcess | undefined;

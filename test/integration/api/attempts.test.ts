@@ -4,7 +4,7 @@ import { until } from "../../support/deadline.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const attempts = suite("retried and skipped tasks over REST");
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 let stage: FacadeStage;
 attempts.before(async () => {
   stage = await FacadeStage.open();

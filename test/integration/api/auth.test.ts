@@ -92,7 +92,7 @@ test("O-24: every read works with Basic, as clients with a netrc file send it", 
 test("O-23: a user made elsewhere can log in; deleting it ends its tokens", async () => {
   const fields = { username: "Some.One@x", passwordHash: await hashPassword("someone's password"), validFrom: 1 };
   await stage.client.create(`/api/v1/namespaces/${stage.namespace}/secrets`, userSecret(stage.namespace, fields));
-  const answer = await until(() => login("Some.One@x", "someone's password"), 10_000, {
+  const answer = await until(() => login("Some.One@x", "someone's password"), 60_000, {
     describe: "the user arrives",
     accept: ({ status }) => status === 200,
     everyMs: 700,
@@ -100,7 +100,7 @@ test("O-23: a user made elsewhere can log in; deleting it ends its tokens", asyn
   const token = `Bearer ${answer.json.message}`;
   assert.is((await read(token)).status, 200);
   await stage.client.delete(secretPath("Some.One@x"));
-  await until(async () => (await read(token)).status === 401, 10_000, { describe: "the token ends" });
+  await until(async () => (await read(token)).status === 401, 60_000, { describe: "the token ends" });
 });
 
 test("a Secret that only looks like a user's is nobody", async () => {

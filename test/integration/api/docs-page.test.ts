@@ -7,7 +7,7 @@ import { buildExamplesWorld } from "./examples-world.ts";
 import { FacadeStage, ROOT_PASSWORD, ROOT_USER } from "./facade-stage.ts";
 
 const test = suite("api documentation page in a browser");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 const browser = await findBrowser();
 let stage: FacadeStage;
 

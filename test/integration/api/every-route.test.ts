@@ -246,6 +246,22 @@ test("a header of 32 KiB is refused, and so are more bytes of headers than anybo
   assert.match(many, /^HTTP\/1\.1 431 /);
 });
 
+test("C-6, O-3: a head that is far too large, in many packets, is refused in the words of the API that it is for", async () => {
+  const bodyOf = (text: string): unknown => JSON.parse(text.slice(text.indexOf("\r\n\r\n") + 4));
+  const refusal = (path: string): Promise<string> =>
+    raw(stage.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nX-Long: `, (socket) => {
+      for (let n = 0; n < 6; n++) setTimeout(() => socket.writable && socket.write("a".repeat(40_000)), 20 * n);
+    });
+  for (const prefix of ["clusters", "cluster"]) {
+    const clockwork = await refusal(`/api/v1/${prefix}/jobs/list`);
+    assert.match(clockwork, /^HTTP\/1\.1 431 .*\r\nContent-Type: application\/json\r\n/);
+    assert.is(bodyOf(clockwork), "Request header fields too large.");
+  }
+  const odin = await refusal("/v1/pipelines");
+  assert.match(odin, /^HTTP\/1\.1 431 .*\r\nContent-Type: application\/problem\+json/);
+  assert.is((bodyOf(odin) as { status: number }).status, 431);
+});
+
 const ask = (path: string, more = ""): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 
 test("requests sent at once over one connection are answered in order", async () => {

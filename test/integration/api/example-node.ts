@@ -4,7 +4,7 @@ import { line } from "../../support/gpu-text.ts";
 import type { FacadeStage } from "./facade-stage.ts";
 import { GpuWorld } from "./gpu-world.ts";
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const ID = GpuWorld.newId();
 
 /** Settings of a facade that shows the node of the document's example and no other. */

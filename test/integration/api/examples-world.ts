@@ -7,7 +7,7 @@ import type { FacadeStage } from "./facade-stage.ts";
 const RUNNING = ["sst2-4k2m9xq1j", "sst2-7w0c3v5tj", "sst2-0f6h8k2zj"];
 const ENDED = "sst2-0000ended0j";
 const VERSION = "0123456789abcdef0123456789abcdef01234567";
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 
 /** Makes, in an empty namespace, everything that the document's examples take to be there, and waits until it is served. */
 export async function buildExamplesWorld(stage: FacadeStage): Promise<void> {

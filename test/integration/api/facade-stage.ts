@@ -76,13 +76,15 @@ export class FacadeStage {
       ODIN_ROOT_USER: ROOT_USER,
       ODIN_ROOT_PASS: ROOT_PASSWORD,
       ODIN_REPOSITORY: this.repository,
+      CLOCKWORK_NAMESPACES: this.namespace,
+      MLBENCH_NAMESPACE: this.namespace,
       ...env,
     });
     const log = (level: string) => (fields: object, msg: string) => {
       this.logLines.push({ level, ...fields, msg });
     };
     const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
-    const client = new KubeClient({ kubeConfig: config, userAgent: "odin-api-test", timeoutMs: 5_000 });
+    const client = new KubeClient({ kubeConfig: config, userAgent: "odin-api-test", timeoutMs: 20_000 });
     const facade = await startFacade({ settings, namespace: this.namespace, client, logger, registry: new Registry() });
     this.#running.push({ facade, client });
     if (wait) {

@@ -3,6 +3,9 @@ import type { KubeClient } from "../../../kube/client.ts";
 import { NODE, POD } from "../../../kube/core-resources.ts";
 import { isKubeError } from "../../../kube/errors.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
+import { type FleetAddress, fleetNode } from "../../support/exporter-fleet.ts";
+
+const FLEET_WRITERS = 8;
 
 /** What a node of a test is like. */
 export interface NodeOptions {
@@ -85,6 +88,22 @@ export class GpuWorld {
   /** Creates the pod of an exporter that is Ready unless said otherwise. */
   createExporter(name: string, options: PodOptions): Promise<void> {
     return this.createPod(name, { ...options, labels: { exporter: this.id, ...options.labels } });
+  }
+
+  /** Creates a node for each exporter of a fleet, with its address and that many GPUs, and the exporter's pod on it. Returns the nodes' names. */
+  async createFleet(addresses: readonly FleetAddress[], gpus: number): Promise<string[]> {
+    const names: string[] = [];
+    const left = [...addresses.entries()];
+    const work = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [exporter, { host, port }] = next;
+        const node = await this.createNode(fleetNode(exporter), { gpus, internalIp: host });
+        names[exporter] = node;
+        await this.createExporter(`exporter-${exporter}`, { node, ip: host, port });
+      }
+    };
+    await Promise.all(Array.from({ length: FLEET_WRITERS }, work));
+    return names;
   }
 
   /** Creates a pod on a node and plays its kubelet. */

@@ -15,10 +15,10 @@ import { kubeConfig } from "./facade-stage.ts";
 import { GpuWorld } from "./gpu-world.ts";
 
 const test = suite("GPUs read in the background");
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const TIMINGS: Partial<ScraperTimings> = {
   intervalMs: 200,
-  timeoutMs: 1_000,
+  timeoutMs: 3_000,
   backoffMs: { base: 200, cap: 400 },
   firstMs: 10,
 };
@@ -102,7 +102,7 @@ class Bench {
 const bench = (action: (one: Bench) => Promise<void>) => async () => {
   const one = new Bench();
   try {
-    await within(60_000, () => action(one));
+    await within(180_000, () => action(one));
   } finally {
     await one.close();
   }
@@ -124,8 +124,8 @@ test(
       half: 'DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-0"',
     };
     const expected: Record<string, RegExp> = {
-      silent: /did not answer completely within 1 s/,
-      trickling: /did not answer completely within 1 s/,
+      silent: /did not answer completely within 3 s/,
+      trickling: /did not answer completely within 3 s/,
       resetting: /broke off \(ECONNRESET\)/,
       failing: /answered with HTTP 500/,
       redirecting: /HTTP 302; redirects are not followed/,
@@ -274,13 +274,13 @@ test(
       "data_age_seconds",
       "skipped_lines_total",
       "dropped_values_total",
-      "count",
+      "devices",
       "allocated",
       "power_watts",
     ]) {
       assert.match(metrics, new RegExp(`^odin_gpu_${name}\\{node="${node}"\\} [\\d.]+`, "m"));
     }
-    assert.match(metrics, new RegExp(`^odin_gpu_count\\{node="${node}"\\} 5$`, "m"));
+    assert.match(metrics, new RegExp(`^odin_gpu_devices\\{node="${node}"\\} 5$`, "m"));
     assert.match(metrics, new RegExp(`^odin_gpu_allocated\\{node="${node}"\\} 2$`, "m"));
     assert.match(metrics, new RegExp(`^odin_gpu_power_watts\\{node="${node}"\\} 876\\.103`, "m"));
     assert.match(metrics, new RegExp(`^odin_gpu_utilisation\\{node="${node}"\\} 0\\.2725$`, "m"));
@@ -457,7 +457,7 @@ test(
     const exporter = await one.exporterPod("exporter", node, silence, "127.0.10.1");
     one.read({}, { ...TIMINGS, timeoutMs: 60_000 });
     await until(() => exporter.open === 1, WAIT_MS, { describe: "it is asked" });
-    await within(5_000, () => one.gpus.stop());
+    await within(20_000, () => one.gpus.stop());
     await until(() => exporter.open === 0, WAIT_MS, { describe: "the connection is closed" });
     assert.equal(one.node(node).rows, []);
   }),

@@ -12,7 +12,7 @@ import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const test = suite("api kept logs");
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 let place: TemporaryDirectory;
 let store: Store;
 let stage: FacadeStage;

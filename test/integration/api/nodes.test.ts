@@ -12,7 +12,7 @@ import { FacadeStage, kubeConfig } from "./facade-stage.ts";
 import { GpuWorld } from "./gpu-world.ts";
 
 const test = suite("api nodes");
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const ID = GpuWorld.newId();
 const ENV = { ...GpuWorld.settings(ID), ODIN_GPU_INTERVAL: "1" };
 let stage: FacadeStage;

@@ -7,7 +7,7 @@ import { FaultProxy } from "../kube/fault-proxy.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const test = suite("api without its API server");
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 let proxy: FaultProxy;
 let stage: FacadeStage;
 

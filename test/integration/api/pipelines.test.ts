@@ -157,7 +157,7 @@ test("O-14, O-106: an edit of the Job does not change a run that has its snapsho
   });
   await until(
     async () => ((await stage.get("/v1/jobs/edited")).json.job as { tasks: unknown[] }).tasks.length === 0,
-    10_000,
+    60_000,
     {
       describe: "the edit arrives",
     },
@@ -261,7 +261,7 @@ test("O-14: a Pipeline that kubectl makes is shown, with its own tasks", async (
   await stage.createRun("by-hand", { tasks: [{ name: "only", image: "busybox", command: ["sh", "-c", "true"] }] });
   const shown = await until(
     async () => (await stage.get("/v1/pipelines/by-hand")).json.pipeline as Item | undefined,
-    10_000,
+    60_000,
     { describe: "it arrives" },
   );
   assert.equal(

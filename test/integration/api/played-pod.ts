@@ -1,7 +1,7 @@
 import { until } from "../../support/deadline.ts";
 import type { FacadeStage } from "./facade-stage.ts";
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 /** Says that a pod runs, as a kubelet would, once it is there. */
 export async function startPod(stage: FacadeStage, pod: string): Promise<void> {

@@ -33,7 +33,7 @@ async function started(env: Record<string, string> = {}): Promise<{ api: OdinPro
 }
 
 async function exitOf(api: OdinProcess): Promise<number | null> {
-  await until(() => !api.running, 20_000, { describe: "it ends by itself" });
+  await until(() => !api.running, 60_000, { describe: "it ends by itself" });
   return await api.end("SIGKILL");
 }
 

@@ -9,7 +9,7 @@ import { FacadeStage } from "./facade-stage.ts";
 import { endPod } from "./played-pod.ts";
 
 const test = suite("launch of jobs in the repository");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 let stage: FacadeStage;
 let operator: OdinProcess | undefined;
 

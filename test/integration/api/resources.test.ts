@@ -6,7 +6,7 @@ import { isProblem } from "../../unit/api/served.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const test = suite("api resources");
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 let stage: FacadeStage;
 let id = "";
 

@@ -14,7 +14,7 @@ import type { Answer } from "../../unit/api/served.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const files = suite("what runs wrote is removed");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 const IMAGE = "registry.example/odin:1";
 let volume: TemporaryDirectory;
 let snapshotMode: FacadeStage;

@@ -12,7 +12,7 @@ import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const test = suite("api history of runs");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 let place: TemporaryDirectory;
 let store: Store;
 let stage: FacadeStage;
@@ -207,12 +207,22 @@ test("O-211: a run that is removed with its record is removed from the archive f
   await untilListed(`?q=${id}`, []);
 });
 
+test("F-36: an API that is ready has opened its store: its very first list has what is kept", async () => {
+  await keep("old-3", "uid-old-3", "2026-03-03T00:00:00Z");
+  await stage.start({ ODIN_STORE: join(place.path, "store.db") });
+  assert.equal((await list("?q=old-3")).ids, ["old-3"]);
+  assert.equal((await stage.get("/readyz")).json, { status: "ready", store: "open" });
+  assert.match((await stage.get("/metrics")).text, /^odin_api_store_open 1$/m);
+});
+
 test("F-36: with a store that does not work runs of the cluster are served, removals say so, and what is unknown is no 404", async () => {
   const id = await stage.launch("sst2");
   await stage.stop();
   const broken = join(place.path, "broken.db");
   await writeFile(broken, "this is no database ".repeat(500));
   await stage.start({ ODIN_STORE: broken });
+  assert.equal((await stage.get("/readyz")).json, { status: "ready", store: "away" });
+  assert.match((await stage.get("/metrics")).text, /^odin_api_store_open 0$/m);
   assert.ok((await list(`?q=${id}`)).ids.includes(id));
   assert.is((await stage.get(`/v1/pipelines/${id}`)).status, 200);
   const unknown = await stage.get("/v1/pipelines/old-1");

@@ -1,4 +1,3 @@
-// timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { userSecretName } from "../../../api/auth/user.ts";
@@ -158,7 +157,7 @@ test("O-23: a deleted user's token ends, also where a new user takes the name", 
   refused(await put(token, "gus", { firstname: "G" }), 401);
   // Tokens count whole seconds.
   const second = Math.floor(Date.now() / 1000);
-  await until(() => Math.floor(Date.now() / 1000) > second + 1, 5_000, { describe: "the second has passed" });
+  await until(() => Math.floor(Date.now() / 1000) > second + 1, 60_000, { describe: "the second has passed" });
   const fresh = await newUser("gus");
   refused(await put(token, "gus", { firstname: "G" }), 401);
   assert.is((await put(fresh, "gus", { firstname: "G" })).status, 200);
@@ -185,7 +184,7 @@ test("O-30: users are Secrets that kubectl shows and the API never does", async 
   const keys = new Set(users.flatMap(Object.keys));
   for (const key of keys) assert.ok(["username", "firstname", "lastname"].includes(key), key);
   await kubectl("delete", "secret", userSecretName("Hal.9000@x-y_z"), "--namespace", stage.namespace);
-  await until(async () => (await stage.get("/v1/users/Hal.9000@x-y_z")).status === 404, 10_000, {
+  await until(async () => (await stage.get("/v1/users/Hal.9000@x-y_z")).status === 404, 60_000, {
     describe: "a user deleted by kubectl is gone",
   });
 });

@@ -6,7 +6,7 @@ import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const test = suite("api and operator together");
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 let stage: FacadeStage;
 let operator: OdinProcess | undefined;
 

@@ -41,7 +41,7 @@ for file in files:
 const PERSON = "person";
 const PASSWORD = "per-sons.own_secret!";
 const WORLD = GpuWorld.newId();
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 /**
  * Makes and runs the suite in which the unmodified clients of a generation do a person's work against a server whose reads are

@@ -1,4 +1,3 @@
-// timeout: 600
 import { createPrivateKey } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

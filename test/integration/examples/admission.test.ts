@@ -18,7 +18,7 @@ admission.after(() => namespace.remove());
 const manifests = readdirSync(EXAMPLES, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".yaml"));
 for (const path of manifests) {
   admission(path, () =>
-    within(30_000, async () => {
+    within(60_000, async () => {
       // Strict validation: a field that the schema does not know is an error here and not a warning.
       const args = ["apply", "--dry-run=server", "--validate=strict", "--namespace", namespace.name];
       assert.match(await kubectl(...args, "-f", join(EXAMPLES, path)), /created \(server dry run\)/);

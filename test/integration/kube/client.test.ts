@@ -109,7 +109,7 @@ requests("an exhausted quota is told apart from missing rights (F-12)", async ()
     spec: { hard: { "count/secrets": "0" } },
   });
   const secrets = `/api/v1/namespaces/${namespace.name}/secrets`;
-  const quota = await until(() => rejection(direct.create(secrets, { metadata: { generateName: "s-" } })), 10_000, {
+  const quota = await until(() => rejection(direct.create(secrets, { metadata: { generateName: "s-" } })), 60_000, {
     describe: "the quota takes effect",
     accept: (error) => isKubeError(error, "quota"),
   });
@@ -137,7 +137,7 @@ requests("pages carry kinds, and a whole list starts over when its token expires
 requests("the log of a pod that has no node is a stream without a byte", async () => {
   const pods = collectionPath(POD, namespace.name);
   const pod = { metadata: { name: "nowhere" }, spec: { containers: [{ name: "main", image: "i" }] } };
-  await until(() => direct.create(pods, pod), 20_000, { describe: "the namespace takes pods" });
+  await until(() => direct.create(pods, pod), 60_000, { describe: "the namespace takes pods" });
   const stream = await direct.stream(`${pods}/nowhere/log`);
   let bytes = 0;
   for await (const chunk of stream) bytes += (chunk as Buffer).length;
@@ -192,9 +192,9 @@ faults("the caller's signal ends a request at once", async () => {
   once({ kind: "hang" });
   const abort = new AbortController();
   const promise = fails(client.get(path("x"), { signal: abort.signal }), "aborted");
-  await until(() => proxy.requests.length === 1, 2_000, { describe: "the request under way" });
+  await until(() => proxy.requests.length === 1, 60_000, { describe: "the request under way" });
   abort.abort();
-  await within(5_000, () => promise);
+  await within(20_000, () => promise);
   await fails(client.get(path("x"), { signal: abort.signal }), "aborted");
   assert.is(proxy.requests.length, 1);
 });
@@ -217,7 +217,7 @@ faults("a Retry-After of one resource, whose storage is not ready, holds back no
   const error = await fails(using.get(path("x")), "throttled");
   assert.is(error.reason, "StorageNotReady");
   assert.is(error.retryAfterMs, 30_000, "whoever asked for that resource waits");
-  await within(15_000, () => fails(using.get(path("y")), "notFound"));
+  await within(20_000, () => fails(using.get(path("y")), "notFound"));
   using.close();
 });
 
@@ -280,7 +280,7 @@ guard("the right is asked again after the wait for a slot", async () => {
   const abort = new AbortController();
   const first = fails(guarded.get("/version", { signal: abort.signal }), "aborted");
   const second = fails(guarded.create(collection(), configMap("too-late")), "other");
-  await until(() => proxy.requests.length === 1, 2_000, { describe: "the first request" });
+  await until(() => proxy.requests.length === 1, 60_000, { describe: "the first request" });
   mayWrite = false;
   abort.abort();
   await first;
@@ -324,7 +324,7 @@ guard(
     const guarded = base.guarded(() => mayWrite);
     try {
       const write = fails(guarded.create(collection(), configMap("after-handshake")), "other");
-      await within(5_000, () => accepted);
+      await within(20_000, () => accepted);
       mayWrite = false;
       release();
       assert.is((await write).reason, "NotLeader");
@@ -350,10 +350,10 @@ guard("close ends what is under way, refuses what comes later and leaves no hand
   stream.on("error", () => undefined);
   closing.close();
   closing.close();
-  await within(1_000, () => pending);
-  await within(1_000, () => streamEnd);
+  await within(20_000, () => pending);
+  await within(20_000, () => streamEnd);
   await fails(closing.get("/version"), "aborted");
-  await until(() => openHandles().length <= before, 5_000, { describe: "no handle is left" });
+  await until(() => openHandles().length <= before, 60_000, { describe: "no handle is left" });
 });
 
 const streams = suite("streams (F-42)");
@@ -372,22 +372,22 @@ streams("a stream errs when the connection breaks, and when its signal aborts", 
   };
   const cut = await client.stream(collection(), { query: { watch: true } });
   const broken = fails(read(cut), "transient");
-  await until(() => proxy.watches > 0, 2_000, { describe: "the stream is open" });
+  await until(() => proxy.watches > 0, 60_000, { describe: "the stream is open" });
   proxy.cutWatches();
-  await within(2_000, () => broken);
+  await within(20_000, () => broken);
   const abort = new AbortController();
   const aborted = await client.stream(collection(), { query: { watch: true }, signal: abort.signal });
   const ended = fails(read(aborted), "aborted");
   abort.abort();
-  await within(2_000, () => ended);
-  await until(() => proxy.watches === 0, 2_000, { describe: "both connections are closed" });
+  await within(20_000, () => ended);
+  await until(() => proxy.watches === 0, 60_000, { describe: "both connections are closed" });
 });
 
 streams("F-42: a reader that stops reading stops the server, and a refusal keeps its words", async () => {
   const stream = await client.stream(collection(), { query: { watch: true } });
-  await until(() => stream.readableLength > 0, 5_000, { describe: "data" });
+  await until(() => stream.readableLength > 0, 60_000, { describe: "data" });
   stream.destroy();
-  await until(() => proxy.watches === 0, 2_000, { describe: "the connection is closed" });
+  await until(() => proxy.watches === 0, 60_000, { describe: "the connection is closed" });
   const missing = objectPath({ ...CONFIG_MAP, plural: "pods", kind: "Pod" }, namespace.name, "no-such", "log");
   const error = await fails(client.stream(missing), "notFound");
   assert.match(error.message, /no-such/);
@@ -416,7 +416,7 @@ metrics("a token shows neither in errors nor in the log (401, F-13)", async () =
   const { logger, text } = recordingLogger();
   const refused = testClient({ kubeConfig: proxy.kubeConfig({ token: "s3cr3t-token" }), logger });
   const error = await fails(refused.get(path("x")), "unauthorized");
-  const shown = JSON.stringify([error.message, error.stack, error.details, String(error.cause), text()]);
+  const shown = JSON.stringify([error.message, error.stack, error.statusDetails, String(error.cause), text()]);
   assert.not.match(shown, /s3cr3t/);
   refused.close();
 });

@@ -83,17 +83,17 @@ definitions("an informer waits for a CRD that is not there, with a message, and 
   });
   informer.start();
   try {
-    await until(() => text().includes("is its CRD installed?"), 5_000, { describe: "a message" });
+    await until(() => text().includes("is its CRD installed?"), 60_000, { describe: "a message" });
     assert.not(informer.hasSynced);
     await applyDefinition(client, definition({ type: "integer" }), { deadlineMs: 30_000, logger });
-    await within(15_000, () => informer.synced);
+    await within(60_000, () => informer.synced);
     await client.create(collectionPath(WIDGET, "default"), {
       apiVersion: `${WIDGET.group}/v1`,
       kind: "Widget",
       metadata: { name: "w" },
       spec: { size: 1 },
     });
-    await until(() => informer.get("default/w"), 5_000, { describe: "the widget in the cache" });
+    await until(() => informer.get("default/w"), 60_000, { describe: "the widget in the cache" });
   } finally {
     await informer.stop();
   }
@@ -113,7 +113,7 @@ definitions("applying again brings a change to the server and keeps what typed c
         })
         .then(() => Promise.reject(new Error("accepted"))),
     );
-  await until(async () => String(await create(7)), 10_000, {
+  await until(async () => String(await create(7)), 60_000, {
     describe: "the new maximum",
     accept: (answer) => /less than or equal to 5/.test(answer),
   });
@@ -168,23 +168,23 @@ definitions("an informer outlives the removal of its CRD (F-30)", async () => {
   });
   informer.start();
   try {
-    await within(10_000, () => informer.synced);
+    await within(60_000, () => informer.synced);
     assert.is(informer.size, 1);
     await client.delete(path);
-    await until(() => text().includes("is its CRD installed?"), 20_000, { describe: "a message" });
-    await until(() => rejection(client.get(path)), 10_000, {
+    await until(() => text().includes("is its CRD installed?"), 60_000, { describe: "a message" });
+    await until(() => rejection(client.get(path)), 60_000, {
       describe: "the CRD is gone",
       accept: (error) => isKubeError(error, "notFound"),
     });
     await applyDefinition(client, definition({ type: "integer" }), { deadlineMs: 30_000, logger });
-    await until(() => informer.size === 0, 10_000, { describe: "an empty cache from the new list" });
+    await until(() => informer.size === 0, 60_000, { describe: "an empty cache from the new list" });
     await client.create(collectionPath(WIDGET, "default"), {
       apiVersion: `${WIDGET.group}/v1`,
       kind: "Widget",
       metadata: { name: "again" },
       spec: { size: 1 },
     });
-    await until(() => informer.get("default/again"), 10_000, { describe: "the new widget" });
+    await until(() => informer.get("default/again"), 60_000, { describe: "the new widget" });
   } finally {
     await informer.stop();
   }

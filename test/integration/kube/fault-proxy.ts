@@ -2,6 +2,7 @@ import { createPrivateKey } from "node:crypto";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createAuthority, createCertificate, type KeyPair } from "../../../local/x509.ts";
 import { within } from "../../support/deadline.ts";
@@ -22,6 +23,13 @@ export interface ProxyOptions {
   tls?: boolean;
   /** Added to the user agent of what passes, so that the audit log tells the clients of several proxies apart. */
   name?: string;
+}
+
+/** Answers that a proxy holds back. */
+export interface HeldAnswers {
+  /** How many requests the server has carried out whose answers are held. */
+  readonly size: number;
+  letGo(): void;
 }
 
 /** Where the API server is and how the proxy shows who it is. */
@@ -96,7 +104,7 @@ export class FaultProxy {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const { fromServer } of this.#streams) fromServer.destroy();
     this.#server.closeAllConnections();
-    await within(5_000, () => closed);
+    await within(20_000, () => closed);
   }
 
   get url(): string {
@@ -142,6 +150,30 @@ export class FaultProxy {
     return [...this.#streams].filter(({ seen }) => pattern.test(seen.url)).length;
   }
 
+  /**
+   * From now on the answers to these requests are held back when the server has carried them out, those before `from` says so left out; all else passes.
+   * Returns how many are held and what lets them, and all to come, go.
+   */
+  holdAnswers(wanted: (seen: SeenRequest) => boolean, from: (nth: number) => boolean): HeldAnswers {
+    let letGo = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let count = 0;
+    const held = { size: 0, letGo };
+    this.decide = (seen) => {
+      if (!wanted(seen) || !from(++count)) return { kind: "forward" };
+      return {
+        kind: "beforeAnswer",
+        act: async () => {
+          held.size += 1;
+          await released;
+        },
+      };
+    };
+    return held;
+  }
+
   /** Cuts all open watches, optionally after a piece of a line. */
   cutWatches(lastBytes?: string | Buffer): void {
     for (const { toClient, fromServer } of this.#streams) {
@@ -179,7 +211,7 @@ export class FaultProxy {
     this.#server.closeAllConnections();
     this.#upstream.agent.destroy();
     this.#anonymous.destroy();
-    await within(5_000, () => new Promise<void>((resolve) => this.#server.close(() => resolve())));
+    await within(20_000, () => new Promise<void>((resolve) => this.#server.close(() => resolve())));
   }
 
   #handle(request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -210,12 +242,34 @@ export class FaultProxy {
         response.write(fault.lines.map((line) => `${line}\n`).join(""));
         if (fault.end) response.end();
         return;
+      case "beforeRequest":
+        void this.#hold(request, response, seen, fault.act);
+        return;
       default:
-        this.#forward(request, response, seen, fault);
+        this.#forward(request, response, seen, fault, request);
     }
   }
 
-  #forward(request: http.IncomingMessage, response: http.ServerResponse, seen: SeenRequest, fault: Fault): void {
+  async #hold(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+    seen: SeenRequest,
+    act: (body: Buffer) => Promise<void>,
+  ): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    await act(body);
+    this.#forward(request, response, seen, { kind: "forward" }, Readable.from([body]));
+  }
+
+  #forward(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+    seen: SeenRequest,
+    fault: Fault,
+    body: Readable,
+  ): void {
     const { server, agent } = this.#upstream;
     const { host: _host, connection: _connection, ...headers } = request.headers;
     const { name } = this.#upstream;
@@ -248,7 +302,7 @@ export class FaultProxy {
       } else if (fault.kind === "delay") setTimeout(() => answer.pipe(response), fault.ms);
       else answer.pipe(response);
     });
-    request.pipe(outgoing);
+    body.pipe(outgoing);
   }
 
   #cut(answer: http.IncomingMessage, response: http.ServerResponse, afterBytes: number): void {

@@ -27,4 +27,6 @@ export type Fault =
   /** Passes the answer on, or each piece of a watch, so much later. */
   | { kind: "delay"; ms: number }
   /** Lets the API server carry the request out, does `act` with the status of its answer, and only then passes the answer on. */
-  | { kind: "beforeAnswer"; act: (status: number) => void | Promise<void> };
+  | { kind: "beforeAnswer"; act: (status: number) => void | Promise<void> }
+  /** Takes the whole request, does `act` with its body, and only then passes it on, also if the client has gone by then. */
+  | { kind: "beforeRequest"; act: (body: Buffer) => Promise<void> };

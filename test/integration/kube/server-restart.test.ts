@@ -68,12 +68,12 @@ restarts(
     await make("before");
     const { informer, log, lists } = watcher(direct);
     informer.start();
-    await within(20_000, () => informer.synced);
+    await within(60_000, () => informer.synced);
     const argv = await server.kill();
     assert.is(informer.size, 1);
     await restart(argv);
     await make("after");
-    await until(() => log.includes("added after"), 20_000, { describe: "the event after the restart" });
+    await until(() => log.includes("added after"), 60_000, { describe: "the event after the restart" });
     await informer.stop();
     assert.equal(log, ["added before", "added after"]);
     assert.ok(lists().length <= 2, `listed ${lists().length} times`);
@@ -84,8 +84,8 @@ restarts("history that is really gone: deletions are made up for, unchanged obje
   for (const name of ["keep", "lose"]) await make(name);
   const { informer, log, lists } = watcher(proxied);
   informer.start();
-  await within(20_000, () => informer.synced);
-  await until(() => proxy.watches === 1, 10_000, { describe: "the watch" });
+  await within(60_000, () => informer.synced);
+  await until(() => proxy.watches === 1, 60_000, { describe: "the watch" });
   log.length = 0;
   proxy.decide = () => ({ kind: "refuse" });
   proxy.cutWatches();
@@ -94,8 +94,8 @@ restarts("history that is really gone: deletions are made up for, unchanged obje
   await server.compact();
   await restart(await server.kill());
   proxy.decide = () => ({ kind: "forward" });
-  await until(() => log.length >= 2, 20_000, { describe: "the changes" });
-  await until(() => proxy.watches === 1, 10_000, { describe: "a new watch" });
+  await until(() => log.length >= 2, 60_000, { describe: "the changes" });
+  await until(() => proxy.watches === 1, 60_000, { describe: "a new watch" });
   await informer.stop();
   assert.equal([...log].sort(), ["added new", "deleted lose"]);
   assert.equal(lists(), ["start", "expired"]);
@@ -104,7 +104,7 @@ restarts("history that is really gone: deletions are made up for, unchanged obje
 restarts("a server that hangs without closing anything is noticed, and waited for (F-3)", async () => {
   const { informer, log } = watcher(direct, { idleTimeoutMs: 1_000, openTimeoutMs: 500 });
   informer.start();
-  await within(20_000, () => informer.synced);
+  await within(60_000, () => informer.synced);
   await server.pause();
   try {
     const error = await rejection(direct.get(path("keep"), { timeoutMs: 1_500 }));
@@ -113,7 +113,7 @@ restarts("a server that hangs without closing anything is noticed, and waited fo
     server.resume();
   }
   await make("woken");
-  await until(() => log.includes("added woken"), 20_000, { describe: "the event after the pause" });
+  await until(() => log.includes("added woken"), 60_000, { describe: "the event after the pause" });
   await informer.stop();
 });
 

@@ -1,5 +1,6 @@
 import { KubeConfig } from "@kubernetes/client-node";
-import { KubeClient, type KubeClientOptions } from "../../../kube/client.ts";
+import { KubeClient } from "../../../kube/client.ts";
+import type { KubeClientOptions } from "../../../kube/client-options.ts";
 import type { Logger } from "../../../kube/logger.ts";
 import type { Resource } from "../../../kube/resource.ts";
 

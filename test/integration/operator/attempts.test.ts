@@ -80,7 +80,7 @@ attempts("O-144: a retry waits for quota and keeps its number", async () => {
   });
   const seen = (): Promise<string> =>
     kubectl("get", "resourcequota", "pods", "-n", stage.namespace, "-o", "jsonpath={.status.hard}");
-  await until(seen, 20_000, { describe: "the quota is known to the server" });
+  await until(seen, 60_000, { describe: "the quota is known to the server" });
   await stage.fail("held", "a", 1);
   const held = await stage.untilRun("held", "waits for quota", (run) => run.status?.reason === "a: QuotaExceeded");
   assert.is(held.status?.tasks?.a?.attempt, 1);
@@ -100,7 +100,7 @@ attempts(
     assert.match(status?.message ?? "", "task a: timed out after 2s");
     assert.is(status?.tasks?.b?.state, "waiting");
     assert.match(status?.tasks?.b?.message ?? "", "not started: pipeline terminated");
-    await until(() => podNames("slow"), 30_000, { describe: "the pod is gone", accept: (names) => names.length === 0 });
+    await until(() => podNames("slow"), 60_000, { describe: "the pod is gone", accept: (names) => names.length === 0 });
   },
 );
 
@@ -114,12 +114,15 @@ attempts("O-143: waiting for an image counts, and the message says that it was w
 });
 
 attempts("O-143, O-187: a timeout that passes while no operator runs is seen by the next one", async () => {
-  await stage.create("away", { tasks: [task("a", { timeout: 2 })] });
+  // Long enough for a busy machine to get as far as that the task runs.
+  const timeout = 15;
+  await stage.create("away", { tasks: [task("a", { timeout })] });
   await stage.startPod("away", "a");
   await stage.untilRun("away", "is recorded", (run) => run.status?.tasks?.a?.readyTime !== undefined);
   await stage.stopOperator();
   const readyAt = Date.parse((await stage.get("away")).status?.tasks?.a?.readyTime ?? "");
-  await until(async () => Date.now(), 20_000, { describe: "the time is over", accept: (now) => now > readyAt + 2000 });
+  const accept = (now: number): boolean => now > readyAt + timeout * 1_000;
+  await until(async () => Date.now(), 60_000, { describe: "the time is over", accept });
   await stage.startOperator();
   const { status } = await stage.untilPhase("away", "TERMINATED");
   assert.is(status?.tasks?.a?.reason, "Timeout");

@@ -1,4 +1,3 @@
-// timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline } from "../../../crds/generated/types.ts";

@@ -1,13 +1,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { podName } from "../../../crds/names.ts";
 import { PIPELINE } from "../../../crds/resources.ts";
 import { collectionPath, objectPath } from "../../../kube/resource.ts";
-import { auditedRequests } from "../../support/audit-log.ts";
+import { type AuditedRequest, auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
 import { Stage, task } from "./stage.ts";
 
 // What a run costs the API server, as counts and bytes: they are the same on a slow machine, so a change that makes runs dearer fails here.
 // Bounds are what is needed; where more can be right (something was seen in two pieces instead of one), the bound says how much.
+// Some 200 of a pod's bytes are its Clockwork job: its id as annotation and variable, its index and its time limit (C-74, C-79).
 
 const budget = suite("requests to the API server");
 let stage: Stage;
@@ -45,7 +47,7 @@ async function costOf(run: () => Promise<void>): Promise<Cost> {
       previous = now.length;
       return settled ? now : [];
     },
-    10_000,
+    60_000,
     { describe: "the audit log has settled", accept: (requests) => requests.length > before, everyMs: 300 },
   );
   const requests = new Map<string, number>();
@@ -78,7 +80,7 @@ budget("P-3: a run of one task costs one creation, two status writes and one eve
   assertAtMost(
     cost,
     { "create pods": 1, "patch pipelines/status": 2, "create events": 2 },
-    { "create pods": 1_000, "patch pipelines/status": 2_200, "create events": 1_100 },
+    { "create pods": 1_050, "patch pipelines/status": 2_200, "create events": 1_100 },
   );
 });
 
@@ -93,7 +95,7 @@ budget("P-3: a chain costs one creation and one status write a task, and no read
     cost,
     // A status write to begin and one for each task that ends; a pod that is seen running before its start is recorded can add one.
     { "create pods": 10, "patch pipelines/status": 13, "create events": 2 },
-    { "create pods": 10_000, "patch pipelines/status": 14_000, "create events": 1_100 },
+    { "create pods": 10_500, "patch pipelines/status": 14_000, "create events": 1_100 },
   );
 });
 
@@ -114,7 +116,7 @@ budget("the API server writes changed runs so that their version can be read wit
   await stage.annotate("echoed", { resourceVersion: "1", "example.com/text": '"uid":"x"},"spec":' });
   const { metadata } = await stage.get("echoed");
   const expected = `${metadata.uid}@${metadata.resourceVersion}`;
-  await until(async () => seen, 10_000, { describe: "the change was seen", accept: (all) => all.includes(expected) });
+  await until(async () => seen, 60_000, { describe: "the change was seen", accept: (all) => all.includes(expected) });
   watched.abort();
   await watch.catch(() => undefined);
   assert.equal(parsed, []);
@@ -131,7 +133,7 @@ budget("O-188: what ends together is written together", async () => {
     cost,
     // Two where all are seen together; a slow machine may see them in several batches.
     { "create pods": 30, "patch pipelines/status": 15, "create events": 2 },
-    { "create pods": 30_000, "patch pipelines/status": 26_000, "create events": 1_100 },
+    { "create pods": 31_500, "patch pipelines/status": 26_000, "create events": 1_100 },
   );
 });
 
@@ -146,7 +148,7 @@ budget("P-3: a second attempt costs what the first one did", async () => {
   assertAtMost(
     cost,
     { "create pods": 10, "patch pipelines/status": 12, "create events": 7 },
-    { "create pods": 10_000, "patch pipelines/status": 15_000, "create events": 4_200 },
+    { "create pods": 10_500, "patch pipelines/status": 15_000, "create events": 4_200 },
   );
 });
 
@@ -161,9 +163,41 @@ budget("P-3: a run that is stopped costs one deletion more a task", async () => 
   assertAtMost(
     cost,
     { "create pods": 10, "patch pipelines/status": 6, "create events": 12, "delete pods": 10 },
-    { "create pods": 10_000, "patch pipelines/status": 12_000, "create events": 7_000, "delete pods": 1_500 },
+    { "create pods": 10_500, "patch pipelines/status": 12_000, "create events": 7_000, "delete pods": 1_500 },
   );
 });
+
+budget("P-8: of runs that begin together few are written twice before a second is over", async () => {
+  const names = Array.from({ length: 60 }, (_, i) => `together-${i}`);
+  await Promise.all(
+    names.map(async (name) => {
+      await stage.create(name, { tasks: [task("a")] });
+      await stage.succeed(name, "a");
+      await stage.untilPhase(name, "DONE");
+    }),
+  );
+  const requests = await until(() => auditedRequests(stage.namespace), 60_000, {
+    describe: "the audit log has the last write of every run",
+    accept: (all) => names.every((name) => writesOf(all, name).length > 0),
+    everyMs: 300,
+  });
+  const createdAt = (run: string): number =>
+    requests.find(({ verb, name }) => verb === "create" && name === podName(run, "a", 1))?.at ?? 0;
+  const early = names.flatMap((name) => {
+    const [first = 0, ...later] = writesOf(requests, name);
+    return later.length > 0 && first - createdAt(name) < 900 ? [first] : [];
+  });
+  // Ten at once, four soon after, and five in each second since the first run began: an operator that was held up writes at once what was due meanwhile.
+  const seconds = early.length === 0 ? 0 : (Math.max(...early) - Math.min(...names.map(createdAt))) / 1_000;
+  assert.ok(early.length <= 15 + 5 * seconds, `${early.length} of ${names.length} in ${seconds} s`);
+});
+
+/** When each status write of a run was received. */
+function writesOf(requests: readonly AuditedRequest[], run: string): number[] {
+  return requests
+    .filter(({ resource, subresource, name }) => resource === "pipelines" && subresource === "status" && name === run)
+    .map(({ at }) => at);
+}
 
 /** Bytes of the status write that follows the end of one task out of `size`, most of which wait; the least of several, for one may carry more. */
 async function bytesOfOneChange(run: string, size: number): Promise<number> {

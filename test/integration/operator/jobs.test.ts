@@ -112,11 +112,11 @@ jobs("O-148: a Job says whether it can be run, and a run of a bad one ends with 
     const { status } = await stage.client.get<Job>(objectPath(JOB, stage.namespace, name));
     return `${status?.conditions?.[0]?.status} ${status?.conditions?.[0]?.message}`;
   };
-  await until(() => condition("good"), 10_000, {
+  await until(() => condition("good"), 60_000, {
     describe: "good is valid",
     accept: (text) => text === "True 1 tasks" || text === "True 1 task",
   });
-  await until(() => condition("bad"), 10_000, {
+  await until(() => condition("bad"), 60_000, {
     describe: "bad is not",
     accept: (text) => /^False task a .*unknown variable \$NOPE/.test(text),
   });

@@ -1,4 +1,6 @@
-// timeout: 300
+// timeout: 600
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { JobSpec, Pipeline, Task } from "../../../crds/generated/types.ts";
@@ -10,8 +12,10 @@ import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
 import { LimitedAccount } from "../../support/limited-account.ts";
 import { OdinProcess } from "../../support/odin-process.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { kubeConfig } from "../api/facade-stage.ts";
+import { FaultProxy } from "../kube/fault-proxy.ts";
 
 const WAIT_MS = 90_000;
 const ALL = { apiGroups: ["*"], resources: ["*"], verbs: ["*"] };
@@ -37,6 +41,8 @@ class Space {
   readonly #space: TemporaryNamespace;
   readonly #operator: OdinProcess | undefined;
   readonly account: LimitedAccount;
+  /** Objects of the whole cluster that go with it: kind and name. */
+  readonly leaves: [string, string][] = [];
 
   private constructor(space: TemporaryNamespace, account: LimitedAccount, operator: OdinProcess | undefined) {
     this.#space = space;
@@ -44,7 +50,13 @@ class Space {
     this.#operator = operator;
   }
 
-  static async open({ withOperator = true } = {}): Promise<Space> {
+  static async open({
+    withOperator = true,
+    settings = {},
+  }: {
+    withOperator?: boolean;
+    settings?: Record<string, string>;
+  } = {}): Promise<Space> {
     const namespace = await temporaryNamespace("shown");
     const account = await LimitedAccount.create(client, namespace.name, [ALL]);
     const environment = {
@@ -53,6 +65,7 @@ class Space {
       ODIN_LEASE_NAMESPACE: namespace.name,
       ODIN_INSTALL_CRDS: "false",
       ODIN_RETRY_PAUSE: "120",
+      ...settings,
     };
     const space = new Space(namespace, account, withOperator ? new OdinProcess("operator", environment) : undefined);
     spaces.push(space);
@@ -70,6 +83,7 @@ class Space {
 
   async close(): Promise<void> {
     await this.kill();
+    for (const [kind, name] of this.leaves) await kubectl("delete", kind, name, "--ignore-not-found");
     this.account.remove();
     await this.#space.remove();
   }
@@ -226,6 +240,44 @@ const TROUBLES: readonly [string, { run: string; alone: boolean }, (space: Space
     /^refused +TERMINATED +0\/1 +TaskFailed +.*violates PodSecurity/,
   ],
   [
+    "an admission webhook that does not answer (F-14)",
+    { run: "no-webhook", alone: true },
+    async (space) => {
+      const name = `away.${space.namespace}.example.com`;
+      await kubectlApply(space.namespace, {
+        apiVersion: "admissionregistration.k8s.io/v1",
+        kind: "ValidatingWebhookConfiguration",
+        metadata: { name },
+        webhooks: [
+          {
+            name,
+            clientConfig: { url: "https://127.0.0.1:1/" },
+            rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
+            namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": space.namespace } },
+            admissionReviewVersions: ["v1"],
+            sideEffects: "None",
+            failurePolicy: "Fail",
+          },
+        ],
+      });
+      space.leaves.push(["validatingwebhookconfiguration", name]);
+      // It takes a moment until the API server asks it.
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "probe" } };
+      const spec = { containers: [{ name: "c", image: "i" }] };
+      const probe = () =>
+        kubectlApply(space.namespace, { ...pod, spec }).then(
+          () => kubectl("delete", "pod", "probe", "-n", space.namespace, "--now"),
+          (error: unknown) => String(error),
+        );
+      await until(probe, WAIT_MS, {
+        describe: "pods are refused",
+        accept: (said) => said.includes("failed calling webhook"),
+      });
+      await space.run("no-webhook", { tasks: [task()] });
+    },
+    /^no-webhook +RUNNING +0\/1 +a: ApiUnavailable +.*failed calling webhook "away\./,
+  ],
+  [
     "a Job that is not there yet",
     { run: "no-job", alone: false },
     async (space) => {
@@ -288,6 +340,44 @@ for (const [what, { run, alone }, make, line] of TROUBLES) {
     assert.match(described, new RegExp(`Reason: +(?:a: )?${reason}`), described);
   });
 }
+
+shown("kubectl get says what is wrong: an API server that does not answer a creation in time (F-17)", async () => {
+  const proxy = await FaultProxy.start({ tls: true });
+  const directory = await temporaryDirectory();
+  try {
+    proxy.decide = ({ method, url }) =>
+      method === "POST" && /\/pods(\?|$)/.test(url) ? { kind: "hang" } : { kind: "forward" };
+    const file = join(directory.path, "kubeconfig");
+    writeFileSync(file, proxy.kubeConfigText("default"), { mode: 0o600 });
+    const space = await Space.open({ settings: { KUBECONFIG: file } });
+    await space.run("slow", { tasks: [task()] });
+    await space.untilShown(
+      "slow",
+      /^slow +RUNNING +0\/1 +a: ApiUnavailable +.*no complete answer from the API server within/,
+    );
+  } finally {
+    await proxy.stop();
+    await directory.remove();
+  }
+});
+
+shown("F-36: kubectl describe says that a run stays because the store does not work", async () => {
+  const directory = await temporaryDirectory();
+  try {
+    const store = join(directory.path, "store.db");
+    writeFileSync(store, "this is no database ".repeat(500));
+    const space = await Space.open({ settings: { ODIN_STORE: store, ODIN_RUN_TTL: "1", ODIN_RUN_RETENTION: "1" } });
+    await space.run("stays", { tasks: [task()] });
+    await space.pod("stays", { phase: "Succeeded" });
+    await space.untilShown("stays", /^stays +DONE +1\/1/);
+    await until(() => kubectl("describe", "pipeline", "stays", "-n", space.namespace), WAIT_MS, {
+      describe: "an event says that it is not deleted yet",
+      accept: (text) => /NotDeletedYet .*not in the store yet/.test(text),
+    });
+  } finally {
+    await directory.remove();
+  }
+});
 
 shown("without an operator kubectl shows a run without a phase, and the lease that nobody holds", async () => {
   const space = await Space.open();

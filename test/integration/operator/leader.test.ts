@@ -82,7 +82,7 @@ leader("F-33: a leader that was paused past its lease writes nothing more and en
   await create("four");
   process.kill(paused.pid, "SIGCONT");
   await untilExecuting("four");
-  await until(() => !paused.running, 20_000, { describe: "the paused leader ends" });
+  await until(() => !paused.running, 60_000, { describe: "the paused leader ends" });
   assert.is(await paused.end("SIGKILL"), 1, paused.output.slice(-2000));
   const creations = (await auditedRequests(namespace.name))
     .slice(before)

@@ -1,4 +1,3 @@
-// timeout: 400
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { auditedRequests } from "../../support/audit-log.ts";
@@ -88,7 +87,7 @@ life("O-184, O-185: what is refused for now waits with its reason, without end, 
   await kubectlApply(stage.namespace, quota);
   const seen = (): Promise<string> =>
     kubectl("get", "resourcequota", "none", "-n", stage.namespace, "-o", "jsonpath={.status.hard}");
-  await until(seen, 20_000, { describe: "the quota is known to the server" });
+  await until(seen, 60_000, { describe: "the quota is known to the server" });
   await stage.create("held", { tasks: [task("a"), task("b", { depends: ["a"] })] });
   const held = await stage.untilRun("held", "is held", (run) => run.status?.tasks?.a?.reason === "QuotaExceeded");
   assert.match(held.status?.tasks?.a?.message ?? "", /^quota: /);
@@ -194,7 +193,7 @@ life("O-187: killed before each of its writes in turn, the operator still makes 
     assert.equal(status?.counts, { total: 3, waiting: 0, executing: 0, executed: 3, terminated: 0 }, run);
   }
   const expected = before + 3 * runs;
-  await until(created, 20_000, { describe: `${expected} creations in the log`, accept: (count) => count >= expected });
+  await until(created, 60_000, { describe: `${expected} creations in the log`, accept: (count) => count >= expected });
   assert.is(await created(), expected);
 });
 

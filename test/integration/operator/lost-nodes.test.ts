@@ -149,7 +149,7 @@ for (const reason of ["InvalidImageName", "ErrImageNeverPull"]) {
     const { status } = await stage.untilPhase(name, "TERMINATED");
     assert.is(status?.message, `task a: ${reason}: the kubelet's words`);
     assert.is(status?.tasks?.a?.attempt, 1);
-    await until(() => stage.pods(name), 30_000, { describe: "the pod goes", accept: (pods) => pods.length === 0 });
+    await until(() => stage.pods(name), 60_000, { describe: "the pod goes", accept: (pods) => pods.length === 0 });
   });
 }
 lost.run();

@@ -1,4 +1,3 @@
-// timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { METRIC_ORIGINS } from "../../../cli/metric-origins.ts";

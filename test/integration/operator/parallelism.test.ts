@@ -150,7 +150,7 @@ parallelism(
       `2 tasks may execute in namespace ${small.namespace} at a time`,
     );
     assert.match(first.status?.reason ?? "", "c: NamespaceParallelism");
-    await until(() => Date.now() > Date.parse(first.metadata.creationTimestamp ?? "") + 1_500, 10_000, {
+    await until(() => Date.now() > Date.parse(first.metadata.creationTimestamp ?? "") + 1_500, 60_000, {
       describe: "a later second",
     });
     await small.create("n2", { tasks: [task("x")] });

@@ -15,6 +15,7 @@ import { kubeConfig } from "../api/facade-stage.ts";
 
 const WAIT_MS = 120_000;
 const CREATED_AT_A_TIME = 20;
+const END_MS = 40_000;
 
 /** A namespace whose pods succeed by themselves, and the processes that share its runs. */
 export class Replicas {
@@ -29,7 +30,7 @@ export class Replicas {
     this.#space = space;
     this.#shards = shards;
     this.#leaseSeconds = leaseSeconds;
-    this.#player = new PodPlayer(this.client, space.name, () => 100 + Math.random() * 400);
+    this.#player = new PodPlayer(this.client, space.name, () => 200 + Math.random() * 800);
   }
 
   static async open(shards: number, leaseSeconds: number): Promise<Replicas> {
@@ -115,9 +116,14 @@ export class Replicas {
     assert.ok(pods.length > 0 && requests.some(({ resource }) => resource === "leases"), "the log has been read");
   }
 
-  /** Ends all processes, to begin anew. */
+  /** Ends all processes, to begin anew; those that do not end in order are killed. */
   async endAll(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    for (const process of this.#processes.splice(0)) await process.end(signal);
+    const end = async (process: OdinProcess): Promise<void> => {
+      const late = setTimeout(() => void process.end("SIGKILL"), END_MS);
+      await process.end(signal);
+      clearTimeout(late);
+    };
+    await Promise.all(this.#processes.splice(0).map(end));
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,3 @@
-// timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline } from "../../../crds/generated/types.ts";
@@ -110,12 +109,15 @@ rights(
       /wants-pods\s+RUNNING\s+0\/1\s+a: Forbidden/,
     );
     await untilReady(health, 200, /^ok, but the operator lacks the right to create pods/);
+    assert.is(await health.value('odin_missing_rights{verb="create",resource="pods"}'), 1);
+    assert.is(await health.value('odin_ready{part="operator"}'), 1);
     assert.ok(operator.running);
     await account.allow([...OTHERS, PODS, LEASES]);
     const done = await untilRun("wants-pods", "is done", ({ status }) => status?.phase === "DONE");
     assert.is(done.status?.conditions?.find(({ type }) => type === "Degraded")?.status, "False");
     assert.is(done.status?.tasks?.a?.attempt, 1, "no attempt was used up");
     await untilReady(health, 200, OK);
+    assert.not.match(await health.metrics(), 'odin_missing_rights{verb="create",resource="pods"}');
     assert.is(await operator.end("SIGTERM"), 0);
   },
 );

@@ -2,10 +2,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { MAX_EVENTS } from "../../../crds/limits.ts";
 import { podName } from "../../../crds/names.ts";
 import { type RunDocument, readRunDocument } from "../../../crds/run-document.ts";
 import { POD } from "../../../kube/core-resources.ts";
-import { objectPath } from "../../../kube/resource.ts";
+import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { openStore, type Store } from "../../../store/store.ts";
 import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
@@ -232,4 +233,39 @@ archive(
   },
 );
 
+archive(
+  "O-222: warnings about the run's pods are kept with it, also those for which its own events have no room",
+  async () => {
+    const tasks = Array.from({ length: MAX_EVENTS + 20 }, (_, n) => task(`t${n}`));
+    const { metadata } = await stage.create("warned", { tasks });
+    const events = { group: "", version: "v1", plural: "events", kind: "Event", namespaced: true };
+    for (const { name } of tasks) {
+      const pod = await stage.pod("warned", name);
+      const time = new Date().toISOString().replace(/\.\d+/, "");
+      await stage.client.create(collectionPath(events, stage.namespace), {
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { generateName: `${pod.metadata.name}.` },
+        involvedObject: {
+          ...{ apiVersion: "v1", kind: "Pod", name: pod.metadata.name, namespace: stage.namespace },
+          uid: pod.metadata.uid,
+        },
+        ...{ source: { component: "kubelet", host: "node-1" }, firstTimestamp: time, lastTimestamp: time },
+        ...{ type: "Warning", reason: "FailedMount", message: `no volume for ${name}` },
+      });
+    }
+    await stage.untilRun("warned", "knows of the last warning", ({ status }) =>
+      (status?.events ?? []).some(({ message }) => message === `no volume for ${tasks.at(-1)?.name}`),
+    );
+    for (const { name } of tasks) await stage.succeed("warned", name);
+    const { status } = await stage.untilPhase("warned", "DONE");
+    assert.ok((status?.events ?? []).length <= MAX_EVENTS + 8);
+    const { pipeline } = await untilKept(metadata.uid);
+    const kept = pipeline.status?.events ?? [];
+    const warned = kept.filter(({ reason }) => reason === "FailedMount").map(({ task: of }) => of);
+    assert.equal(new Set(warned), new Set(tasks.map(({ name }) => name)));
+    assert.is(warned.length, tasks.length, "each once");
+    assert.is(kept.at(-1)?.reason, "Completed");
+  },
+);
 archive.run();

@@ -39,7 +39,7 @@ runs("O-181: in a diamond the fast arm's successor starts while the slow arm run
   await stage.succeed("diamond", "join");
   const done = await stage.untilPhase("diamond", "DONE");
   assert.equal(done.status?.counts, { total: 5, waiting: 0, executing: 0, executed: 5, terminated: 0 });
-  await kubectl("wait", "--for=condition=Complete", "pipeline/diamond", "-n", stage.namespace, "--timeout=5s");
+  await kubectl("wait", "--for=condition=Complete", "pipeline/diamond", "-n", stage.namespace, "--timeout=60s");
   const [row = ""] = (await kubectl("get", "pl", "diamond", "-n", stage.namespace, "--no-headers")).split("\n");
   assert.match(row, /^diamond\s+DONE\s+5\/5\s+Completed/);
   const story = await kubectl("describe", "pipeline", "diamond", "-n", stage.namespace);
@@ -63,7 +63,7 @@ runs("O-183: after a failure nothing new starts, the sibling finishes, the first
   assert.is(ended.status?.tasks?.bad?.exitCode, 3);
   assert.is(ended.status?.tasks?.never?.state, "waiting");
   assert.is((await stage.pods("failing")).length, 2);
-  await kubectl("wait", "--for=condition=Failed", "pipeline/failing", "-n", stage.namespace, "--timeout=5s");
+  await kubectl("wait", "--for=condition=Failed", "pipeline/failing", "-n", stage.namespace, "--timeout=60s");
 });
 
 runs("O-146: failFast stops the siblings", async () => {
@@ -79,7 +79,7 @@ runs("suspend starts nothing new, resuming goes on", async () => {
   await stage.create("suspended", { suspend: true, tasks: [task("a")] });
   const waiting = await stage.untilRun("suspended", "is suspended", (run) => run.status?.reason === "Suspended");
   assert.is(waiting.status?.tasks?.a?.reason, "Suspended");
-  await kubectl("wait", "--for=condition=Suspended", "pipeline/suspended", "-n", stage.namespace, "--timeout=5s");
+  await kubectl("wait", "--for=condition=Suspended", "pipeline/suspended", "-n", stage.namespace, "--timeout=60s");
   assert.equal(await stage.pods("suspended"), []);
   await stage.control("suspended", { suspend: false });
   await stage.succeed("suspended", "a");

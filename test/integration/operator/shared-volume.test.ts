@@ -104,7 +104,7 @@ shared("O-180: a run that waits for the volume can be cancelled", async () => {
   await stage.control("trap", { cancel: true });
   await stage.untilPhase("trap", "TERMINATED");
   assert.not.ok(existsSync("/etc/a"));
-  await until(async () => (await stage.pods("trap")).length, 10_000, {
+  await until(async () => (await stage.pods("trap")).length, 60_000, {
     describe: "no pod was made",
     accept: (count) => count === 0,
   });

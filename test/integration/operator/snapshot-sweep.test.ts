@@ -54,7 +54,7 @@ function snapshot(job: string, more: Partial<Definition> = {}): SnapshotObject {
 async function stored(object: SnapshotObject): Promise<string> {
   await ensureContentObject(client, CONFIG_MAP, object, ANNOTATIONS.used);
   const key = `${namespace.name}/${object.metadata.name}`;
-  await until(() => caches.snapshots.get(key), 20_000, { describe: "the snapshot reaches the cache" });
+  await until(() => caches.snapshots.get(key), 60_000, { describe: "the snapshot reaches the cache" });
   return object.metadata.name;
 }
 
@@ -84,13 +84,13 @@ sweeping("O-107: what a run, a Job or a kept snapshot names stays, everything el
     spec: { path: "of-job", snapshot: ofJob, tasks: [] },
   });
   const key = `${namespace.name}/kept`;
-  await until(() => caches.runs.get(key) && caches.jobs.get(key), 20_000, { describe: "both reach the caches" });
+  await until(() => caches.runs.get(key) && caches.jobs.get(key), 60_000, { describe: "both reach the caches" });
   await sweep.sweep();
   assert.equal(await names(), [root, ofRun, ofJob].sort());
   assert.ok(![root, ofRun, ofJob].includes(free));
 
   await client.delete(objectPath(PIPELINE, namespace.name, "kept"));
-  await until(() => caches.runs.get(key) === undefined, 20_000, { describe: "the run is gone" });
+  await until(() => caches.runs.get(key) === undefined, 60_000, { describe: "the run is gone" });
   await sweep.sweep();
   assert.equal(await names(), [ofJob]);
 });

@@ -49,6 +49,8 @@ export interface StageOptions {
   runTtlSeconds?: number;
   /** Whom the operator is to the API server; by default one who may do everything. */
   operator?: KubeConfig;
+  /** Longest that the stop of a task waits for what it has written. */
+  logGraceMs?: number;
   /** Days for which ended runs are kept without their object. */
   runRetentionDays?: number;
 }
@@ -200,18 +202,23 @@ export class Stage {
     try {
       return await until(() => this.get(name), WAIT_MS, { describe: `run ${name}: ${describe}`, accept });
     } catch (error) {
-      const pods = await this.pods(name).catch(() => []);
-      const phases = pods.map(({ metadata, status }) => [metadata.name, metadata.resourceVersion, status?.phase]);
-      const metrics = (await this.#registry.metrics()).split("\n").filter((line) => TELLING.test(line));
-      const lines = [
-        JSON.stringify(phases),
-        ...metrics,
-        "the operator said last:",
-        ...this.#said.map((line) => line.trimEnd()),
-      ];
-      console.error(`pods of ${name}: ${lines.join("\n")}`);
+      await this.showState(name);
       throw error;
     }
+  }
+
+  /** Prints what tells why something did not come: the pods of a run, what the watches and the queues are at, and what the operator said last. */
+  async showState(name: string): Promise<void> {
+    const pods = await this.pods(name).catch(() => []);
+    const phases = pods.map(({ metadata, status }) => [metadata.name, metadata.resourceVersion, status?.phase]);
+    const metrics = (await this.#registry.metrics()).split("\n").filter((line) => TELLING.test(line));
+    const lines = [
+      JSON.stringify(phases),
+      ...metrics,
+      "the operator said last:",
+      ...this.#said.map((line) => line.trimEnd()),
+    ];
+    console.error(`pods of ${name}: ${lines.join("\n")}`);
   }
 
   async untilPhase(name: string, phase: string): Promise<Pipeline> {

@@ -15,14 +15,14 @@ environment.before(async () => {
 environment.after(() => namespace.remove());
 
 environment("serves the kinds of this checkout", () =>
-  within(30_000, async () => {
+  within(120_000, async () => {
     const kinds = (await kubectl("api-resources", "--api-group=odin.io", "--output=name")).trim().split("\n");
     assert.equal(kinds.sort(), ["jobs.odin.io", "pipelines.odin.io"]);
   }),
 );
 
 environment("stores objects in a namespace of the file", () =>
-  within(30_000, async () => {
+  within(120_000, async () => {
     const name = `map-${randomBytes(3).toString("hex")}`;
     await kubectlApply(namespace.name, { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { a: "1" } });
     const stored = JSON.parse(await kubectl("get", "configmap", name, "--namespace", namespace.name, "--output=json"));
@@ -31,16 +31,16 @@ environment("stores objects in a namespace of the file", () =>
 );
 
 environment("runs the controllers", () =>
-  within(30_000, async () => {
+  within(120_000, async () => {
     const look = () => kubectl("get", "serviceaccounts", "--namespace", namespace.name, "--output=name");
-    await until(look, 20_000, { describe: "default service account", accept: (text) => text.includes("default") });
+    await until(look, 60_000, { describe: "default service account", accept: (text) => text.includes("default") });
   }),
 );
 
 environment("logs every request", () =>
-  within(30_000, async () => {
+  within(120_000, async () => {
     const look = () => readFile(testVariable("ODIN_TEST_AUDIT_LOG"), "utf8");
-    await until(look, 10_000, {
+    await until(look, 60_000, {
       describe: "request for the namespace",
       accept: (text) => text.includes(namespace.name),
     });
@@ -48,7 +48,7 @@ environment("logs every request", () =>
 );
 
 environment("says what kubectl said", () =>
-  within(30_000, async () => {
+  within(120_000, async () => {
     try {
       await kubectl("get", "nothings.odin.io");
       assert.unreachable();

@@ -189,7 +189,10 @@ export class Nodes {
     const { uid } = pod.metadata;
     const { end, exitCode } = outcome;
     const succeeded = cause === "itself" && end === "succeed";
-    this.#tellEnd(pod, succeeded ? "succeeded" : "failed", cause !== "itself", succeeded ? 0 : exitCode);
+    // One that fails while the cluster takes its pod away cannot be told from one that fails for that.
+    const isGoing = isDisrupted(pod) || pod.metadata.deletionTimestamp !== undefined;
+    const byCluster = cause !== "itself" || (!succeeded && isGoing);
+    this.#tellEnd(pod, succeeded ? "succeeded" : "failed", byCluster, succeeded ? 0 : exitCode);
     const reason = succeeded ? "Completed" : end === "oom" ? "OOMKilled" : "Error";
     const at = this.#time.stamp();
     const terminated = { exitCode: succeeded ? 0 : exitCode, reason, startedAt: at, finishedAt: at };
@@ -303,4 +306,9 @@ export function isLive({ status }: Stored): boolean {
 
 function unscheduled(message: string): Record<string, string> {
   return { type: "PodScheduled", status: "False", reason: "Unschedulable", message };
+}
+
+function isDisrupted({ status }: Stored): boolean {
+  const conditions = (status?.conditions ?? []) as { type: string; status: string }[];
+  return conditions.some(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
 }

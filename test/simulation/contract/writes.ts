@@ -51,11 +51,11 @@ export const WRITES: readonly Promised[] = [
       assert.is(error.code, 409);
       assert.is(error.reason, "AlreadyExists");
       assert.is(words(error), 'pipelines.odin.io "twice" already exists');
-      assert.equal(error.details, { name: "twice", group: "odin.io", kind: "pipelines" });
+      assert.equal(error.statusDetails, { name: "twice", group: "odin.io", kind: "pipelines" });
       await createPod(ground, pod("twice"));
       const second = await failing(client.create(collection(POD, ground), pod("twice")), "alreadyExists");
       assert.is(words(second), 'pods "twice" already exists');
-      assert.equal(second.details, { name: "twice", kind: "pods" });
+      assert.equal(second.statusDetails, { name: "twice", kind: "pods" });
     },
   },
   {

@@ -1,11 +1,13 @@
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect, type PeerCertificate } from "node:tls";
+import { Registry } from "prom-client";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CertificateRenewal, readCertificate } from "../../../api/certificate.ts";
 import { type Listener, listen } from "../../../api/listener.ts";
+import { certificateMetrics } from "../../../api/metrics.ts";
 import { createAuthority, createCertificate } from "../../../local/x509.ts";
 import { SettingProblem } from "../../../settings/settings.ts";
 import { until } from "../../support/deadline.ts";
@@ -19,7 +21,7 @@ const issued = (commonName: string) =>
     usages: ["serverAuth"],
     addresses: ["127.0.0.1"],
   });
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 let place: TemporaryDirectory;
 let listener: Listener;
 let renewal: CertificateRenewal;
@@ -88,6 +90,20 @@ test("O-1: files that are no pair, or gone, leave the old certificate; each prob
   await until(() => lines.length > 1, WAIT_MS, { describe: "the other problem is told" });
   assert.is(await served(), "first");
   assert.ok(lines.filter(([level]) => level === "warn").length <= 3, JSON.stringify(lines));
+});
+
+test("the end of the certificate that is served is a metric", async () => {
+  const registry = new Registry();
+  certificateMetrics(registry, () => renewal.current.cert);
+  const seconds = async (): Promise<number> =>
+    Number(/^odin_api_certificate_expiry_timestamp_seconds (\S+)$/m.exec(await registry.metrics())?.[1]);
+  assert.is(await seconds(), Date.parse(new X509Certificate(renewal.current.cert).validTo) / 1000);
+  const { certificate, key } = issued("second");
+  await writeFile(files().keyFile, key);
+  await writeFile(files().certFile, certificate);
+  await untilServed("second");
+  await until(() => renewal.current.cert === certificate, WAIT_MS, { describe: "the renewed one is the current one" });
+  assert.is(await seconds(), Date.parse(new X509Certificate(certificate).validTo) / 1000);
 });
 
 test("O-270, O-1: a pair that does not fit stops the start with the names of the settings", async () => {

@@ -8,7 +8,7 @@ const test = suite("api errors");
 
 function kubeError(
   category: ErrorCategory,
-  more: { code?: number; retryAfterMs?: number; details?: unknown } = {},
+  more: { code?: number; retryAfterMs?: number; statusDetails?: unknown } = {},
 ): KubeError {
   return new KubeError({ code: 500, reason: "X", message: "GET /api/v1/secret-path: words", category, ...more });
 }
@@ -56,8 +56,8 @@ test("O-4: an API server that does not answer is a 503 with Retry-After, and its
 });
 
 test("what Kubernetes refuses as invalid is a 422 with its fields", () => {
-  const details = { causes: [{ field: "spec.job", message: "too long" }] };
-  const error = toApiError(kubeError("invalid", { code: 422, details }));
+  const statusDetails = { causes: [{ field: "spec.job", message: "too long" }] };
+  const error = toApiError(kubeError("invalid", { code: 422, statusDetails }));
   assert.is(error.code, "Invalid");
   assert.equal(error.errors, [{ path: "spec.job", detail: "too long" }]);
   assert.is(toApiError(kubeError("tooLarge", { code: 413 })).code, "Invalid");

@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import type { RequestListener } from "node:http";
 import { connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { listen } from "../../../api/listener.ts";
 import { until, within } from "../../support/deadline.ts";
 
 const test = suite("api listener");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 const LARGE_BYTES = 64 * 1024 * 1024;
 const STALLED_MS = 1_500;
 const PAUSE_MS = 10;
@@ -81,6 +82,57 @@ test("a slow caller that does take it is not, nor is a late answer or a silent s
     assert.is(socket.destroyed, false);
     socket.destroy();
   });
+});
+
+/** Writes a request in pieces until the server has enough; what it answered, and whether the connection ended well. */
+async function told(port: number, start: string, pieces: number, size: number): Promise<[text: string, end: string]> {
+  const socket = connect(port, "127.0.0.1");
+  let [text, end] = ["", ""];
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  socket.on("end", () => {
+    end ||= "ended";
+  });
+  socket.on("error", () => {
+    end ||= "reset";
+  });
+  const closed = new Promise<void>((done) => socket.once("close", () => done()));
+  socket.write(start);
+  for (let n = 0; n < pieces && socket.writable; n++) {
+    // Not all in one packet; how many there are makes no difference to what is expected.
+    await pause(PAUSE_MS);
+    socket.write("a".repeat(size));
+  }
+  await closed;
+  return [text, end];
+}
+
+test("C-6, O-3: a head without end is answered in the way of its target, however it is cut into packets", async () => {
+  const listener = await listen(handler, {
+    host: "127.0.0.1",
+    port: 0,
+    describeError: (code, target) => ({ type: "text/plain", body: `${code} ${target}` }),
+  });
+  const port = Number(new URL(listener.url).port);
+  try {
+    await within(WAIT_MS, async () => {
+      for (const [pieces, size] of [
+        [8, 20_000],
+        [400, 2_000],
+        [4, 300_000],
+      ] as const) {
+        const [text, end] = await told(port, `GET /x/y?z HTTP/1.1\r\nHost: x\r\nX: `, pieces, size);
+        assert.match(text, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
+        assert.match(text, /\r\n\r\nHeadersTooLarge \/x\/y\?z$/);
+        assert.is(end, "ended");
+      }
+      const [text] = await told(port, "GET /x/", 20, 10_000);
+      assert.match(text, /^HTTP\/1\.1 431 [\s\S]*HeadersTooLarge \/x\/$/);
+    });
+  } finally {
+    await listener.close(0);
+  }
 });
 
 test.run();

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { ApiError } from "../../../api/errors.ts";
 import { healthRoutes } from "../../../api/health.ts";
 import type { Route } from "../../../api/route.ts";
+import { until } from "../../support/deadline.ts";
 import { isProblem, raw, type Served, send, sendJson, serve, user } from "./served.ts";
 
 const test = suite("api server");
@@ -159,6 +160,29 @@ test("a compressed body counts as what it becomes", async () => {
   assert.equal(small.json, { got: { a: 1 } });
 });
 
+test("O-6: bodies that come at once are refused where they are too much together, but no small ones", async () => {
+  const slow = Array.from({ length: 12 }, () => {
+    const socket = connect(served.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    const head = ["POST /v1/things HTTP/1.1", "Host: x", `Authorization: ${authorization}`];
+    const more = ["Content-Type: application/json", `Content-Length: ${MiB}`, "", '{"a":1'];
+    socket.write([...head, ...more].join("\r\n"));
+    return socket;
+  });
+  const post = (bytes: number) =>
+    send(served.port, "POST", "/v1/things", { headers: { authorization, ...json }, body: `"${"x".repeat(bytes)}"` });
+  const refused = await until(() => post(MiB / 2), 60_000, {
+    describe: "all that there is is taken",
+    accept: ({ status }) => status !== 200,
+  });
+  assert.ok(isProblem(refused), refused.text);
+  assert.is(refused.status, 503);
+  assert.ok(Number(refused.headers["retry-after"]) > 0);
+  assert.is((await post(1024)).status, 200, "a small one");
+  for (const socket of slow) socket.destroy();
+  await until(() => post(MiB / 2), 60_000, { describe: "there is room", accept: ({ status }) => status === 200 });
+});
+
 test("deep JSON is read without harm", async () => {
   const answer = await send(served.port, "POST", "/v1/things", {
     headers: { authorization, ...json },
@@ -270,10 +294,7 @@ test("health, readiness and metrics need nothing; a request is counted by its pa
   assert.is((await send(health.port, "GET", "/readyz")).status, 200);
   missing = ["pods"];
   const notReady = await send(health.port, "GET", "/readyz");
-  assert.equal(
-    [notReady.status, notReady.json.errors],
-    [503, [{ path: "pods", detail: "not read from Kubernetes yet" }]],
-  );
+  assert.equal([notReady.status, notReady.json.errors], [503, [{ path: "pods", detail: "not there yet" }]]);
   const metrics = await send(health.port, "GET", "/metrics");
   assert.match(
     metrics.text,

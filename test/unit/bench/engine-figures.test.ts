@@ -115,6 +115,23 @@ log("the child of a task that failed once waits for the second attempt", () => {
   assert.equal([figures.lost, figures.doubled], [[], []]);
 });
 
+log("where pods are all there is, the last report of a node is the end", () => {
+  const bare = (name: string): { run: string; task: string; attempt: number } => ({
+    run: name,
+    task: "t0",
+    attempt: 1,
+  });
+  const figures = figuresOf(
+    [...pod("p-0", 100, 200, 1000), ...pod("p-1", 150, 300, 5100)],
+    ["p-0", "p-1"].map((name) => ({ name, tasks: [{ name: "t0", depends: [] }] })),
+    { user: OPERATOR, resource: "pods", identify: bare },
+    [],
+  );
+  assert.is(figures.seconds, (5100 - 100) / 1e6);
+  assert.equal(figures.requests, { "create pods": 2 });
+  assert.equal([figures.lost, figures.doubled], [[], []]);
+});
+
 log("names what never got a pod, what got two, and what nobody asked for", () => {
   const figures = figuresOf(
     [

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { verdictOf } from "../../bench/engine/compare.ts";
+import { limitText } from "../../bench/engine/limit.ts";
 import { parseBenchOptions } from "../../bench/engine/options.ts";
 import { processorsOf } from "../../bench/engine/placement.ts";
 import { sustainedRate } from "../../bench/engine/ramp.ts";
@@ -77,6 +78,19 @@ targets("each is met, missed or not measured, and says the value", () => {
   assert.is(met("lost or doubled"), false, "one doubled task is one too many");
   const table = targetTable([...rows.values()]);
   assert.match(table, "| P-2 | level overhead idle (W0), p99 | ≤ 30.0 ms | 30.1 ms | **missed** |");
+});
+
+targets("each burst stands beside the bare pods of its measurement", () => {
+  const measured: Summaries = {
+    W1: summary({ tasksPerSecond: 45, apiServerCpu: 30 }),
+    Pods: summary({ tasksPerSecond: 60, apiServerCpu: 15 }),
+    W0: summary({ tasksPerSecond: 3, apiServerCpu: 50 }),
+  };
+  const text =
+    "limit is 60.0 bare pods a second, at 15.0 CPU-s of the API server for 1,000. Beside that: W1 75 % of it, at 2.00";
+  assert.match(limitText(measured)[0] ?? "", text);
+  assert.not.match(limitText(measured)[0] ?? "", "W0");
+  assert.equal(limitText({ W1: summary({}) }), []);
 });
 
 targets("the sustained rate is the highest that was", () => {

@@ -2,90 +2,70 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { tasksOf } from "../../bench/engine/graphs.ts";
 import { parseSoakOptions } from "../../bench/soak/options.ts";
-import { floorOf, growthOfSecondHalf, type SoakEnd, type SoakSample, soakChecks } from "../../bench/soak/samples.ts";
+import { growth, type SoakEnd, type SoakLeg, soakChecks } from "../../bench/soak/samples.ts";
 import { soakRuns } from "../../bench/soak/stream.ts";
 
-const CLEAN: SoakEnd = {
-  leftInCluster: { pods: 0 },
-  leftInCaches: { pods: 0 },
-  unfinished: 0,
-  sameProcess: true,
-  complaints: [],
-};
+const CLEAN: SoakEnd = { unfinished: 0, sameProcess: true, complaints: [] };
 
-/** A heap that fills and is collected every 7 seconds, over a floor that the caller gives. */
-function soaked(floorMb: (seconds: number) => number, sockets: (seconds: number) => number = () => 18): SoakSample[] {
-  return Array.from({ length: 320 }, (_, seconds) => ({
-    seconds,
-    finished: seconds * 30,
-    heapMb: floorMb(seconds) + 6 * (seconds % 7),
-    rssMb: 150,
-    sockets: sockets(seconds),
-    cached: 200,
+/** Parts of 2,500 runs behind which the operator holds what the caller says. */
+function soaked(heapMb: readonly number[], sockets: readonly number[] = heapMb.map(() => 9), runs = 2500): SoakLeg[] {
+  return heapMb.map((mb, i) => ({
+    ...{ runs, tasks: runs, seconds: 100, operatorCpu: 10, apiServerCpu: 40 },
+    rest: {
+      ...{ finished: (i + 1) * runs, heapMb: mb, rssMb: 150, sockets: sockets[i] ?? 0 },
+      ...{ leftInCluster: { pods: 0 }, leftInCaches: { pods: 0 } },
+    },
   }));
 }
 
-function missed(samples: readonly SoakSample[], end: SoakEnd = CLEAN): string[] {
-  return soakChecks(samples, end)
+function missed(legs: readonly SoakLeg[], end: SoakEnd = CLEAN): string[] {
+  return soakChecks(legs, end)
     .filter(({ ok }) => ok === false)
     .map(({ what }) => what);
 }
 
 const verdict = suite("verdict of the soak");
 
-verdict("a heap that fills and is collected is flat, also if it rose while the caches filled", () => {
-  assert.equal(missed(soaked(() => 40)), []);
-  assert.equal(missed(soaked((seconds) => 40 + Math.min(seconds, 100) / 2)), []);
+verdict("a heap that is the same at each rest is flat, with the noise that it has", () => {
+  assert.equal(missed(soaked([30, 31, 30.5, 31.5])), []);
 });
 
-verdict("a heap whose floor rises is not, however little of its noise that is", () => {
-  assert.equal(missed(soaked((seconds) => 40 + seconds / 30)), ["growth of the heap over the second half"]);
+verdict("a heap that holds more at each rest is not", () => {
+  assert.equal(missed(soaked([30, 32, 34, 36])), ["growth of the heap from the first rest to the last"]);
 });
 
-verdict("one window without a collection tilts nothing", () => {
-  const samples = soaked((seconds) => (seconds > 280 && seconds < 300 ? 90 : 40));
-  assert.equal(missed(samples), []);
+verdict("a single rest tilts nothing", () => {
+  assert.equal(missed(soaked([30, 45, 30.5, 31])), []);
+  assert.is(
+    growth(
+      soaked([30, 31, 32, 33]).map(({ rest }) => rest),
+      ({ heapMb }) => heapMb,
+    ),
+    3,
+  );
 });
 
 verdict("sockets that are not closed are seen", () => {
-  const samples = soaked(
-    () => 40,
-    (seconds) => 18 + Math.floor(seconds / 20),
-  );
-  assert.equal(missed(samples), ["growth of the number of sockets over the second half"]);
+  const legs = soaked([30, 30, 30, 30], [9, 10, 11, 12]);
+  assert.equal(missed(legs), ["growth of the number of sockets from the first rest to the last"]);
+  assert.equal(missed(soaked([30, 30, 30, 30], [9, 10, 9, 10])), []);
 });
 
 verdict("whatever is left or went wrong is named", () => {
-  const end = {
-    leftInCluster: { pods: 2, configmaps: 0 },
-    leftInCaches: { pods: 1 },
-    unfinished: 1,
-    sameProcess: false,
-    complaints: ["boom"],
-  };
-  const checks = soakChecks(
-    soaked(() => 40),
-    end,
-  );
+  const legs = soaked([30, 30]);
+  const last = legs.at(-1);
+  if (last !== undefined) {
+    last.rest.leftInCluster = { pods: 2, configmaps: 0 };
+    last.rest.leftInCaches = { pods: 1 };
+  }
+  const checks = soakChecks(legs, { unfinished: 1, sameProcess: false, complaints: ["boom"] });
   assert.is(checks.filter(({ ok }) => !ok).length, 5);
   assert.is(checks.find(({ what }) => what.includes("in the cluster"))?.measured, "2 pods");
 });
 
 verdict("a soak of a few runs says nothing about growth", () => {
-  const short = soaked((seconds) => 40 + seconds).slice(0, 60);
-  const checks = soakChecks(short, CLEAN);
+  const checks = soakChecks(soaked([30, 40, 50, 60], [9, 20, 30, 40], 50), CLEAN);
   assert.equal(checks.map(({ ok }) => ok).slice(0, 3), [undefined, undefined, true]);
-});
-
-verdict("the floor is the least of each window, and growth is that of the second half", () => {
-  const floor = floorOf(
-    soaked(() => 40),
-    ({ heapMb }) => heapMb,
-  );
-  assert.is(floor.length, 16);
-  assert.ok(floor.every(({ y }) => y === 40));
-  const line = Array.from({ length: 10 }, (_, x) => ({ x, y: 3 * x }));
-  assert.is(growthOfSecondHalf(line), 12);
 });
 
 verdict("sends as many runs as it was asked to, some of them longer, the same each time", () => {
@@ -94,6 +74,14 @@ verdict("sends as many runs as it was asked to, some of them longer, the same ea
   assert.is(tasksOf(runs), 240);
   assert.equal(soakRuns(200), runs);
   assert.is(runs.flatMap(({ tasks }) => tasks).filter(({ failsOnce }) => failsOnce).length, 12);
+});
+
+verdict("each tenth of the runs is as much work as any other", () => {
+  const runs = soakRuns(10_000);
+  for (let i = 0; i < 10; i++) {
+    const tasks = tasksOf(runs.slice(i * 1000, (i + 1) * 1000));
+    assert.ok(tasks > 1120 && tasks < 1280, `runs ${i * 1000} and on have ${tasks} tasks`);
+  }
 });
 
 verdict("a wrong option is refused with what is wanted", () => {

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { KubeObject } from "../../../kube/resource.ts";
+import { shardOf } from "../../../kube/shard.ts";
 import type { AuditedWrite, History } from "../../faults/history.ts";
 import { leftBehind, violations } from "../../faults/oracle.ts";
 
@@ -162,5 +163,60 @@ oracle("I-8: a write by one who does not hold the lease, or holds it no longer",
   assert.match(check(by("a", T0), holding("a", T0 + 1)), /I-8: .* of a .*while nobody held/);
   assert.match(check(holding("a", T0), holding("b", T0 + 100), by("a", T0 + 200)), /I-8: .* of a .*while b held/);
   assert.match(check(holding("a", T0), by("a", T0 + 13_000)), /I-8: .* 3000 ms after its renewal deadline/);
+});
+
+oracle("I-8: only the creations that were under way may come late, and only as their writer's", () => {
+  const lease = {
+    name: "odin-operator",
+    renewDeadlineMs: 10_000,
+    underWay: { writer: "a", pods: new Set(["run--t0"]) },
+  };
+  const late = (verb: "create" | "delete", name: string, writer: string): AuditedWrite =>
+    write({
+      resource: "pods",
+      verb,
+      name,
+      code: 409,
+      userAgent: `odin-operator via ${writer}`,
+      at: T0,
+      doneAt: T0 + 1,
+    });
+  const check = (...writes: AuditedWrite[]) => violations(history(writes), { lease, writes: 9 }).join();
+  assert.is(check(late("create", "run--t0", "a")), "");
+  assert.match(check(late("create", "run--t1", "a")), "I-8: create pods run--t1 of a ");
+  assert.match(check(late("delete", "run--t0", "a")), "I-8: delete pods run--t0 of a ");
+  assert.match(check(late("create", "run--t0", "b")), "I-8: create pods run--t0 of b ");
+});
+
+oracle("I-8: with shards a write needs the lease of the shard that its run is of", () => {
+  const shards = 4;
+  const lease = { name: "odin-operator", renewDeadlineMs: 10_000, shards };
+  const holding = (shard: number, holderIdentity: string, at: number): AuditedWrite => {
+    const name = shard === 0 ? lease.name : `${lease.name}-${shard}`;
+    const object = { kind: "Lease", metadata: { name }, spec: { holderIdentity } } as unknown as KubeObject;
+    return write({ verb: "update", resource: "leases", name, object, at, doneAt: at + 1 });
+  };
+  const shard = shardOf("n/wide", shards);
+  const other = (shard + 1) % shards;
+  const run = { namespace: "n", resource: "pipelines", name: "wide", verb: "patch" } as const;
+  const pod = { namespace: "n", resource: "pods", name: "wide--a", verb: "delete" } as const;
+  const by = (what: typeof run | typeof pod, name: string, at: number): AuditedWrite =>
+    write({ ...what, userAgent: `odin-operator via ${name}`, at, doneAt: at + 1 });
+  const check = (...writes: AuditedWrite[]) => violations(history(writes), { lease, writes: 9 }).join();
+  const both = [holding(shard, "a", T0), holding(other, "b", T0)];
+  assert.is(check(...both, by(run, "a", T0 + 500), by(pod, "a", T0 + 501)), "");
+  assert.match(check(...both, by(run, "b", T0 + 500)), /I-8: .* of b .*while a held/);
+  assert.match(check(...both, by(pod, "b", T0 + 500)), /I-8: .* of b .*while a held/);
+  assert.match(check(holding(other, "b", T0), by(run, "b", T0 + 500)), /I-8: .*while nobody held/);
+  assert.match(check(holding(shard, "a", T0), by(run, "a", T0 + 13_000)), /3000 ms after its renewal deadline/);
+  // The bookkeeping of snapshots is whoever's has a shard at all.
+  const sweep = write({
+    namespace: "n",
+    resource: "configmaps",
+    name: "s",
+    verb: "delete",
+    userAgent: "odin-operator via b",
+  });
+  assert.is(check(holding(other, "b", sweep.at - 5), sweep), "");
 });
 oracle.run();

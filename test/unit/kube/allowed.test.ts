@@ -23,7 +23,7 @@ function refusedTimes(times: number, status = 403) {
     onAllowed: () => void happened.push("allowed"),
   };
   const run = (signal = new AbortController().signal) =>
-    within(5_000, () => startWhenAllowed(client as never, guarded as never, signal, 1));
+    within(20_000, () => startWhenAllowed(client as never, guarded as never, signal, 1));
   return { happened, run, calls: () => calls };
 }
 

@@ -28,7 +28,7 @@ metrics("a queue shows depth, busy workers, additions, retries and times under i
   queue.start();
   queue.add("namespace/secret-name");
   queue.add("namespace/second");
-  await until(() => runs === 2, 2_000, { describe: "a failure, then a run that lasts" });
+  await until(() => runs === 2, 60_000, { describe: "a failure, then a run that lasts" });
   queue.add("namespace/third");
   const text = await registry.metrics();
   assert.match(text, /odin_queue_adds_count\{queue_name="runs"\} 3/);

@@ -41,6 +41,7 @@ rights("a right is missing until the same request works, and others say nothing 
   missing.failed(create, refused(403, NO_PODS));
   missing.failed(list, refused(500, "no"));
   assert.equal(missing.list(), ["create pods"]);
+  assert.equal(missing.entries(), [{ verb: "create", resource: "pods" }]);
   missing.worked(list);
   assert.equal(
     missing.list((verb) => verb === "list"),

@@ -35,6 +35,31 @@ function cacheWithLog(now?: () => number) {
   return { cache, list, took, state, bad };
 }
 
+const histories = suite("what objects said before");
+
+histories("a projection is given what is kept of the very same object, also of one that is deleted", () => {
+  const told: (string | undefined)[] = [];
+  const gone: string[] = [];
+  const cache = new ObjectCache<Item>({
+    project: ({ metadata }, known) => {
+      told.push(known && `${known.metadata.uid}@${known.metadata.resourceVersion}`);
+      return { metadata };
+    },
+    emit: ({ type, object: { metadata } }) => {
+      if (type === "deleted") gone.push(metadata.resourceVersion);
+    },
+    onBadObject: () => undefined,
+  });
+  cache.applyWatched("ADDED", object("a", "A", 1));
+  cache.noteWritten(object("a", "A", 2));
+  cache.applyListed(cache.beginList("3"), object("a", "A", 3));
+  cache.applyWatched("DELETED", object("a", "A", 4));
+  cache.applyWatched("ADDED", object("a", "B", 5));
+  cache.applyWatched("ADDED", object("a", "C", 6));
+  assert.equal(told, [undefined, "A@1", "A@2", "A@3", undefined, undefined]);
+  assert.equal(gone, ["4", "5"]);
+});
+
 const echoes = suite("versions that are known (F-9)");
 
 echoes("the version that the cache holds is known, any other is not", () => {
@@ -291,7 +316,47 @@ overlay("ten thousand deletions later the memory of them is bounded", () => {
   assert.equal(state(), ["U0@12"], "the first is forgotten, the last is not");
 });
 
+const wanted = suite("objects that are not wanted");
+
+wanted("they are as if they were not there, whatever tells of them", () => {
+  const log: string[] = [];
+  const cache = new ObjectCache<Item>({
+    project: ({ metadata }) => ({ metadata }),
+    wants: ({ metadata }) => metadata.name !== "other" || metadata.uid === "mine",
+    emit: ({ type, object: { metadata } }) => log.push(`${type} ${metadata.uid}@${metadata.resourceVersion}`),
+    onBadObject: (key) => assert.unreachable(key),
+  });
+  const listing = cache.beginList("10");
+  cache.applyListed(listing, object("other", "o1", 5));
+  cache.applyListed(listing, object("a", "a1", 6));
+  cache.endList(listing);
+  cache.applyWatched("MODIFIED", object("other", "o1", 11));
+  cache.noteWritten(object("other", "o1", 12));
+  cache.applyWatched("DELETED", object("other", "o1", 13));
+  assert.equal(log.splice(0), ["added a1@6"]);
+  assert.is(cache.size, 1);
+  assert.is(cache.resourceVersion, "13");
+});
+
+wanted("one that takes the place of a wanted one removes it", () => {
+  const log: string[] = [];
+  const cache = new ObjectCache<Item>({
+    project: ({ metadata }) => ({ metadata }),
+    wants: ({ metadata }) => metadata.uid === "mine",
+    emit: ({ type, object: { metadata } }) => log.push(`${type} ${metadata.uid}`),
+    onBadObject: (key) => assert.unreachable(key),
+  });
+  cache.applyWatched("ADDED", object("a", "mine", 1));
+  const listing = cache.beginList("5");
+  cache.applyListed(listing, object("a", "theirs", 4));
+  cache.endList(listing);
+  assert.equal(log, ["added mine", "deleted mine"]);
+  assert.is(cache.size, 0);
+});
+
+histories.run();
 echoes.run();
 lists.run();
 watches.run();
 overlay.run();
+wanted.run();

@@ -34,7 +34,7 @@ test("processes take turns: a counter that each reads and writes loses nothing",
   const children = [1, 2, 3].map(() =>
     spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: "inherit" }),
   );
-  const codes = await within(30_000, () => Promise.all(children.map(async (child) => (await once(child, "exit"))[0])));
+  const codes = await within(60_000, () => Promise.all(children.map(async (child) => (await once(child, "exit"))[0])));
   assert.equal(codes, [0, 0, 0]);
   assert.is(readFileSync(counter, "utf8"), "15");
   assert.not(existsSync(path));
@@ -65,7 +65,7 @@ test("a lock is taken over from a dead holder, a reused process id, rubbish and 
     const path = join(temporary.path, name);
     writeFileSync(path, content);
     utimesSync(path, new Date(0), new Date(0));
-    assert.is(await within(5000, () => withFileLock(path, {}, async () => "worked")), "worked", name);
+    assert.is(await within(20_000, () => withFileLock(path, {}, async () => "worked")), "worked", name);
   }
 });
 
@@ -80,7 +80,7 @@ test("a wait for a living holder is told once and ends when it is given up", asy
     setTimeout(() => abort.abort(), 500);
   };
   try {
-    await within(5000, () => withFileLock(path, { signal: abort.signal, onWait }, async () => {}));
+    await within(20_000, () => withFileLock(path, { signal: abort.signal, onWait }, async () => {}));
     assert.unreachable();
   } catch (error) {
     assert.instance(error, Interrupted);

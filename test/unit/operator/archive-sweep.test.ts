@@ -6,9 +6,17 @@ import { ArchiveSweep } from "../../../operator/act/archive-sweep.ts";
 import type { CachedRun } from "../../../operator/cached-run.ts";
 import type { Caches } from "../../../operator/caches.ts";
 import { EmbeddedSql } from "../../../store/embedded.ts";
+import { JobRecords } from "../../../store/job-records.ts";
 import { LogArchive } from "../../../store/log-archive.ts";
+import { MlbenchMetrics } from "../../../store/mlbench-metrics.ts";
+import { MlbenchOutput } from "../../../store/mlbench-output.ts";
+import { MlbenchPods } from "../../../store/mlbench-pods.ts";
 import { RunArchive } from "../../../store/run-archive.ts";
 import type { Store } from "../../../store/store.ts";
+import { UserData } from "../../../store/user-data.ts";
+import { VestaHistory } from "../../../store/vesta-history.ts";
+import { VestaHosts } from "../../../store/vesta-hosts.ts";
+import { VestaMessages } from "../../../store/vesta-messages.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const test = suite("archive sweep");
@@ -53,6 +61,14 @@ function sweeper(
     name: "",
     logs,
     runs: archive,
+    jobs: new JobRecords(sql),
+    userData: new UserData(sql),
+    mlbenchMetrics: new MlbenchMetrics(sql),
+    mlbenchPods: new MlbenchPods(sql),
+    vestaMessages: new VestaMessages(sql),
+    vestaHosts: (writer) => new VestaHosts(sql, writer),
+    vestaHistory: new VestaHistory(sql),
+    mlbenchOutput: (maxLines) => new MlbenchOutput(sql, maxLines),
     check: async () => {},
     tidy: () => sql.tidy(),
     close: () => sql.close(),

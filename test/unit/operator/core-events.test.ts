@@ -30,7 +30,7 @@ told("P-3: a run that ends soon after its start is told of once", async () => {
   events.tell(run("long"), [event("Started")]);
   events.tell(run("short"), [event("Completed")]);
   assert.equal(sent, ["short Completed"]);
-  await until(async () => sent, 20_000, { describe: "the start is told", accept: ({ length }) => length > 1 });
+  await until(async () => sent, 60_000, { describe: "the start is told", accept: ({ length }) => length > 1 });
   assert.equal(sent, ["short Completed", "long Started"]);
 });
 
@@ -38,7 +38,7 @@ told("a failure of a task is told at once, and leaves the start to be told", asy
   const { events, sent } = eventsOf();
   events.tell(run("a"), [event("Started"), event("TaskFailed", { task: "t", type: "Warning" })]);
   assert.equal(sent, ["a TaskFailed"]);
-  await until(async () => sent, 20_000, { describe: "the start is told", accept: ({ length }) => length > 1 });
+  await until(async () => sent, 60_000, { describe: "the start is told", accept: ({ length }) => length > 1 });
 });
 
 told("what a pod's own components said, and the normal course of a task, are not told again", () => {

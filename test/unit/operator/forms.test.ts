@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { attemptJobId } from "../../../crds/clockwork-id.ts";
 import type { Task } from "../../../crds/generated/types.ts";
 import { DEFAULT_PATHS } from "../../../crds/run-paths.ts";
 import { kindFactsOf, TASK_KINDS, type TaskKind } from "../../../crds/task-kinds.ts";
@@ -12,7 +13,7 @@ const RUN = {
   apiVersion: "odin.io/v1",
   kind: "Pipeline",
   metadata: { name: "run", namespace: "ns", uid: "uid-run", resourceVersion: "1" },
-  spec: {},
+  spec: { user: "ada" },
 };
 
 interface Built {
@@ -34,14 +35,19 @@ interface Template {
     enableServiceLinks: boolean;
     imagePullSecrets: { name: string }[];
     securityContext: { seccompProfile: { type: string } };
-    containers: { name: string; env: { name: string; value: string }[] }[];
+    containers: { securityContext?: object; name: string; env: { name: string; value: string }[] }[];
   };
 }
 
-function built(form: ObjectForm, kind: TaskKind, more: Partial<Task> = {}): Built {
+function built(
+  form: ObjectForm,
+  kind: TaskKind,
+  more: Partial<Task> = {},
+  pods: { taskUser?: number; clockworkEnv?: boolean } = {},
+): Built {
   const task: Task = { name: "a", image: "i", command: ["c"], resourceType: kind, ...more };
   const plan = planOf({ tasks: [task], files: [], failFast: false, job: "team/job" }, undefined);
-  const settings = { paths: DEFAULT_PATHS, pullSecrets: ["registry"], elasticEtcd: "etcd:1234" };
+  const settings = { paths: DEFAULT_PATHS, pullSecrets: ["registry"], elasticEtcd: "etcd:1234", ...pods };
   return form.build({ run: RUN, plan, task, number: 1, args: [], env: {} }, settings) as unknown as Built;
 }
 
@@ -72,6 +78,22 @@ forms("the table has a form for every resource of every kind, in the same order"
   }
 });
 
+forms("with a user for tasks every pod holds to the restricted profile, and a task's own user goes before", () => {
+  const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
+  const profile = { seccompProfile: { type: "RuntimeDefault" }, runAsNonRoot: true, runAsGroup: 1000, fsGroup: 1000 };
+  for (const { kind, form } of all) {
+    const usual = templatesOf(built(form, kind, {}, { taskUser: 1000 }));
+    const own = templatesOf(built(form, kind, { securityContext: { runAsUser: 2000 } }, { taskUser: 1000 }));
+    for (const { spec } of [...usual, ...own]) {
+      for (const container of spec.containers) assert.equal(container.securityContext, restricted, kind);
+    }
+    for (const { spec } of usual) assert.equal(spec.securityContext, { ...profile, runAsUser: 1000 }, kind);
+    for (const { spec } of own) assert.equal(spec.securityContext, { ...profile, runAsUser: 2000 }, kind);
+    for (const { spec } of templatesOf(built(form, kind)))
+      for (const container of spec.containers) assert.is(container.securityContext, undefined, kind);
+  }
+});
+
 forms("O-165: every object has the task's id as its name, belongs to the run, and is labelled like its pods", () => {
   const labels = {
     "app.kubernetes.io/managed-by": "odin",
@@ -96,6 +118,43 @@ forms("O-165: every object has the task's id as its name, belongs to the run, an
       assert.is(metadata.annotations["odin.io/job"], "team/job");
     }
   }
+});
+
+forms(
+  "C-74, C-79: a pod carries its job's id and tells it, with its user, to what runs in it; pods of controllers have no id of ours",
+  () => {
+    const id = attemptJobId("uid-run", "a", 1);
+    for (const { kind, form } of all) {
+      const object = built(form, kind, { timeout: 90 }, { clockworkEnv: true });
+      const own = kind === "Pod" ? [["SLURM_JOBID", id]] : [];
+      for (const { metadata, spec } of templatesOf(object)) {
+        const { annotations } = metadata;
+        assert.is(annotations["odin.io/clockwork-job-id"], kind === "Pod" ? id : undefined, kind);
+        assert.equal([annotations["odin.io/task-index"], annotations["odin.io/time-limit"]], ["0", "90"], kind);
+        const told = spec.containers[0]?.env.filter(({ name }) => /^(SLURM|CLOCKWORK)_/.test(name));
+        assert.equal(
+          told?.map(({ name, value }) => [name, value]),
+          [...own, ["CLOCKWORK_EMAIL", "ada"]],
+          kind,
+        );
+      }
+      for (const { spec } of templatesOf(built(form, kind)))
+        assert.not.match(JSON.stringify(spec.containers), /SLURM|CLOCKWORK/);
+    }
+  },
+);
+
+forms("C-79: what a task sets itself goes before, and the e-mail of a run's user before his name", () => {
+  const task: Task = { name: "a", image: "i", command: ["c"] };
+  const plan = planOf({ tasks: [task], files: [], failFast: false }, undefined);
+  const annotations = { "odin.io/user-email": "ada@example.org" };
+  const run = { ...RUN, metadata: { ...RUN.metadata, annotations }, spec: { user: "ada" } };
+  const settings = { paths: DEFAULT_PATHS, pullSecrets: [], elasticEtcd: "", clockworkEnv: true };
+  const attempt = { run, plan, task, number: 1, args: [], env: { SLURM_JOBID: "7" } };
+  const [form] = FORMS.Pod;
+  const pod = form.build(attempt, settings) as unknown as Template;
+  const told = pod.spec.containers[0]?.env.map(({ name, value }) => `${name}=${value}`);
+  assert.equal(told?.slice(0, 2), ["CLOCKWORK_EMAIL=ada@example.org", "SLURM_JOBID=7"]);
 });
 
 forms("O-166: the pods of every kind are alike", () => {

@@ -33,6 +33,10 @@ interface Input {
   pods?: (Partial<ObservedObject> & { task: string })[];
   warnings?: ObservedWarning[];
   held?: Record<string, TaskStatus>;
+  /** Attempts that are being created, by task. */
+  starting?: Record<string, number>;
+  /** Tasks that will never be created. */
+  refused?: Record<string, TaskStatus>;
   /** How many tasks the namespace has room for; absent: as many as there are. */
   room?: Room;
   /** What the cache knows; absent: there is none. */
@@ -76,6 +80,8 @@ function viewOf(input: Input): View {
     controls: controlsOf(run),
     objects: (input.pods ?? []).map((object) => objectOf(name, object)),
     heldBack: new Map(Object.entries(input.held ?? {})),
+    ...(input.starting === undefined ? {} : { starting: new Map(Object.entries(input.starting)) }),
+    ...(input.refused === undefined ? {} : { refused: new Map(Object.entries(input.refused)) }),
     ...(input.room === undefined ? {} : { room: input.room }),
     ...(input.cache === undefined ? {} : { cache: new Map(Object.entries(input.cache)) }),
     paths: DEFAULT_PATHS,

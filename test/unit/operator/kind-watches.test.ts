@@ -1,7 +1,8 @@
 import { Registry } from "prom-client";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { KubeClient, WatchOptions } from "../../../kube/client.ts";
+import type { KubeClient } from "../../../kube/client.ts";
+import type { WatchOptions } from "../../../kube/client-options.ts";
 import { KubeError } from "../../../kube/errors.ts";
 import { silentLogger } from "../../../kube/logger.ts";
 import type { Change } from "../../../kube/object-cache.ts";
@@ -11,7 +12,7 @@ import type { CachedObject } from "../../../operator/kinds/object-state.ts";
 import { until } from "../../support/deadline.ts";
 
 const watches = suite("watches on kinds that come and go");
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 const PYTORCH = "/apis/kubeflow.org/v1/namespaces/ns/pytorchjobs";
 
 /** An API server whose kinds, and whose rights, change while it is looked at. */

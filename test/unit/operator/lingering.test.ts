@@ -27,7 +27,9 @@ const goes = (recorded: TaskStatus | undefined, object: ObservedObject): boolean
     spec: {},
     status: recorded === undefined ? {} : { tasks: { a: recorded } },
   };
-  return lingeringObjects(run, [object]).length > 0;
+  return (
+    lingeringObjects(run, [object], (one) => (one.waiting === undefined ? one : { ...one, givenUp: true })).length > 0
+  );
 };
 
 lingering("F-24: only the pod of an attempt whose end is recorded goes", () => {
@@ -49,4 +51,15 @@ lingering("F-24: a pod that ends or goes by itself is left alone", () => {
   assert.is(goes(ended, pod({ gone: true })), false);
   assert.is(goes(ended, { ...pod(), lingers: false }), false);
 });
+lingering(
+  "F-20, F-21, C-82: a pod that is given up goes once the end of its attempt is recorded, and not before",
+  () => {
+    const waiting = { reason: "InvalidImageName", message: "no such name" };
+    const stuck: ObservedObject = { ...pod(), phase: "Pending", lingers: false, waiting };
+    assert.is(goes({ state: "executing", attempt: 1 }, stuck), false);
+    assert.is(goes({ state: "waiting", attempt: 1 }, stuck), true);
+    assert.is(goes({ state: "terminated", attempt: 1 }, stuck), true);
+    assert.is(goes({ state: "terminated", attempt: 1 }, { ...stuck, deleting: true }), false);
+  },
+);
 lingering.run();

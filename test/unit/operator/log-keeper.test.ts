@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import type { KubeClient } from "../../../kube/client.ts";
 import { POD } from "../../../kube/core-resources.ts";
 import { KubeError } from "../../../kube/errors.ts";
-import { LogKeeper } from "../../../operator/act/archive.ts";
 import type { CoreEvents } from "../../../operator/act/core-events.ts";
+import { LogKeeper } from "../../../operator/act/log-keeper.ts";
 import type { CachedRun } from "../../../operator/cached-run.ts";
 import type { Caches } from "../../../operator/caches.ts";
 import type { CachedPod } from "../../../operator/kinds/pod-state.ts";
@@ -16,7 +16,7 @@ import { StoreProblem } from "../../../store/store-problem.ts";
 import { until, within } from "../../support/deadline.ts";
 
 const test = suite("log keeper");
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 interface Kept {
   state: LogState;
@@ -35,13 +35,18 @@ class Desk {
   /** How a pod's node answers. */
   answers: (pod: string, follow: boolean) => Promise<Readable> = async () => Readable.from([]);
   broken = false;
+  /** What the store fails with at each try, and when it was tried; monotonic. */
+  fault: Error | undefined;
+  readonly triedMs: number[] = [];
+  /** Pods whose log the store cannot take, though it takes others. */
+  readonly untakable = new Set<string>();
   /** Runs that are kept though their object is gone. */
   readonly outliving = new Set<string>();
   mostReads = 0;
   #reads = 0;
   readonly keeper: LogKeeper;
 
-  constructor() {
+  constructor(patienceMs?: number) {
     const runMetadata = { name: "run", namespace: "ns", uid: "run-uid", resourceVersion: "1" };
     this.runs.set("ns/run", { metadata: runMetadata });
     const line = (_: object, message: string) => this.logLines.push(message);
@@ -63,6 +68,7 @@ class Desk {
         tell: (_: object, [event]: { message: string }[]) => this.told.push(event?.message ?? ""),
       } as unknown as CoreEvents,
       metrics: makeMetrics(new Registry()),
+      ...(patienceMs === undefined ? {} : { patienceMs }),
       outlives: (uid) => this.outliving.has(uid),
       logger: { debug: line, info: line, warn: line, error: line },
     });
@@ -111,7 +117,10 @@ class Desk {
   }
 
   async #keep({ pod }: LogOwner, kept: Kept): Promise<void> {
+    this.triedMs.push(performance.now());
+    if (this.fault) throw this.fault;
     if (this.broken) throw new StoreProblem("full", "the store is full");
+    if (this.untakable.has(pod) && kept.text !== undefined) throw new StoreProblem("internal", "no such column");
     this.kept.set(pod, kept);
   }
 
@@ -147,8 +156,8 @@ function cutOff(line: string): Readable {
   return stream;
 }
 
-async function withDesk(use: (desk: Desk) => Promise<void>): Promise<void> {
-  const desk = new Desk();
+async function withDesk(use: (desk: Desk) => Promise<void>, patienceMs?: number): Promise<void> {
+  const desk = new Desk(patienceMs);
   desk.keeper.begin();
   try {
     await within(WAIT_MS * 2, () => use(desk));
@@ -197,6 +206,32 @@ test("F-36: what cannot be stored waits with its pod, and a loss waits in memory
     assert.ok(desk.logLines.includes("the store works again"));
   }));
 
+test("F-36: a loss that the store refuses is tried again though nothing else happens", () =>
+  withDesk(async (desk) => {
+    desk.broken = true;
+    desk.pod("a", "Running");
+    desk.remove("a");
+    await until(() => desk.logLines.some((line) => line.includes("cannot be stored")), WAIT_MS, {
+      describe: "the store has refused it",
+    });
+    desk.broken = false;
+    await desk.untilKept("a", "lost");
+    assert.is(desk.told.length, 1);
+    assert.not.ok(desk.keeper.owes("run-uid"));
+  }));
+
+test("a loss whose recording fails for a fault of ours is tried again, with a pause", () =>
+  withDesk(async (desk) => {
+    desk.fault = new TypeError("not a function");
+    desk.pod("a", "Running");
+    desk.remove("a");
+    await until(() => desk.triedMs.length >= 3, WAIT_MS, { describe: "it is tried again" });
+    const [first = 0, second = 0, third = 0] = desk.triedMs;
+    assert.ok(second - first > 900 && third - second > 900, String(desk.triedMs));
+    desk.fault = undefined;
+    await desk.untilKept("a", "lost");
+  }));
+
 test("O-225: many pods that are stopped at once are all read, a bounded number at a time", () =>
   withDesk(async (desk) => {
     const followed: PassThrough[] = [];
@@ -234,7 +269,7 @@ test("O-225: a pod that is stopped and whose node does not answer delays nothing
   withDesk(async (desk) => {
     desk.answers = () => new Promise(() => undefined);
     const pod = desk.pod("a", "Running");
-    await within(10_000, () => desk.keeper.beforeStop("ns", pod.state));
+    await within(60_000, () => desk.keeper.beforeStop("ns", pod.state));
     assert.equal(desk.kept.size, 0);
   }));
 
@@ -289,6 +324,69 @@ test("F-36: what is owed of a run, and for how long the oldest log has waited, i
     await until(() => !desk.keeper.owes("run-uid"), WAIT_MS, { describe: "nothing is owed" });
     assert.equal([desk.keeper.waiting, desk.keeper.lagSeconds], [0, 0]);
   }));
+
+/** An answer of the API server where the node of a pod does not answer. */
+const noNode = (): KubeError =>
+  new KubeError({ code: 500, reason: "InternalError", category: "transient", message: "GET /x: connection refused" });
+
+test("F-37: a log that its node does not give is lost after a time and holds nothing up; it is kept if it comes after all", () =>
+  withDesk(async (desk) => {
+    let answers = false;
+    desk.answers = async () => {
+      if (!answers) throw noNode();
+      return text("late");
+    };
+    const pod = desk.pod("a", "Succeeded");
+    assert.ok(desk.keeper.owes("run-uid"));
+    const { reason = "" } = await desk.untilKept("a", "lost");
+    assert.match(reason, /^given up after \d+ s: its node does not give it: connection refused$/);
+    assert.not.ok(desk.keeper.owes("run-uid"), "its run may be deleted");
+    assert.is(desk.keeper.lagSeconds, 0);
+    assert.ok(desk.asked.length >= 3, `asked ${desk.asked.length} times`);
+    assert.is(desk.told.length, 1);
+    answers = true;
+    desk.remove("a");
+    assert.is(desk.told.length, 1, "told once");
+    desk.pods.set("ns/a", pod);
+    desk.keeper.podChanged("modified", pod);
+    await desk.untilKept("a", "whole");
+  }, 50));
+
+test("F-37: without a bound on the patience a log is waited for as long as its pod is there", () =>
+  withDesk(async (desk) => {
+    desk.answers = async () => {
+      throw noNode();
+    };
+    desk.pod("a", "Succeeded");
+    await until(() => desk.asked.length >= 4, WAIT_MS, { describe: "it was asked for often" });
+    assert.ok(desk.keeper.owes("run-uid"));
+    assert.is(desk.kept.get("a"), undefined);
+  }, 0));
+
+test("F-36: a log that the store cannot take is lost after a time, and the others are kept meanwhile", () =>
+  withDesk(async (desk) => {
+    desk.untakable.add("bad");
+    desk.answers = async () => text("x");
+    desk.pod("bad", "Succeeded");
+    await until(() => desk.asked.length > 0, WAIT_MS, { describe: "it was read" });
+    desk.pod("good", "Succeeded");
+    await desk.untilKept("good", "whole");
+    assert.is(desk.kept.get("bad"), undefined);
+    const { reason = "" } = await desk.untilKept("bad", "lost");
+    assert.match(reason, /the store cannot take it: no such column/);
+    assert.not.ok(desk.keeper.owes("run-uid"));
+  }, 50));
+
+test("O-225: a log that cannot be followed is not asked for without a pause, and does not hold its run up for ever", () =>
+  withDesk(async (desk) => {
+    desk.answers = async () => {
+      throw noNode();
+    };
+    desk.pod("a", "Running", { deleting: true });
+    await until(() => desk.asked.length >= 2, WAIT_MS, { describe: "it is followed again" });
+    assert.ok(desk.asked.length <= 4, `asked ${desk.asked.length} times at once`);
+    assert.not.ok(desk.keeper.owes("run-uid"), "its time is over");
+  }, 50));
 
 test("a stop ends what is being read, and nothing is called lost for it", async () => {
   const desk = new Desk();

@@ -19,6 +19,7 @@ const BOUNDED = new Set([
   "model",
   "node",
   "outcome",
+  "part",
   "phase",
   "queue_name",
   "reason",
@@ -27,6 +28,7 @@ const BOUNDED = new Set([
   "route",
   "stage",
   "verb",
+  "version",
   "what",
   "gpu",
 ]);
@@ -78,5 +80,15 @@ metrics("the text is what Prometheus reads; only names that follow others break 
   }
   const ours = complaints.filter((line) => !Object.hasOwn(METRIC_ORIGINS, line.split(" ")[0] ?? ""));
   assert.equal(ours, []);
+});
+metrics("endings say of which type a metric is, but where a name follows others", () => {
+  for (const registry of [operatorMetrics(), facadeMetrics()]) {
+    for (const metric of registry.getMetricsAsArray()) {
+      if (Object.hasOwn(METRIC_ORIGINS, metric.name)) continue;
+      const isCounter = metric.constructor.name === "Counter";
+      assert.is(metric.name.endsWith("_total"), isCounter, `${metric.name} is a ${metric.constructor.name}`);
+      assert.not.match(metric.name, /_(?:count|sum|bucket)$/);
+    }
+  }
 });
 metrics.run();

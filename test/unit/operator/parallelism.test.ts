@@ -53,7 +53,7 @@ parallelism(
   "a run's own limit counts what executes; the spec's word wins over the plan's; waiting time is not counted",
   () => {
     const tasks = [view("a", "executing"), view("b", "executed"), view("c", "waiting")];
-    const places = new Places(plan({ parallelism: 2 }), controls, undefined, tasks);
+    const places = new Places({ plan: plan({ parallelism: 2 }), controls }, tasks);
     assert.is(places.refusal("next", {}), undefined);
     places.take("next");
     const refused = places.refusal("next", { attempt: 1, pod: "p", readyTime: "2026-01-01T00:00:00Z" });
@@ -62,14 +62,17 @@ parallelism(
     assert.is(refused?.readyTime, undefined);
     assert.is(refused?.attempt, 1);
     assert.ok(
-      new Places(plan({ parallelism: 2 }), { ...controls, parallelism: 1 }, undefined, tasks).refusal("next", {}),
+      new Places({ plan: plan({ parallelism: 2 }), controls: { ...controls, parallelism: 1 } }, tasks).refusal(
+        "next",
+        {},
+      ),
     );
-    assert.is(new Places(plan({}), controls, undefined, tasks).refusal("next", {}), undefined);
+    assert.is(new Places({ plan: plan({}), controls }, tasks).refusal("next", {}), undefined);
   },
 );
 
 parallelism("tasks that the namespace has no room for are counted, within the run's own limit", () => {
-  const places = new Places(plan({ parallelism: 3 }), controls, { tasks: 1, message: "no room" }, []);
+  const places = new Places({ plan: plan({ parallelism: 3 }), controls, room: { tasks: 1, message: "no room" } }, []);
   assert.is(places.refusal("next", {}), undefined);
   places.take("next");
   assert.is(places.refusal("next", {})?.message, "no room");

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { KubeObject } from "../../../kube/resource.ts";
 import { failureClass } from "../../../operator/decide/failure-class.ts";
-import { podState } from "../../../operator/kinds/pod-state.ts";
+import { podState, projectPod } from "../../../operator/kinds/pod-state.ts";
 
 const endings = suite("how pods end");
 const OWNER = { apiVersion: "odin.io/v1", kind: "Pipeline", name: "r", uid: "u", controller: true };
@@ -25,20 +25,23 @@ interface Given {
   metadata?: object;
 }
 
-function state({
+function raw({
   phase = "Failed",
   reason,
   message,
   conditions,
   containers,
   metadata,
-}: Given): ReturnType<typeof podState> {
-  const raw: KubeObject & Record<string, unknown> = {
+}: Given): KubeObject & Record<string, unknown> {
+  return {
     metadata: { name: "r--a", uid: "u", resourceVersion: "1", ownerReferences: [OWNER], ...metadata },
     spec: { restartPolicy: "Never" },
     status: { phase, reason, message, conditions, containerStatuses: containers },
   };
-  return podState(raw);
+}
+
+function state(given: Given): ReturnType<typeof podState> {
+  return podState(raw(given));
 }
 
 /** What the record's reason would be, and who pays for it. */
@@ -125,6 +128,22 @@ endings("F-18: a pod that ended because somebody deleted it is told from one tha
   assert.equal(judged(at("2025-12-31T23:50:20Z", 143)), ["PodDeleted", "infrastructure"]);
   assert.equal(judged(at("2025-12-31T23:50:20Z", 139)), ["Signal", "task"]);
 });
+
+endings(
+  "F-18: what counts is when a pod was first asked to go, not when the node deletes it for good after its end",
+  () => {
+    // A container that handles the signal and is quick; a node that is slow to delete the pod for good, which moves the time.
+    const metadata = { deletionTimestamp: "2026-01-01T00:01:00Z", deletionGracePeriodSeconds: 30 };
+    const first = projectPod(raw({ phase: "Running", containers: [container("main", { running: {} })], metadata }));
+    const last = { deletionTimestamp: "2026-01-01T00:00:38Z", deletionGracePeriodSeconds: 0 };
+    const ended = (finishedAt: string): string | undefined => {
+      const containers = [terminated({ reason: "Error", exitCode: 7, finishedAt })];
+      return projectPod(raw({ containers, metadata: last }), first).state.ended?.reason;
+    };
+    assert.is(ended("2026-01-01T00:00:35Z"), "PodDeleted");
+    assert.is(ended("2026-01-01T00:00:29Z"), "Error");
+  },
+);
 
 endings("F-19: a disruption is known before the pod has ended, for one that goes without saying more", () => {
   assert.equal(state({ phase: "Running", conditions: [disrupted("PreemptionByScheduler")] }).disrupted, {

@@ -21,6 +21,7 @@ class Setting {
   readonly jobs = new ChangeFeed<CachedJob>();
   readonly deleted: string[] = [];
   readonly archived = new Set<string>();
+  readonly held: string[] = [];
   nowMs = T0;
   refuse: Error | undefined;
   mine = true;
@@ -48,6 +49,7 @@ class Setting {
       defaultTtl,
       owns: () => this.mine,
       isArchived: (uid) => !this.archived.has(`not ${uid}`),
+      onHeld: ({ metadata }) => void this.held.push(metadata.name),
       logger: pino({ level: "silent" }),
     });
     return started;
@@ -71,7 +73,7 @@ class Setting {
   }
 
   async untilDeleted(...names: string[]): Promise<void> {
-    await until(() => this.deleted.length >= names.length, 20_000, { describe: `${names} are deleted`, everyMs: 5 });
+    await until(() => this.deleted.length >= names.length, 60_000, { describe: `${names} are deleted`, everyMs: 5 });
     assert.equal(this.deleted.splice(0).sort(), names);
   }
 }
@@ -165,6 +167,35 @@ expiry("F-36: a run whose history or logs are not stored yet stays, and goes whe
 });
 
 expiry(
+  "F-36: that a run stays for what is not stored is told once, and not of one that has to wait a moment",
+  async () => {
+    const setting = new Setting();
+    const started = setting.start(0);
+    setting.archived.add("not u-stays");
+    setting.archived.add("not u-slow");
+    started.begin();
+    setting.put("stays", -5);
+    setting.put("slow", -4);
+    const look = async (name: string): Promise<void> => {
+      setting.nowMs += 130_000;
+      started.begin();
+      setting.put(name, setting.nowMs / 1000 - T0 / 1000 - 1);
+      await setting.untilDeleted(name);
+    };
+    await look("once");
+    await look("twice");
+    assert.equal(setting.held, []);
+    setting.archived.delete("not u-slow");
+    setting.nowMs += 130_000;
+    started.begin();
+    await setting.untilDeleted("slow");
+    for (const name of ["again", "and-again", "still"]) await look(name);
+    assert.equal(setting.held, ["stays"]);
+    started.stop();
+  },
+);
+
+expiry(
   "a deletion that fails is repeated; one of another process's runs is not begun; a run of the same name is not deleted",
   async () => {
     const setting = new Setting();
@@ -172,7 +203,7 @@ expiry(
     setting.refuse = new Error("no");
     started.begin();
     setting.put("a", -5);
-    await until(() => setting.most > 0 && setting.underWay === 0, 20_000, {
+    await until(() => setting.most > 0 && setting.underWay === 0, 60_000, {
       describe: "a deletion has failed",
       everyMs: 5,
     });

@@ -2,14 +2,17 @@ import { join } from "node:path";
 import { Registry } from "prom-client";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Pipeline } from "../../../crds/generated/types.ts";
+import type { Pipeline, RunEvent } from "../../../crds/generated/types.ts";
 import type { KubeClient } from "../../../kube/client.ts";
 import { KubeError } from "../../../kube/errors.ts";
 import { silentLogger } from "../../../kube/logger.ts";
 import type { KubeObject } from "../../../kube/resource.ts";
 import { makeArchiveMetrics } from "../../../operator/act/archive-metrics.ts";
+import type { CoreEvents } from "../../../operator/act/core-events.ts";
 import { RunKeeper } from "../../../operator/act/run-keeper.ts";
 import { type CachedRun, projectRun } from "../../../operator/cached-run.ts";
+import { ObjectIndex } from "../../../operator/object-index.ts";
+import { WarningIndex } from "../../../operator/warnings.ts";
 import { EmbeddedSql } from "../../../store/embedded.ts";
 import { RunArchive } from "../../../store/run-archive.ts";
 import type { Sql } from "../../../store/sql.ts";
@@ -18,7 +21,7 @@ import { until, within } from "../../support/deadline.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const test = suite("keeper of ended runs");
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 let place: TemporaryDirectory;
 let embedded: EmbeddedSql;
 
@@ -87,11 +90,16 @@ function world(...there: Run[]) {
   let keeper: RunKeeper | undefined;
   const metrics = makeArchiveMetrics(registry, { logs: () => undefined, runs: () => keeper });
   const caches = {
-    runs: { list: () => cached.values() },
+    runs: { list: () => cached.values(), get: (key: string) => cached.get(key) },
     snapshots: { get: () => undefined },
+    objectsByRun: new ObjectIndex(),
+    warningsByObject: new WarningIndex(),
   } as unknown as ConstructorParameters<typeof RunKeeper>[0]["caches"];
-  keeper = new RunKeeper({ client, caches, archive: new RunArchive(sql), metrics, logger: silentLogger });
-  return { keeper, cached, objects, asked, state, text: () => registry.metrics() };
+  const told: string[] = [];
+  const events = { tell: (_: object, [event]: RunEvent[]) => told.push(event?.message ?? "") } as unknown as CoreEvents;
+  const options = { client, caches, events, metrics, logger: silentLogger, retryMs: 20 };
+  keeper = new RunKeeper({ ...options, archive: new RunArchive(sql) });
+  return { told, keeper, cached, objects, asked, state, text: () => registry.metrics() };
 }
 
 const archive = (): RunArchive => new RunArchive(embedded);
@@ -190,6 +198,26 @@ test("a run that the store cannot take does not keep others from being stored", 
     keeper.offer(run("even"));
     await held(keeper, "even");
     assert.not.ok(keeper.holds("uid-odd"));
+    await keeper.stop();
+  }));
+
+test("F-36: a run that the store refuses for good holds nothing up: that is told, and its object may go", () =>
+  within(WAIT_MS, async () => {
+    const odd = run("odd");
+    (odd.spec as { user?: unknown }).user = { no: "text" };
+    const { keeper, told, text } = world(odd);
+    keeper.begin();
+    keeper.offer(odd);
+    assert.not.ok(keeper.isDone("uid-odd"));
+    await until(() => keeper.isDone("uid-odd"), WAIT_MS, { describe: "it is given up" });
+    assert.not.ok(keeper.holds("uid-odd"));
+    assert.is(told.length, 1);
+    assert.match(told[0] ?? "", /^the run's history could not be kept and goes with its object: /);
+    assert.match(await text(), 'odin_archived_runs_total{outcome="lost"} 1');
+    keeper.begin();
+    keeper.offer(odd);
+    assert.is(keeper.waiting, 0, "it is not tried for ever");
+    assert.not.ok(keeper.runGone("uid-odd"), "its logs go with it");
     await keeper.stop();
   }));
 

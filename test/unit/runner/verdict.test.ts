@@ -20,7 +20,7 @@ const ROWS: [string, string, RegExp][] = [
   ["exits-with-one", "1 passed, 1 failed", /all tests passed, but it ended with exit code 1/],
   ["killed", "0 passed, 1 failed", /ended by SIGKILL before its summary/],
   ["prints-a-total", "1 passed, 0 failed", /✓ unit\/file +1 passed/],
-  ["leaks", "1 passed, 1 failed", /still there 3 s after its summary; open: TCPServerWrap/],
+  ["leaks", "1 passed, 1 failed", /still there long after its summary; open: TCPServerWrap/],
   ["leaves-a-process", "1 passed, 1 failed", /it left processes behind, which were killed/],
   ["rejects-later", "1 passed, 1 failed", /ended with exit code 1[\s\S]*nobody waits for this/],
   ["runs-twice", "1 passed, 1 failed", /uvu ran its queue twice/],
@@ -48,7 +48,7 @@ verdicts("nothing but skips is no success", async () => {
 
 verdicts("a leak is a warning outside unit tests", async () => {
   for (const [fixture, said] of [
-    ["leaks", /Warnings:\n {2}integration\/file: still there 3 s after its summary; open: TCPServerWrap/],
+    ["leaks", /Warnings:\n {2}integration\/file: still there long after its summary; open: TCPServerWrap/],
     ["leaves-a-process", /Warnings:\n {2}integration\/file: it left processes behind/],
   ] as const) {
     const printed = await runFixture(fixture, [], "integration");

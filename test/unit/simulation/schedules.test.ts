@@ -1,4 +1,3 @@
-// timeout: 300
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { generateCase } from "../../simulation/generate-case.ts";
@@ -7,6 +6,8 @@ import { needlessParts, partsOf, withoutParts } from "../../simulation/reduce-ca
 
 /** A short set; `npm run simulate -- --schedules 1000` is the long one. */
 const SEEDS = 50;
+/** Of later seeds those that once broke a rule, be it by a fault of the operator or by one of the rules themselves. */
+const FOUND: readonly number[] = [983, 1210, 1329, 1650];
 
 const schedules = suite("simulated schedules");
 
@@ -19,6 +20,14 @@ for (let first = 1; first <= SEEDS; first += 10) {
     }
   });
 }
+
+schedules("F-6, F-8, F-9, F-10, F-17, F-33, F-34: seeds that once broke a rule break none", async () => {
+  for (const seed of FOUND) {
+    const { violations } = await play(generateCase(seed));
+    const told = violations.map(({ rule, message }) => `${rule}: ${message}`).join("; ");
+    assert.is(told, "", `play it again with: npm run simulate -- --seed ${seed}`);
+  }
+});
 
 schedules("the same seed always gives the same course of events, another seed another", async () => {
   const digests: string[] = [];

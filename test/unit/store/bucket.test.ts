@@ -4,68 +4,39 @@ import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, createConnection, createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Bucket, type BucketLocation } from "../../../store/bucket.ts";
-import { EmbeddedSql } from "../../../store/embedded.ts";
-import { LogArchive, type LogOwner } from "../../../store/log-archive.ts";
+import type { EmbeddedSql } from "../../../store/embedded.ts";
+import { LogArchive } from "../../../store/log-archive.ts";
 import { RunArchive } from "../../../store/run-archive.ts";
-import { StoreProblem } from "../../../store/store-problem.ts";
+import type { StoreProblem } from "../../../store/store-problem.ts";
 import { BucketServer } from "../../support/bucket-server.ts";
 import { until, within } from "../../support/deadline.ts";
 import { skip } from "../../support/skip.ts";
-import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import { logArchiveCases } from "./log-archive-cases.ts";
+import { embeddedStores, logOwnerOf, problemOf } from "./store-cases.ts";
 
 const WAIT_MS = 60_000;
 const opened = await BucketServer.open();
 if ("cannot" in opened) skip("file", `no S3 server: ${opened.cannot}`);
 else tests(opened);
 
-const owner = (podUid: string): LogOwner => ({
-  podUid,
-  namespace: "ns",
-  pod: "p",
-  runUid: "r",
-  run: "run",
-  task: "a",
-  attempt: 1,
-  container: "main",
-  createdAt: "",
-});
-
 function tests(server: BucketServer): void {
   const test = suite("logs in a bucket");
-  let place: TemporaryDirectory;
-  const open: EmbeddedSql[] = [];
-  const at = (name: string): EmbeddedSql => {
-    const sql = new EmbeddedSql(join(place.path, `${name}.db`));
-    open.push(sql);
-    return sql;
-  };
-  const problemOf = async (work: Promise<unknown>): Promise<StoreProblem> => {
-    try {
-      await work;
-    } catch (error) {
-      if (error instanceof StoreProblem) return error;
-      throw error;
-    }
-    throw new Error("it worked");
-  };
+  const stores = embeddedStores(test);
+  const at = (name: string): EmbeddedSql => stores.open(`${name}.db`);
   const filesOf = async (bucket: string): Promise<string[]> => {
     const all = await readdir(server.path(bucket), { recursive: true, withFileTypes: true });
     return all.filter((entry) => entry.isFile()).map(({ name }) => name);
   };
   const save = (logs: LogArchive, podUid: string, text: Buffer | string, state: "whole" | "partial" = "whole") =>
-    logs.save(owner(podUid), { text: Buffer.from(text), dropped: 0 }, state);
+    logs.save(logOwnerOf(podUid), { text: Buffer.from(text), dropped: 0 }, state);
 
-  test.before(async () => {
-    place = await temporaryDirectory();
-  });
   test.after(async () => {
-    await Promise.all(open.map((sql) => sql.close()));
     await server.remove();
-    await place.remove();
   });
 
   logArchiveCases(
@@ -134,7 +105,7 @@ function tests(server: BucketServer): void {
       [{ key: "wrong" }, /SignatureDoesNotMatch.*key and its id/],
       [{ keyId: "nobody" }, /key and its id/],
       [{ bucket: "nowhere" }, /NoSuchBucket.*create the bucket/],
-      [{ keyFile: join(place.path, "nothing") }, /key file .*nothing.*ENOENT/],
+      [{ keyFile: stores.path("nothing") }, /key file .*nothing.*ENOENT/],
     ];
     for (const [change, words] of cases) {
       const problem = await put(change);
@@ -158,7 +129,7 @@ function tests(server: BucketServer): void {
   });
 
   test("the key comes from a file, which is read for each request", async () => {
-    const keyFile = join(place.path, "key");
+    const keyFile = stores.path("key");
     const { key = "", ...location } = await server.bucket("key-file");
     const bucket = new Bucket({ ...location, keyFile });
     await writeFile(keyFile, "not yet");
@@ -194,14 +165,11 @@ function tests(server: BucketServer): void {
             upstream.destroy();
           } else upstream.write(chunk);
         });
-        upstream.on("data", (chunk) => client.write(chunk));
-        for (const [one, other] of [
-          [client, upstream],
-          [upstream, client],
-        ] as const) {
-          one.on("error", () => other.destroy());
-          one.on("close", () => other.destroy());
-        }
+        // What the server said before it closed the connection must all arrive, so its end is passed on and not its being closed.
+        upstream.pipe(client);
+        upstream.on("error", () => client.destroy());
+        client.on("error", () => upstream.destroy());
+        client.on("close", () => upstream.destroy());
       });
       await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
       const { port } = proxy.address() as AddressInfo;
@@ -255,6 +223,32 @@ function tests(server: BucketServer): void {
       playing.close();
     }
   });
+
+  test("F-37: one that never answers is given up, also where garbage is collected meanwhile", () =>
+    within(WAIT_MS, async () => {
+      setFlagsFromString("--expose-gc");
+      const collect = runInNewContext("gc") as () => void;
+      const collecting = setInterval(collect, 50);
+      let beginning: string | undefined;
+      const mute: Server = createServer((request, response) => {
+        request.resume();
+        if (beginning !== undefined) response.writeHead(200).write(beginning);
+      });
+      await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+      const { port } = mute.address() as AddressInfo;
+      const location = await server.bucket("mute");
+      const bucket = new Bucket({ ...location, endpoint: `http://127.0.0.1:${port}` }, 1_000);
+      try {
+        for (const part of [undefined, "half of"]) {
+          beginning = part;
+          assert.match((await problemOf(bucket.get("x"))).message, "no answer within 1 s");
+        }
+      } finally {
+        clearInterval(collecting);
+        mute.closeAllConnections();
+        mute.close();
+      }
+    }));
 
   test("F-37: a server that is stopped, or hangs, and comes back", () =>
     within(WAIT_MS, async () => {

@@ -6,54 +6,22 @@ import { createClient } from "@libsql/client";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { EmbeddedSql } from "../../../store/embedded.ts";
-import { LogArchive, type LogOwner } from "../../../store/log-archive.ts";
-import { StoreProblem } from "../../../store/store-problem.ts";
+import { LogArchive } from "../../../store/log-archive.ts";
+import type { StoreProblem } from "../../../store/store-problem.ts";
 import { until, within } from "../../support/deadline.ts";
 import { skip } from "../../support/skip.ts";
-import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
+import { embeddedStores, logOwnerOf, problemOf } from "./store-cases.ts";
 
 const test = suite("embedded store");
-const WAIT_MS = 30_000;
-let place: TemporaryDirectory;
-const open: EmbeddedSql[] = [];
-
-test.before(async () => {
-  place = await temporaryDirectory();
-});
-test.after(async () => {
-  await Promise.all(open.map((sql) => sql.close()));
-  await place.remove();
-});
+const WAIT_MS = 60_000;
+const stores = embeddedStores(test);
 
 function at(name: string): { sql: EmbeddedSql; archive: LogArchive; path: string } {
-  const path = join(place.path, name);
-  const sql = new EmbeddedSql(path);
-  open.push(sql);
-  return { sql, archive: new LogArchive(sql), path };
+  const sql = stores.open(name);
+  return { sql, archive: new LogArchive(sql), path: stores.path(name) };
 }
 
-const owner = (podUid: string): LogOwner => ({
-  podUid,
-  namespace: "ns",
-  pod: "p",
-  runUid: "r",
-  run: "run",
-  task: "a",
-  attempt: 1,
-  container: "main",
-  createdAt: "",
-});
-const lose = (archive: LogArchive, uid: string): Promise<void> => archive.lose(owner(uid), "gone");
-
-async function problemOf(work: Promise<unknown>): Promise<StoreProblem> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof StoreProblem) return error;
-    throw error;
-  }
-  throw new Error("it worked");
-}
+const lose = (archive: LogArchive, uid: string): Promise<void> => archive.lose(logOwnerOf(uid), "gone");
 
 /** A process that writes rows for ever and says each one that is on the disk. */
 function writer(path: string, prefix: string): ChildProcess {
@@ -67,11 +35,11 @@ function childrenOf(pid: number): number[] {
   return text.trim().split(" ").filter(Boolean).map(Number);
 }
 
-test("two processes make the tables at once and write side by side; nothing is lost", () =>
+test("C-83: two processes make the tables at once and write side by side; nothing is lost", () =>
   within(WAIT_MS, async () => {
     const { sql, archive } = at("shared.db");
     const written: string[] = [];
-    const children = ["a", "b"].map((prefix) => writer(join(place.path, "shared.db"), prefix));
+    const children = ["a", "b"].map((prefix) => writer(stores.path("shared.db"), prefix));
     for (const child of children)
       child.stdout?.on("data", (chunk) => written.push(...String(chunk).trim().split("\n")));
     for (let n = 0; n < 50; n++) await lose(archive, `own-${n}`);
@@ -116,6 +84,14 @@ test("kill -9 in the middle of writes: what was acknowledged is there, the file 
     assert.equal(await sql.read({ text: "PRAGMA integrity_check" }), [{ integrity_check: "ok" }]);
   }));
 
+test("each write is on the disk, not only with the system, when it is acknowledged", async () => {
+  const { sql, archive } = at("durable.db");
+  await lose(archive, "one");
+  const [FULL, WAL] = [2, "wal"];
+  assert.equal((await sql.read({ text: "PRAGMA synchronous" }))[0], { synchronous: FULL });
+  assert.equal((await sql.read({ text: "PRAGMA journal_mode" }))[0], { journal_mode: WAL });
+});
+
 test("all or none", async () => {
   const { sql, archive } = at("atomic.db");
   await lose(archive, "first");
@@ -159,7 +135,7 @@ test("F-36: a file that is removed is made anew instead of being written to with
 });
 
 test("F-36: a directory that cannot be made, and one that is no directory", async () => {
-  await writeFile(join(place.path, "file"), "");
+  await writeFile(stores.path("file"), "");
   const { archive } = at("file/store.db");
   const problem = await problemOf(lose(archive, "x"));
   assert.is(problem.kind, "unavailable");
@@ -175,7 +151,7 @@ test("F-37: a full disk", async () => {
   await sql.read({ text: "PRAGMA max_page_count = 20" });
   const problem = await problemOf(
     archive.save(
-      owner("too-big"),
+      logOwnerOf("too-big"),
       { text: Buffer.from(Array.from({ length: 400_000 }, () => Math.random() * 256)), dropped: 0 },
       "whole",
     ),
@@ -186,7 +162,7 @@ test("F-37: a full disk", async () => {
   assert.equal(await archive.settled(["fits", "too-big", "small"]), new Set(["fits", "small"]));
 });
 
-test("a store of a later version is left alone", async () => {
+test("C-83: a store of a later version is left alone", async () => {
   const { sql, path } = at("newer.db");
   await sql.write([{ text: "INSERT INTO schema_version (version) VALUES (?)", values: [1000] }]);
   await sql.close();
@@ -198,7 +174,7 @@ test("a store of a later version is left alone", async () => {
 
 test("a file that nobody may write to", async () => {
   if (process.getuid?.() === 0) return skip("a file that nobody may write to", "root may write to every file");
-  const directory = join(place.path, "readonly");
+  const directory = stores.path("readonly");
   await mkdir(directory);
   await chmod(directory, 0o500);
   assert.is((await problemOf(lose(at("readonly/store.db").archive, "x"))).kind, "unavailable");
@@ -233,8 +209,7 @@ test("while another process holds the file, this one goes on; what waits is boun
 
 test("a database process that dies, or hangs, is replaced", () =>
   within(WAIT_MS * 2, async () => {
-    const sql = new EmbeddedSql(join(place.path, "dies.db"), 10_000);
-    open.push(sql);
+    const sql = stores.open("dies.db", 10_000);
     const archive = new LogArchive(sql);
     await lose(archive, "first");
     const { pid = 0 } = sql;
@@ -253,7 +228,7 @@ test("a database process that dies, or hangs, is replaced", () =>
 
 test("the database's process sees no environment and ends with the one it serves", () =>
   within(WAIT_MS, async () => {
-    const child = writer(join(place.path, "orphan.db"), "orphan");
+    const child = writer(stores.path("orphan.db"), "orphan");
     await until(() => childrenOf(child.pid ?? 0).length === 1, WAIT_MS, {
       describe: "the database's process is there",
     });
@@ -271,7 +246,7 @@ test("after close everything is refused, and closing twice is fine", async () =>
   await sql.read({ text: "SELECT 1" });
   await Promise.all([sql.close(), sql.close()]);
   assert.is((await problemOf(sql.read({ text: "SELECT 1" }))).kind, "closed");
-  await new EmbeddedSql(join(place.path, "never-opened.db")).close();
+  await new EmbeddedSql(stores.path("never-opened.db")).close();
 });
 
 test.run();

@@ -152,6 +152,32 @@ export function logArchiveCases(
     assert.is(await archive.shrink(0, "made room"), 3);
   });
 
+  test("F-37: a namespace that writes much pays for the room that it takes, and no other does", async () => {
+    now += 3_600_000;
+    await archive.expire(now, "old");
+    const kept: [string, number][] = [
+      ["modest", 2],
+      ["noisy", 8],
+      ["small", 1],
+      ["loud", 5],
+    ];
+    for (const [namespace, logs] of kept) {
+      for (let n = 0; n < logs; n++) {
+        now += 1000;
+        const podUid = `${namespace}-${n}`;
+        const text = { text: randomBytes(1000), dropped: 0 };
+        await archive.save(owner({ podUid, namespace, runUid: "fair" }), text, "whole");
+      }
+    }
+    // The two oldest logs are those of the modest one. With room for eleven, it and the small one need three, and the others get four each.
+    assert.is(await archive.shrink(11_500, "made room"), 5);
+    const whole = (await archive.ofRun("fair")).filter(({ state }) => state === "whole").map(({ podUid }) => podUid);
+    const left = ["loud-1", "loud-2", "loud-3", "loud-4", "modest-0", "modest-1"];
+    assert.equal(whole.sort(), [...left, "noisy-4", "noisy-5", "noisy-6", "noisy-7", "small-0"]);
+    assert.is(await archive.shrink(11_500, "made room"), 0);
+    assert.is(await archive.shrink(0, "made room"), 11);
+  });
+
   test("PostgreSQL has no text with a NUL: in a reason it is replaced, in a log it stays", async () => {
     await archive.save(
       owner({ podUid: "nul", runUid: "run-8" }),

@@ -1,35 +1,33 @@
+// timeout: 300
 import { createPrivateKey } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createAuthority, createCertificate } from "../../../local/x509.ts";
-import { LogArchive, type LogOwner } from "../../../store/log-archive.ts";
+import { LogArchive } from "../../../store/log-archive.ts";
 import { type PostgresLocation, PostgresSql, type PostgresTimings } from "../../../store/postgres.ts";
-import { StoreProblem } from "../../../store/store-problem.ts";
+import type { StoreProblem } from "../../../store/store-problem.ts";
 import { until, within } from "../../support/deadline.ts";
+import { postgresPlan } from "../../support/job-plan.ts";
 import { PostgresServer } from "../../support/postgres-server.ts";
 import { skip } from "../../support/skip.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
+import { jobPlanCases } from "./job-plan-cases.ts";
+import { jobRecordCases } from "./job-records-cases.ts";
 import { logArchiveCases } from "./log-archive-cases.ts";
+import { mlbenchMetricsCases } from "./mlbench-metrics-cases.ts";
+import { mlbenchOutputCases } from "./mlbench-output-cases.ts";
+import { mlbenchPodsCases } from "./mlbench-pods-cases.ts";
 import { runArchiveCases } from "./run-archive-cases.ts";
+import { logOwnerOf, problemOf } from "./store-cases.ts";
+import { userDataCases } from "./user-data-cases.ts";
+import { vestaMessagesCases } from "./vesta-messages-cases.ts";
 
 const WAIT_MS = 60_000;
 const opened = await PostgresServer.open();
 if ("cannot" in opened) skip("file", `no PostgreSQL server: ${opened.cannot}`);
 else tests(opened);
-
-const owner = (podUid: string): LogOwner => ({
-  podUid,
-  namespace: "ns",
-  pod: "p",
-  runUid: "r",
-  run: "run",
-  task: "a",
-  attempt: 1,
-  container: "main",
-  createdAt: "",
-});
 
 function tests(server: PostgresServer): void {
   const test = suite("store in PostgreSQL");
@@ -40,16 +38,7 @@ function tests(server: PostgresServer): void {
     open.push(sql);
     return sql;
   };
-  const lose = (sql: PostgresSql, uid: string): Promise<void> => new LogArchive(sql).lose(owner(uid), "gone");
-  const problemOf = async (work: Promise<unknown>): Promise<StoreProblem> => {
-    try {
-      await work;
-    } catch (error) {
-      if (error instanceof StoreProblem) return error;
-      throw error;
-    }
-    throw new Error("it worked");
-  };
+  const lose = (sql: PostgresSql, uid: string): Promise<void> => new LogArchive(sql).lose(logOwnerOf(uid), "gone");
 
   test.before(async () => {
     place = await temporaryDirectory();
@@ -62,8 +51,27 @@ function tests(server: PostgresServer): void {
 
   logArchiveCases(test, async () => at(await server.database()));
   runArchiveCases(test, async () => at(await server.database()));
+  jobRecordCases(test, async () => at(await server.database()));
+  jobPlanCases(
+    test,
+    async () => at(await server.database()),
+    postgresPlan,
+    async (sql) => {
+      // As the server does by itself after a while.
+      await sql.read({ text: "VACUUM (ANALYZE) clockwork_job" });
+    },
+  );
+  mlbenchOutputCases(test, async () => at(await server.database()));
+  let shared: Promise<PostgresLocation> | undefined;
+  mlbenchMetricsCases(test, async () => at(await server.database()));
+  mlbenchPodsCases(test, async () => at(await server.database()));
+  vestaMessagesCases(test, async () => at(await server.database()));
+  userDataCases(test, async () => {
+    shared ??= server.database();
+    return at(await shared);
+  });
 
-  test("many processes that start at once make the tables once", () =>
+  test("C-83: many processes that start at once make the tables once", () =>
     within(WAIT_MS, async () => {
       const location = await server.database();
       const many = Array.from({ length: 8 }, () => at(location, { connections: 2 }));
@@ -88,7 +96,7 @@ function tests(server: PostgresServer): void {
     assert.equal(await new LogArchive(sql).settled(["first"]), new Set(["first"]));
   });
 
-  test("a store of a later version is left alone", async () => {
+  test("C-83: a store of a later version is left alone", async () => {
     const location = await server.database();
     const sql = at(location);
     await sql.write([{ text: "INSERT INTO schema_version (version) VALUES (?)", values: [1000] }]);

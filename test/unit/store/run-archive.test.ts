@@ -1,22 +1,15 @@
-import { join } from "node:path";
 import { suite } from "uvu";
-import { EmbeddedSql } from "../../../store/embedded.ts";
-import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
+import type { EmbeddedSql } from "../../../store/embedded.ts";
 import { runArchiveCases } from "./run-archive-cases.ts";
+import { embeddedStores } from "./store-cases.ts";
 
 const test = suite("run archive");
-let place: TemporaryDirectory;
-let sql: EmbeddedSql;
+const stores = embeddedStores(test);
+let sql: EmbeddedSql | undefined;
 
-test.before(async () => {
-  place = await temporaryDirectory();
-  sql = new EmbeddedSql(join(place.path, "store.db"));
+runArchiveCases(test, async () => {
+  sql ??= stores.open("store.db");
+  return sql;
 });
-test.after(async () => {
-  await sql.close();
-  await place.remove();
-});
-
-runArchiveCases(test, async () => sql);
 
 test.run();

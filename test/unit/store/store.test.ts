@@ -43,13 +43,13 @@ test("F-36: a start says once whether the store works", async () => {
   };
   const good = openStore(join(place.path, "good.db"));
   announceStore(good, logger);
-  await until(() => lines.length === 1, 20_000, { describe: "it is said" });
+  await until(() => lines.length === 1, 60_000, { describe: "it is said" });
   assert.match(lines[0] ?? "", /^info store open .*good\.db/);
   const path = join(place.path, "bad.db");
   await writeFile(path, "no database ".repeat(1000));
   const bad = openStore(path);
   announceStore(bad, logger);
-  await until(() => lines.length === 2, 20_000, { describe: "it is said" });
+  await until(() => lines.length === 2, 60_000, { describe: "it is said" });
   assert.match(lines[1] ?? "", /^error the store does not work.*bad\.db.*move the file away/);
   await Promise.all([good.close(), bad.close()]);
 });

@@ -12,9 +12,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   "operator/decide": ["crds"],
   operator: ["crds", "kube", "settings", "store", "operator/decide"],
   api: ["crds", "kube", "settings", "store"],
-  cli: ["crds", "operator", "api", "settings"],
+  cli: ["crds", "operator", "api", "settings", "store"],
   local: [],
   examples: ["crds"],
+  helm: ["crds", "operator", "api", "settings"],
 };
 const ROOT = resolve(import.meta.dirname, "../../../..");
 
@@ -54,6 +55,14 @@ rooms("decide reads no clock, no randomness, no environment and no network", () 
     for (const forbidden of ["Date.now", "new Date()", "Math.random", "process.env", "performance.now", "node:"]) {
       assert.ok(!text.includes(forbidden), `${relative(ROOT, file)} uses ${forbidden}`);
     }
+  }
+});
+rooms("no time-out hangs on AbortSignal.any: on Node 20 it may be collected as garbage, and then never comes", () => {
+  for (const file of [...Object.keys(ALLOWED), "test"].flatMap((room) => sources(join(ROOT, room)))) {
+    if (file.endsWith("rooms.test.ts")) continue;
+    const text = readFileSync(file, "utf8");
+    const both = text.includes("AbortSignal.any(") && text.includes("AbortSignal.timeout(");
+    assert.ok(!both, `${relative(ROOT, file)} uses both: kube/in-time.ts is for that`);
   }
 });
 rooms.run();

@@ -1,4 +1,3 @@
-// timeout: 300
 import jwt from "jsonwebtoken";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -87,9 +86,14 @@ test("O-21: unknown user and wrong password look alike and cost alike; neither h
     const { instance: _, ...rest } = answer.json;
     return [rest, performance.now() - start];
   };
-  const [known, knownMs] = await timed("me");
-  const [unknown, unknownMs] = await timed("nobody");
-  assert.equal(known, unknown);
+  let [knownMs, unknownMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  // The shortest of some: whatever else the machine does makes single ones longer.
+  for (let i = 0; i < 3; i++) {
+    const [known, ms] = await timed("me");
+    const [unknown, otherMs] = await timed("nobody");
+    assert.equal(known, unknown);
+    [knownMs, unknownMs] = [Math.min(knownMs, ms), Math.min(unknownMs, otherMs)];
+  }
   assert.ok(unknownMs > knownMs / 3, `${unknownMs} ms against ${knownMs} ms`);
 });
 
@@ -197,10 +201,16 @@ test("O-24: Basic is refused when a browser sends it, a token is not", async () 
 });
 
 test("O-24: a remembered pair ends with the password it was checked against", async () => {
-  assert.is((await call(basic(`me:${PASSWORD}`))).status, 200);
+  const times: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const start = performance.now();
+    assert.is((await call(basic(`me:${PASSWORD}`))).status, 200);
+    times.push(performance.now() - start);
+  }
   const start = performance.now();
-  for (let i = 0; i < 20; i++) assert.is((await call(basic(`me:${PASSWORD}`))).status, 200);
-  assert.ok(performance.now() - start < 1500, "not hashed again");
+  await refused(basic("me:another password"));
+  const hashedMs = performance.now() - start;
+  assert.ok(Math.min(...times) < hashedMs / 2, `not hashed again: ${times.map(Math.round)} beside ${hashedMs} ms`);
   const { passwordHash } = await user("other");
   served.users.set("me", { ...me(), passwordHash: passwordHash.replace(/.{8}$/, "AAAAAAA=") });
   await refused(basic(`me:${PASSWORD}`));

@@ -1,4 +1,3 @@
-// timeout: 300
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Registry } from "prom-client";
 import { suite } from "uvu";

@@ -38,6 +38,19 @@ test("O-104: an empty remote gets its first commit with the first write; what ot
   assert.is(await stage.status(), "");
 });
 
+test("O-104: the age of the last sync grows while the remote cannot be reached, and begins anew when it can", async () => {
+  const repository = await stage.synced(remote.url);
+  const opened = repository.syncAgeSeconds;
+  await remote.stop();
+  await repository.refresh(10_000);
+  assert.ok(repository.state().error !== undefined);
+  const old = repository.syncAgeSeconds;
+  assert.ok(old > opened, `${old} after ${opened}`);
+  await remote.start();
+  await repository.refresh(10_000);
+  assert.ok(repository.syncAgeSeconds < old);
+});
+
 test("a remote with jobs is taken over at the start", async () => {
   await remote.push({ "a/main.yml": "tasks: []\n", "a/deep/b/main.yml": "tasks: []\n", "datasets.yml": "x: 1\n" });
   const repository = await stage.synced(remote.url);

@@ -47,7 +47,7 @@ test("O-105: the lock of a process that was killed is taken over at once", async
   const program = `import { RepositoryLock } from ${module};
     await new RepositoryLock(${JSON.stringify(path())}).with(1000, () => new Promise((done) => setTimeout(done, 600_000)));`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "ignore" });
-  await until(() => readFile(path(), "utf8"), 30_000, { describe: "the other process has the lock" });
+  await until(() => readFile(path(), "utf8"), 60_000, { describe: "the other process has the lock" });
   assert.is(await codeOf(new RepositoryLock(path()).with(100, async () => undefined)), "Busy");
   const ended = new Promise((done) => child.once("exit", done));
   child.kill("SIGKILL");

@@ -69,7 +69,7 @@ async function run(
     filesAreLive,
     taskSecrets: [],
   };
-  const id = await launch(launcher, job, context, "me");
+  const id = await launch(launcher, job, context, { name: "me", email: undefined });
   const spec = server.of("Pipeline").find(({ metadata }) => metadata.name === id)?.spec ?? {};
   return { id, server, spec };
 }

@@ -14,7 +14,7 @@ const fail = (category: ErrorCategory, code: number): KubeError =>
   new KubeError({ code, reason: "X", category, message: "x" });
 
 interface Stored {
-  metadata: { name: string; labels: Record<string, string> };
+  metadata: { name: string; labels: Record<string, string>; annotations?: Record<string, string> };
   spec: Record<string, unknown>;
 }
 
@@ -67,7 +67,7 @@ const run = (server: FakeServer, context?: Record<string, unknown>): Promise<str
     },
     "sst2",
     context,
-    "me",
+    { name: "me", email: "me@example.org" },
   );
 
 async function refusal(server: FakeServer, context?: Record<string, unknown>): Promise<ApiError> {
@@ -86,6 +86,8 @@ test("O-13, O-49: the stored run has a fresh id and says job, context and user; 
   assert.match(id, /^sst2-[0-9a-z]{8}j$/);
   assert.equal(server.created[0]?.spec, { job: "sst2", context: { lr: 0.1 }, user: "me" });
   assert.is(server.created[0]?.metadata.labels["odin.io/job"], "sst2");
+  // For the environment of its tasks (C-79).
+  assert.equal(server.created[0]?.metadata.annotations, { "odin.io/user-email": "me@example.org" });
   assert.ok(view.noted.includes(id));
 });
 

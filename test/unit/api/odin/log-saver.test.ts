@@ -66,7 +66,7 @@ test("F-36: a store that does not work, or hangs, keeps nobody from cleaning up"
   const refuses = { settled: () => Promise.reject(new StoreProblem("full", "no room")) } as unknown as LogArchive;
   await saveLogs({ ...mine, archive: refuses }, [samplePod("a", { ended: true })]);
   const hangs = { settled: () => new Promise(() => undefined) } as unknown as LogArchive;
-  await within(15_000, () => saveLogs({ ...mine, archive: hangs }, [samplePod("a", { ended: true })]));
+  await within(60_000, () => saveLogs({ ...mine, archive: hangs }, [samplePod("a", { ended: true })]));
   const { archive: _, ...without } = mine;
   await saveLogs(without, [samplePod("a", { ended: true })]);
 });

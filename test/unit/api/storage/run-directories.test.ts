@@ -112,4 +112,23 @@ directories("the pod runs as the user of the tasks where they are all the same",
   assert.is(user(1000, undefined), 0);
   assert.is(user(), 0);
 });
+
+directories("where tasks are kept from being root, so is the pod", () => {
+  const tasks = [task({ securityContext: { runAsUser: 2000 } }), task()];
+  const pod = removalPod(RUN, tasks, [], { ...SETTINGS, taskUser: 1000 }) as {
+    spec: { securityContext: object; containers: { securityContext: object }[] };
+  };
+  assert.equal(pod.spec.securityContext, {
+    runAsUser: 1000,
+    runAsNonRoot: true,
+    runAsGroup: 1000,
+    fsGroup: 1000,
+    seccompProfile: { type: "RuntimeDefault" },
+  });
+  assert.equal(pod.spec.containers[0]?.securityContext, {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"] },
+  });
+});
 directories.run();
