@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
-import { auditedRequests } from "../support/audit-log.ts";
 import { until } from "../support/deadline.ts";
 import { kubectl, kubectlApply } from "../support/kubectl.ts";
+import { podsMade } from "../support/made-pods.ts";
 import { type OdinProcess, operatorProcess } from "../support/odin-process.ts";
 import { randomSource } from "../support/random.ts";
 import { temporaryNamespace } from "../support/temporary-namespace.ts";
@@ -92,11 +92,9 @@ killed("F-6, F-7, O-187: kill -9 at random instants loses no task and makes no p
   );
   assert.is(done.status?.phase, "DONE", JSON.stringify(done.status?.message));
   assert.equal(done.status?.counts, { total: TASKS, waiting: 0, executing: 0, executed: TASKS, terminated: 0 });
-  const creations = (await auditedRequests(namespace.name)).filter(
-    ({ verb, resource, subresource, code }) =>
-      verb === "create" && resource === "pods" && subresource === undefined && code === 201,
-  );
-  assert.is(creations.length, TASKS, `${creations.length} pods were created for ${TASKS} tasks; seed ${seed}`);
+  const made = await podsMade(namespace.name);
+  assert.equal([...new Set(made)].length, made.length, `${made} were created; seed ${seed}`);
+  assert.is(made.length, TASKS, `${made} were created for ${TASKS} tasks; seed ${seed}`);
   const pods = JSON.parse(await kubectl("get", "pods", "-n", namespace.name, "-o", "json")) as {
     items: { metadata: { annotations: Record<string, string> } }[];
   };

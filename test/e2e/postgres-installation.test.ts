@@ -16,8 +16,9 @@ import { auditedRequests } from "../support/audit-log.ts";
 import { until, within } from "../support/deadline.ts";
 import { blocksOf, ROOT, textOf } from "../support/documents.ts";
 import { withForwardedApi } from "../support/forwarded-api.ts";
-import { assertOncePerTask, ended, leader, podsMade, podsOf, progressed } from "../support/installed-release.ts";
+import { assertOncePerTask, ended, leader, podsOf, progressed } from "../support/installed-release.ts";
 import { kubectl, kubectlApply, testVariable } from "../support/kubectl.ts";
+import { podsMade } from "../support/made-pods.ts";
 import { OwnCluster } from "../support/own-cluster.ts";
 import { INSTALLATION_PAGES, isForPostgres, PageShell } from "../support/page-shell.ts";
 import { PostgresServer } from "../support/postgres-server.ts";
@@ -208,7 +209,7 @@ test("the page: the node with all of Odin on it is drained in mid-run, one by on
   assert.is(counted(201), 4, JSON.stringify(evictions));
   assert.ok(counted(429) > 0, "the budgets held nothing back");
   // A task whose pod was on the node has been tried again, under another name; nothing has been made twice.
-  const made = await podsMade("drained");
+  const made = await podsMade(SPACE, "drained--");
   assert.is(new Set(made).size, made.length, `${made}`);
   for (let n = 0; n < 12; n++) assert.ok(made.includes(`drained--t${n}`), `${made}`);
 });

@@ -1,8 +1,8 @@
 import * as assert from "uvu/assert";
 import type { Pipeline } from "../../crds/generated/types.ts";
-import { auditedRequests } from "./audit-log.ts";
 import { until } from "./deadline.ts";
 import { kubectl } from "./kubectl.ts";
+import { podsMade } from "./made-pods.ts";
 
 const RUN_MS = 180_000;
 /** Where the pages install. */
@@ -47,24 +47,11 @@ export function progressed(name: string, executed: number): Promise<string> {
   );
 }
 
-/** Names of the pods that the API server has made for the tasks of a run, in order. */
-export async function podsMade(run: string, namespace = SPACE): Promise<string[]> {
-  const created = (await auditedRequests(namespace)).filter(
-    ({ verb, resource, subresource, code, name }) =>
-      verb === "create" &&
-      resource === "pods" &&
-      subresource === undefined &&
-      code === 201 &&
-      name?.startsWith(`${run}--`),
-  );
-  return created.map(({ name = "" }) => name);
-}
-
 /** The run is DONE, and the API server made exactly one pod for each of its tasks. */
 export async function assertOncePerTask(name: string, tasks: number, namespace = SPACE): Promise<void> {
   const { status } = await ended(name, namespace);
   assert.is(status?.phase, "DONE", JSON.stringify(status));
-  const names = await podsMade(name, namespace);
+  const names = await podsMade(namespace, `${name}--`);
   assert.is(names.length, tasks, `${names}`);
   assert.is(new Set(names).size, tasks, `${names}`);
 }
