@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Arguments, HELP, parseArguments } from "./arguments.ts";
-import { discover, type Kind, type TestFile } from "./discover.ts";
+import { discover, KINDS, type Kind, type TestFile } from "./discover.ts";
 import type { Environment } from "./environment.ts";
 import { type FileResult, notesIn } from "./file-result.ts";
 import { Reporter } from "./reporter.ts";
@@ -108,7 +108,7 @@ class Run {
     signal.addEventListener("abort", forward, { once: true });
     const tasks = [
       ...stages.filter(({ name }) => wanted(name)).map((stage) => this.#stageTask(stage)),
-      ...this.#fileTasks(files.filter(selected)),
+      ...this.#fileTasks(longestFirst(files.filter(selected))),
     ];
     await runTasks(tasks, {
       jobs,
@@ -217,4 +217,13 @@ function skipped(reason: string): Verdict {
 function inheritedVariables(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !/^(KUBECONFIG|FORCE_COLOR|ODIN_.*)$/.test(name));
   return { ...Object.fromEntries(entries), NO_COLOR: "1" };
+}
+
+/**
+ * Of each kind, those that may take longest come first: one that began among the last would run alone at the end. Others stay
+ * in their order.
+ */
+function longestFirst(files: readonly TestFile[]): TestFile[] {
+  const limit = ({ kind, ownTimeoutMs }: TestFile): number => ownTimeoutMs ?? LIMIT_MS[kind];
+  return [...files].sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || limit(b) - limit(a));
 }

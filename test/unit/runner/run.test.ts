@@ -88,6 +88,19 @@ runs("takes the time limit of a file's first line", () =>
   }),
 );
 
+runs("of a kind, files that may take longest come first; others stay in their order", () =>
+  inSandbox(
+    { "unit/a": "passes", "unit/b": "passes", "unit/long": "passes", "e2e/longer": "passes" },
+    async (place) => {
+      await writeFile(join(place.root, "test/unit/long.test.ts"), "// timeout: 2000\n");
+      await writeFile(join(place.root, "test/e2e/longer.test.ts"), "// timeout: 3000\n");
+      const { text } = await place.run(["--jobs", "1", "unit", "e2e"]);
+      const ended = [...text.matchAll(/^✓ (\S+)/gm)].map((match) => match[1]);
+      assert.equal(ended, ["unit/long", "unit/a", "unit/b", "e2e/longer"], text);
+    },
+  ),
+);
+
 runs("fails where there is nothing to run", () =>
   inSandbox({}, async (place) => {
     const printed = await place.run([], { build: { ok: false, output: "", wallMs: 0 } });
