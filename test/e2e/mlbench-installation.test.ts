@@ -161,7 +161,7 @@ installation(
   "M-1, M-14, M-44, M-46, M-62, M-69, M-70: the client makes a run of three workers that meet by name, and post and read metrics from inside",
   () =>
     forwarded(async (address) => {
-      const [operator] = await podsOf("operator", SPACE);
+      const [[operator], [api]] = await Promise.all([podsOf("operator", SPACE), podsOf("api", SPACE)]);
       const image = { custom_image_name: MLBENCH_WORKER.name, custom_backend: "gloo" };
       const [other] = await client.call(address, [
         "create_run",
@@ -169,7 +169,8 @@ installation(
       ]);
       assert.is(other?.status, 201, other?.text);
       const otherId = Number(objectOf(other).id);
-      const command = `${MLBENCH_WORKER_COMMAND} --other ${otherId} --closed ${operator?.status.podIP}:9004`;
+      const closed = `${operator?.status.podIP}:9004,${api?.status.podIP}:9003`;
+      const command = `${MLBENCH_WORKER_COMMAND} --other ${otherId} --closed ${closed}`;
       const [created] = await client.call(address, [
         "create_run",
         { ...image, name: "First", num_workers: 3, num_cpus: 0.4, custom_image_command: command, run_all_nodes: true },
@@ -211,7 +212,7 @@ installation(
       );
       assert.equal([read?.since, read?.summarized], [2, 2]);
       assert.equal(read?.refused, [401, 401, 401]);
-      assert.equal(read?.open, [false], "the operator's port");
+      assert.equal(read?.open, [false, false], "the operator's port, and the API's for REST");
 
       const [list, metrics, zip] = await client.call(
         address,
