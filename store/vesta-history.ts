@@ -9,6 +9,12 @@ export interface StoredHistoryRow {
   data: string;
 }
 
+/** A time of a host, both ends of it included. */
+export interface HistorySpan {
+  fromMs: number;
+  toMs: number;
+}
+
 /** Rows that are read at once, and up to which length they are read together. */
 const READ_AT_ONCE = 200;
 const LONG_DATA = 64 * 1024;
@@ -61,6 +67,43 @@ export class VestaHistory {
   }
 
   /**
+   * Rows of a host from a span of time, oldest first, one for each millisecond at most, read piece by piece. Where there are more than `most` (2 or more),
+   * the span between the first and the last is cut into equal slots, and the first row of each stands for it, like where rows are thinned; the last row is
+   * always there. What is passed over is not read: each slot is one look into the index.
+   */
+  async *sample(host: string, most: number, span: HistorySpan): AsyncGenerator<StoredHistoryRow, void> {
+    const ids = await this.#sampled(host, most, span);
+    for (const some of inPieces(ids, READ_AT_ONCE)) {
+      const rows = await this.#sql.read({
+        text: `SELECT h.host, h.timestamp, ${SHORT_DATA}, h.id FROM vesta_history h
+          WHERE h.id IN (${some.map(() => "?").join(", ")}) ORDER BY h.timestamp, h.id`,
+        values: some,
+      });
+      for (const row of rows) yield await this.#rowOf(row);
+    }
+  }
+
+  async #sampled(host: string, most: number, { fromMs, toMs }: HistorySpan): Promise<SqlValue[]> {
+    const within = "FROM vesta_history WHERE host = ? AND timestamp >= ? AND timestamp <= ? ORDER BY";
+    const end = (what: string, way: string) => `(SELECT ${what} ${within} timestamp ${way}, id ${way} LIMIT 1)`;
+    const bounds = [host, fromMs, toMs];
+    const [ends = {}] = await this.#sql.read({
+      text: `SELECT ${end("timestamp", "ASC")} AS first, ${end("timestamp", "DESC")} AS last, ${end("id", "DESC")} AS newest,
+        (SELECT id ${within} timestamp, id LIMIT 1 OFFSET ?) AS more`,
+      values: [...bounds, ...bounds, ...bounds, ...bounds, most],
+    });
+    const { first, last, newest = null, more } = ends;
+    if (typeof first !== "number" || typeof last !== "number") return [];
+    const everyMs = more === null ? 1 : Math.ceil((last - first + 1) / (most - 1));
+    const chosen = await this.#sql.read({
+      text: FIRST_OF_SLOTS,
+      values: [first, host, last, first, first, everyMs, everyMs, host],
+    });
+    const ids = chosen.map(({ id = null }) => id).filter((id) => id !== null);
+    return chosen.at(-1)?.at === last ? ids : [...ids, newest];
+  }
+
+  /**
    * Keeps, of the rows of a host between two times, the first of each so many milliseconds, and in any case its newest one (V-67); how many were removed.
    */
   async thin(host: string, everyMs: number, fromMs: number, toMs: number): Promise<number> {
@@ -107,6 +150,17 @@ export class VestaHistory {
 }
 
 const SHORT_DATA = `CASE WHEN LENGTH(h.data) <= ${LONG_DATA} THEN h.data END AS data`;
+/** Goes from the first row of a slot to that of the next one in which there is any. */
+const FIRST_OF_SLOTS = `WITH RECURSIVE slot (at) AS (
+    SELECT CAST(? AS BIGINT)
+    UNION ALL
+    SELECT (SELECT n.timestamp FROM vesta_history n WHERE n.host = ? AND n.timestamp <= ? AND n.timestamp >=
+        CAST(? AS BIGINT) + ((s.at - CAST(? AS BIGINT)) / CAST(? AS BIGINT) + 1) * CAST(? AS BIGINT)
+      ORDER BY n.timestamp LIMIT 1)
+    FROM slot s WHERE s.at IS NOT NULL
+  )
+  SELECT s.at, (SELECT f.id FROM vesta_history f WHERE f.host = ? AND f.timestamp = s.at ORDER BY f.id LIMIT 1) AS id
+  FROM slot s WHERE s.at IS NOT NULL ORDER BY s.at`;
 const NEWEST_ID = "SELECT n.id FROM vesta_history n WHERE n.host = o.id ORDER BY n.timestamp DESC, n.id DESC LIMIT 1";
 const NEWEST_OF = "(SELECT n.id FROM vesta_history n WHERE n.host = ? ORDER BY n.timestamp DESC, n.id DESC LIMIT 1)";
 

@@ -142,8 +142,8 @@ export class BrowserPage {
   }
 
   /** Presses and releases a key, as a keyboard does. */
-  async press(key: "Tab" | "Enter" | "Escape"): Promise<void> {
-    const code = { Tab: 9, Enter: 13, Escape: 27 }[key];
+  async press(key: "Tab" | "Enter" | "Escape" | "ArrowDown"): Promise<void> {
+    const code = { Tab: 9, Enter: 13, Escape: 27, ArrowDown: 40 }[key];
     const event = { key, code: key, windowsVirtualKeyCode: code, ...(key === "Enter" ? { text: "\r" } : {}) };
     for (const type of ["keyDown", "keyUp"]) await this.#call("Input.dispatchKeyEvent", { type, ...event });
   }
@@ -153,6 +153,15 @@ export class BrowserPage {
     for (const type of ["mousePressed", "mouseReleased"]) {
       await this.#call("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 });
     }
+  }
+
+  /** Pulls the mouse from one place of the screen to another with its left button down. */
+  async pull(from: { x: number; y: number }, to: { x: number; y: number }): Promise<void> {
+    const send = (type: string, place: typeof from) =>
+      this.#call("Input.dispatchMouseEvent", { type, ...place, button: "left", buttons: 1, clickCount: 1 });
+    await send("mousePressed", from);
+    await send("mouseMoved", to);
+    await send("mouseReleased", to);
   }
 
   /** What a screen reader is told: role and name of everything that is not ignored. */

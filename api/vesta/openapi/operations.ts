@@ -1,3 +1,4 @@
+import { MOST_POINTS } from "../page/past.ts";
 import { type Json, ref } from "./schemas.ts";
 
 /** One operation of vesta. */
@@ -27,21 +28,37 @@ const FETCH_NUM = query(
   "fetch_num",
   "Newest rows of each host; negative: all of up to 10 000. No integer counts as 1.",
 );
+const ADDED = "Not in the original.";
+const BEGIN = "seconds since 1970 from when on, below 0 so many before now.";
+const INTEGER: Json = { type: "integer" };
 const NO_HOST = { 404: "There is no such host." };
 
 /** Every operation of vesta, by `method path`, without the slash that each path may end in. */
 export const VESTA_OPERATIONS: Readonly<Record<string, VestaOperation>> = {
   "get /": {
-    summary: "Shows all GPUs: as a page, as a table for terminals, or as the block of one host.",
+    summary: "Shows all GPUs: as a page, as a table for terminals, as the block of one host, or its past in figures.",
     query: [
       TERM,
       query("detail", "With `term`: all about each GPU, in place of a table."),
       query("page", "Number of a page, from 1; with `term` 0 is all hosts."),
       query("fetch_element", "The block of the host `element` alone."),
       query("element", "Name of a host."),
+      query(
+        "fetch_history",
+        `${ADDED} Figures of the host \`element\` over time: at most ${MOST_POINTS} times, of many rows some.`,
+      ),
+      query("from", `${ADDED} With \`fetch_history\`: ${BEGIN} Without it from the oldest row on.`, INTEGER),
+      query(
+        "to",
+        `${ADDED} With \`fetch_history\`: up to when, like \`from\`. Without it up to the newest row.`,
+        INTEGER,
+      ),
     ],
-    replies: { ...HTML, ...PLAIN, ...json(ref("Element")) },
-    errors: { 404: "The number of the page is below 0." },
+    replies: { ...HTML, ...PLAIN, ...json({ anyOf: [ref("Element"), ref("Past")] }) },
+    errors: {
+      400: "`from` or `to` is no whole number, or `from` is after `to`.",
+      404: "The number of the page is below 0, or there is no host of which figures were asked for.",
+    },
   },
   "get /gpu_table": {
     summary: "Shows models and memory of all GPUs, as a page or as a table for terminals.",

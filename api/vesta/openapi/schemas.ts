@@ -34,6 +34,7 @@ const figures = (integer: Json, count: Json): Record<string, Json> => ({
   gpu_volatile: { ...count, description: "Utilisation in per cent." },
 });
 const process = (count: Json): Json => object({ pid: TEXT, name: TEXT, user: TEXT, used_memory: count });
+const PAST_VALUES: Json = { type: "array", items: { type: ["integer", "null"] } };
 const GPU_KEY = { pattern: "^gpu:\\d+$" };
 
 /** Schemas that operations refer to by name. */
@@ -76,5 +77,21 @@ export const VESTA_SCHEMAS: Readonly<Record<string, Json>> = {
   Registration: object({ id: TEXT, register_name: TEXT, ...OK }),
   Done: object(OK),
   Element: object({ element: { ...TEXT, description: "HTML." }, found: { type: "boolean" } }),
+  Past: {
+    ...object({
+      times: { type: "array", items: { type: "number" }, description: "Seconds since 1970, ascending." },
+      gpus: { ...mapOf(ref("PastFigures")), propertyNames: GPU_KEY },
+    }),
+    ...{
+      description:
+        "Not in the original. Each list has one value for each time, null where the GPU was not there or did not say. Of more rows than there may be times, the first of each of so many equal spans of time is given, and the newest.",
+    },
+  },
+  PastFigures: object({
+    utilisation: { ...PAST_VALUES, description: "In per cent." },
+    memory: { ...PAST_VALUES, description: "Used memory in per cent." },
+    temperature: { ...PAST_VALUES, description: "In degrees Celsius." },
+    power: { ...PAST_VALUES, description: "In watts." },
+  }),
   Error: object({ status: { const: "ERROR" }, status_code: INTEGER, message: TEXT }),
 };

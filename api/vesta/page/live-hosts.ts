@@ -77,7 +77,7 @@ export class LiveHosts {
     const names = JSON.stringify(page.names);
     const holders = written.map(({ name, holdings }) => `${name}:${holdings}`).join(",");
     const more = withMore
-      ? `,"holders":{${holders}},"totals":${JSON.stringify(this.totals())},"time":${Date.now() / 1000}`
+      ? `,"holders":{${holders}},"totals":${JSON.stringify(this.totals())},"time":${(this.#parts.now ?? Date.now)() / 1000}`
       : "";
     return `{"update":{${hosts}},"page_name_list":${names},"total_page_num":${page.pages}${more}}`;
   }

@@ -9,6 +9,7 @@ import { notFound } from "../vesta-error.ts";
 import { elementOf, mainPage } from "./main-page.ts";
 import type { PageParts } from "./page-parts.ts";
 import { pastOf } from "./past.ts";
+import { pastSpan } from "./past-span.ts";
 import { type StaticFile, staticFiles } from "./static-files.ts";
 import { tablePage } from "./table-page.ts";
 
@@ -33,9 +34,10 @@ export function mainHandler(parts: PageParts): VestaHandler {
     ctx.set("Cache-Control", "no-store");
     if (booleanParameter(query, "fetch_element")) return replyJson(ctx, elementOf(parts, element));
     if (booleanParameter(query, "fetch_history")) {
+      const span = pastSpan(query, (parts.now ?? Date.now)());
       const host = parts.hosts.find(element);
       if (host === undefined) throw notFound();
-      return replyJson(ctx, await pastOf(parts.history, host.id));
+      return replyJson(ctx, await pastOf(parts.history, host.id, span));
     }
     ctx.set("Content-Security-Policy", POLICY);
     await replyTexts(ctx, inPieces(mainPage(parts, integerParameter(query, "page", 1), kept)), HTML_TYPE);

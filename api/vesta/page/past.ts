@@ -1,5 +1,5 @@
+import type { HistorySpan, StoredHistoryRow } from "../../../store/vesta-history.ts";
 import type { GpuData, Payload } from "../hosts/host.ts";
-import type { StoredHistory } from "../states/state-source.ts";
 import { memoryPercent, powerOf } from "./templates/view.ts";
 
 /** Figures of a GPU, one for each time; null where it was not there or did not say. */
@@ -17,14 +17,20 @@ export interface Past {
   gpus: Record<string, PastFigures>;
 }
 
-/** Rows that are looked at: at one in a minute the last twelve hours. */
-const ROWS = 720;
+/** What the past is read from. Rejects with a `StoreProblem`. */
+export interface SampledHistory {
+  /** Rows of the host of that id from a span of time, no more than so many, ascending in time, read as they are taken. */
+  sample(host: string, most: number, span: HistorySpan): AsyncGenerator<StoredHistoryRow, void>;
+}
 
-/** The figures of a host's newest rows. Of the rows themselves no more than one is held at a time. */
-export async function pastOf(history: StoredHistory, host: string): Promise<Past> {
+/** Points of a GPU in one answer: at one row a minute those of a day. */
+export const MOST_POINTS = 1_440;
+
+/** The figures of a host from a span of time. Of the rows themselves few are held at a time, and of a long time few are read. */
+export async function pastOf(history: SampledHistory, host: string, span: HistorySpan): Promise<Past> {
   const times: number[] = [];
   const gpus = new Map<string, PastFigures>();
-  for await (const { timeMs, data } of history.rows(host, ROWS)) {
+  for await (const { timeMs, data } of history.sample(host, MOST_POINTS, span)) {
     for (const [key, gpu] of Object.entries(JSON.parse(data) as Payload)) add(gpus, key, times.length, gpu);
     times.push(timeMs / 1000);
   }

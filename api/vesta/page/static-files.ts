@@ -25,6 +25,7 @@ export const SCRIPTS = [
   "./browser/main.js",
   "./browser/morph.js",
   "./browser/plot.js",
+  "./browser/span.js",
   "./browser/unfold.js",
   "./templates/gauge.js",
   "./templates/gpu-details.js",

@@ -12,7 +12,7 @@ import { BrowserPage, type Emulated, findBrowser } from "../../support/browser.t
 import { until } from "../../support/deadline.ts";
 import { skip } from "../../support/skip.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
-import { gpu, host, openPageStage, type PageStage, payload } from "../../unit/api/vesta/page/page-stage.ts";
+import { gpu, host, openPageStage, type PageStage, payload, THEN_MS } from "../../unit/api/vesta/page/page-stage.ts";
 import { numberedHost, showHostileMachines, showSmallCluster } from "../../unit/api/vesta/page/page-world.ts";
 
 const test = suite("vesta: the page in a browser");
@@ -187,6 +187,147 @@ test("V-47, V-55: a click on the block, or Enter, unfolds processes, pies and ch
     await page.evaluate(`document.querySelector('${first}').focus()`);
     await page.press("Enter");
     await eventually("unfolded again", async () => (await count(page, `${first} details[open] canvas`)) === 1);
+  });
+});
+
+const CHART = '[data-host="gpu-node-1"] .chart';
+const SPAN = '[data-host="gpu-node-1"] .span select';
+
+/** A host with a row of each of these ages in minutes; utilisation tells which rows a chart shows. */
+function showAges(ages: Readonly<Record<string, number>>): (stage: PageStage) => void {
+  return (stage) => {
+    stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 10 })) }), host("gpu-node-2"));
+    const rows = Object.entries(ages).map(([minutes, gpu_volatile]) => ({
+      timeMs: THEN_MS - Number(minutes) * 60_000,
+      data: payload(gpu(0, { gpu_volatile })),
+    }));
+    for (const name of ["gpu-node-1", "gpu-node-2"]) stage.hosts.rows.set(name, rows.toReversed());
+  };
+}
+
+/** Opens the page as somebody who has chosen that time before. */
+async function visitWith(page: BrowserPage, stage: PageStage, chosen: string): Promise<void> {
+  await page.evaluate(`localStorage.setItem("vesta.charts", "${chosen}")`);
+  await page.go(stage.url);
+  await eventually("a live page", () => isLive(page));
+}
+
+/** Waits until the chart of a host says so about utilisation. */
+const showsUtilisation = (page: BrowserPage, said: string, chart = CHART) =>
+  eventually(`a chart with utilisation ${said}`, async () =>
+    (await page.evaluate<string>(`document.querySelector('${chart}')?.getAttribute("aria-label") ?? ""`)).startsWith(
+      `Over time: utilisation now ${said};`,
+    ),
+  );
+
+test("V-47, V-55: the time that charts show is chosen with the keyboard, for all of them, and kept for the next visit", async () => {
+  const DAY = 24 * 60;
+  const ages = { 30: 11, [10 * 60]: 22, [20 * 60]: 33, [3 * DAY]: 44, [20 * DAY]: 55 };
+  await look("time of charts", {}, showAges(ages), async (page, stage) => {
+    await page.evaluate(`document.querySelectorAll("details").forEach((one) => { one.open = true; })`);
+    await showsUtilisation(page, "11 %, from 11 to 22");
+    assert.ok((await page.spoken()).some(({ role, name }) => role === "combobox" && name === "Charts show"));
+    assert.equal(await faults(page), []);
+    await page.evaluate(`document.querySelector('${SPAN}').focus()`);
+    for (const said of ["11 %, from 11 to 33", "11 %, from 11 to 44", "11 %, from 11 to 55"]) {
+      await page.press("ArrowDown");
+      await showsUtilisation(page, said);
+      await showsUtilisation(page, said, '[data-host="gpu-node-2"] .chart');
+    }
+    assert.is(await page.evaluate<string>("document.activeElement.value"), "all");
+    const asked = page.requested.filter((url) => url.includes("fetch_history") && url.includes("gpu-node-1"));
+    assert.equal(
+      asked.map((url) => new URL(url).searchParams.get("from")),
+      ["-43200", "-86400", "-604800", null],
+    );
+    // What comes in is added, and the choice stays where it is.
+    stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 66 })) }));
+    await showsUtilisation(page, "66 %, from 11 to 66");
+    assert.is(await page.evaluate<string>("document.activeElement.value"), "all");
+    await page.go(stage.url);
+    await eventually("a live page", () => isLive(page));
+    await page.evaluate(`document.querySelector("details").open = true`);
+    await showsUtilisation(page, "11 %, from 11 to 55");
+    assert.is(await page.evaluate<string>(`document.querySelector('${SPAN}').value`), "all");
+  });
+});
+
+test("V-47: a chart of the last hour lets go of what is older, and says so where there is nothing", async () => {
+  await look("last hour", {}, showAges({ 50: 11, 20: 22, 300: 33 }), async (page, stage) => {
+    await visitWith(page, stage, "1h");
+    await page.evaluate(`document.querySelector("details").open = true`);
+    await showsUtilisation(page, "22 %, from 11 to 22");
+    stage.clock.nowMs += 30 * 60_000;
+    stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 77 })) }));
+    await showsUtilisation(page, "77 %, from 22 to 77");
+    stage.clock.nowMs += 10 * 60 * 60_000;
+    await page.evaluate(`const { parentNode: own } = document.querySelector("summary"); own.open = false`);
+    await eventually("folded", async () => (await count(page, "details[open]")) === 0);
+    await page.evaluate(`document.querySelector("details").open = true`);
+    await eventually("no history", async () => (await text(page, CHART)) === "No history of this time yet.");
+    stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 88 })) }));
+    await showsUtilisation(page, "88 %, from 88 to 88");
+    stage.hosts.put(host("gpu-node-1", { status: "down" }));
+    await eventually("a host that is down, without a choice", async () => (await count(page, SPAN)) === 0);
+    stage.hosts.put(host("gpu-node-1"));
+    await eventually("the choice again", async () => (await count(page, SPAN)) === 1);
+  });
+});
+
+test("V-47: a page that holds very many points asks for the past anew in place of dropping its beginning", async () => {
+  const show = (stage: PageStage) => {
+    showAges({})(stage);
+    const row = (minutes: number) => ({
+      ...{ host: "gpu-node-1", timeMs: THEN_MS - minutes * 60_000 },
+      data: JSON.stringify(payload(gpu(0, { gpu_volatile: minutes === 1_999 ? 5 : 50 }))),
+    });
+    // More than a server gives, so that the page is full after one more.
+    stage.hosts.history.sample = async function* () {
+      for (let minutes = 1_999; minutes > 0; minutes--) yield row(minutes);
+    };
+  };
+  await look("very many points", {}, show, async (page, stage) => {
+    await visitWith(page, stage, "all");
+    await page.evaluate(`document.querySelector("details").open = true`);
+    await showsUtilisation(page, "50 %, from 5 to 50");
+    stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 99 })) }));
+    await eventually(
+      "the past anew",
+      async () => page.requested.filter((url) => url.includes("fetch_his")).length === 2,
+    );
+    await showsUtilisation(page, "50 %, from 5 to 50");
+  });
+});
+
+test("V-47: who has pulled a part out of a chart goes on to see that part while figures come in", async () => {
+  await look("part of a chart", {}, showSmallCluster, async (page, stage) => {
+    await page.evaluate(`document.querySelector("details").open = true`);
+    await eventually("charts", async () => (await count(page, "canvas")) === 4);
+    const first = '[data-host="gpu-node-1"]';
+    const drawn = () => page.evaluate<string>(`document.querySelector('${first} canvas').toDataURL()`);
+    const place = await page.evaluate<{ x: number; y: number; width: number }>(
+      `(({ x, y, width }) => ({ x, y, width }))(document.querySelector('${first} .u-over').getBoundingClientRect())`,
+    );
+    const whole = await drawn();
+    const at = (part: number) => ({ x: place.x + part * place.width, y: place.y + 50 });
+    await page.pull(at(0.2), at(0.6));
+    await eventually("a part of it", async () => (await drawn()) !== whole);
+    const part = await drawn();
+    stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 3, power_usage: 99 })) }));
+    await showsUtilisation(page, "3 %, from 0 to 98");
+    assert.is(await drawn(), part);
+  });
+});
+
+test("V-55: a page with open charts follows the colours that the system asks for", async () => {
+  await look("colours", {}, showSmallCluster, async (page) => {
+    await page.evaluate(`document.querySelector("details").open = true`);
+    await eventually("charts", async () => (await count(page, "canvas")) === 4);
+    const drawn = () => page.evaluate<string>(`document.querySelector("canvas")?.toDataURL() ?? ""`);
+    const light = await drawn();
+    await page.emulate({ dark: true, calm: true });
+    await eventually("charts in other colours", async () => !["", light].includes(await drawn()));
+    assert.is(await count(page, "canvas"), 4);
   });
 });
 

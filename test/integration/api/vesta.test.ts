@@ -106,6 +106,23 @@ test("V-31, V-34: rows of the history, oldest first, and times in the order of t
   assert.is((await ask("GET", `/states/${name}/?format=csv&fetch_num=-1`)).text.split("\r\n").length, 5);
 });
 
+test("V-20, V-47: figures of the history of the time that is asked for, and a clear refusal of what is no time", async () => {
+  const { id, name } = await register("figures");
+  for (const used_memory of [0, 8_018]) await post(id, { "gpu:0": { ...GPU, used_memory } });
+  const past = async (query: string) => await ask("GET", `/?fetch_history=true&element=${name}${query}`);
+  const figures = async (query: string) => (await past(query)).json as { times: number[]; gpus: object };
+  const all = await figures("");
+  assert.equal(all.gpus, {
+    "gpu:0": { utilisation: [92, 92], memory: [0, 71], temperature: [61, 61], power: [null, null] },
+  });
+  assert.equal(await figures("&from=-3600"), all);
+  assert.equal(await figures(`&from=${Math.floor(all.times[0] ?? 0)}&to=${Math.floor(all.times[1] ?? 0)}`), all);
+  assert.equal(await figures("&to=-3600"), { times: [], gpus: {} });
+  const { status, json } = await past("&from=soon");
+  assert.equal([status, json.status_code, String(json.message).split(":")[0]], [400, 400, "from"]);
+  assert.is((await ask("GET", "/?fetch_history=true&element=nobody")).status, 404);
+});
+
 test("V-19, V-20, V-24, V-28: senders' errors have HTTP status 200", async () => {
   const error = async (method: string, path: string, body?: unknown): Promise<[number, unknown, unknown]> => {
     const { status, json } = await ask(method, path, body);

@@ -26,7 +26,7 @@ function tests(server: PostgresServer): void {
   };
 
   vestaHostsCases(test, database);
-  vestaHistoryCases(test, database);
+  vestaHistoryCases(test, database, "EXPLAIN (COSTS OFF)");
 
   test.run();
 }

@@ -8,6 +8,6 @@ const stores = embeddedStores(test);
 let count = 0;
 
 vestaHostsCases(test, async () => stores.open(`store-${count++}.db`));
-vestaHistoryCases(test, async () => stores.open(`store-${count++}.db`));
+vestaHistoryCases(test, async () => stores.open(`store-${count++}.db`), "EXPLAIN QUERY PLAN");
 
 test.run();

@@ -1,8 +1,9 @@
-// The charts of the hosts that are unfolded: their past is fetched once, and grows with every update.
+// The charts of the hosts that are unfolded: their past is fetched, and grows with every update.
 
 import { gpusOf, isBadStatus, memoryPercent, powerOf } from "../templates/view.js";
+import { Span } from "./span.js";
 
-/** A page that stays open for days keeps no more points of a GPU. */
+/** A page keeps no more points of a GPU. With so many it asks for the past anew, of which the server gives fewer. */
 const MOST_POINTS = 2_000;
 const LIBRARY_STYLE = "/static/uPlot.min.css";
 
@@ -11,24 +12,24 @@ export class Charts {
   #timeZone;
   #open = new Map();
   #library;
+  #span = new Span(() => this.#showAll());
 
   constructor(timeZone) {
     this.#timeZone = timeZone;
     addEventListener("resize", () => this.#each(({ plot }) => plot?.fit()));
     // Colours are drawn into the picture.
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      for (const [name, { block }] of this.#open) this.show(name, block);
-    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#showAll());
   }
 
   /** Draws the charts of a block that has been unfolded. */
   async show(name, block) {
     this.hide(name);
-    const host = { block, history: undefined, charts: new Map() };
+    const host = { block, seconds: this.#span.seconds, history: undefined, charts: new Map() };
     this.#open.set(name, host);
+    this.#offer(block);
     for (const place of block.querySelectorAll("[data-chart]")) say(place, "Loading history …");
     try {
-      const [library, history] = await Promise.all([this.#load(), fetchHistory(name)]);
+      const [library, history] = await Promise.all([this.#load(), fetchHistory(name, host.seconds)]);
       if (this.#open.get(name) !== host) return;
       host.library = library;
       host.history = history;
@@ -50,8 +51,27 @@ export class Charts {
     const open = this.#open.get(name);
     if (open?.history === undefined) return;
     open.block = block;
-    if (!isBadStatus(host.status)) append(open.history, gpusOf(host), at);
+    if (!isBadStatus(host.status)) append(open.history, gpusOf(host), at, open.seconds);
+    this.#offer(block);
     this.#draw(open);
+    if (open.history.times.length >= MOST_POINTS) this.#renew(name, open);
+  }
+
+  /** Fetches the past of a host anew. When that fails, the next update asks again. */
+  async #renew(name, host) {
+    if (host.isRenewed) return;
+    host.isRenewed = true;
+    const history = await fetchHistory(name, host.seconds).catch(() => undefined);
+    host.isRenewed = false;
+    if (history === undefined || this.#open.get(name) !== host) return;
+    host.history = history;
+    this.#draw(host);
+  }
+
+  /** Lets the reader choose the time. The place goes when the host has no figures, and comes again empty. */
+  #offer(block) {
+    const place = block.querySelector("[data-span]");
+    if (place !== null) this.#span.offer(place);
   }
 
   #draw(host) {
@@ -65,7 +85,7 @@ export class Charts {
     for (const [key, place] of places) {
       const figures = history.gpus[key];
       if (figures === undefined) {
-        say(place, "No history yet.");
+        say(place, "No history of this time yet.");
         continue;
       }
       let chart = charts.get(key);
@@ -94,6 +114,12 @@ export class Charts {
     return this.#library;
   }
 
+  /** Draws all charts anew. */
+  #showAll() {
+    // A copy, because each host is taken out and put in again, and would come up for ever.
+    for (const [name, { block }] of [...this.#open]) this.show(name, block);
+  }
+
   #each(action) {
     for (const { charts } of this.#open.values()) for (const chart of charts.values()) action(chart);
   }
@@ -105,15 +131,18 @@ function say(place, text) {
   place.replaceChildren(line);
 }
 
-async function fetchHistory(name) {
-  const answer = await fetch(`/?${new URLSearchParams({ fetch_history: "true", element: name })}`);
+/** The past of a host: so many seconds before now, or all. */
+async function fetchHistory(name, seconds) {
+  const query = new URLSearchParams({ fetch_history: "true", element: name });
+  if (seconds !== undefined) query.set("from", String(-seconds));
+  const answer = await fetch(`/?${query}`);
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   const { times, gpus } = await answer.json();
   return { times, gpus };
 }
 
-/** Adds one point; a GPU that was not there gets gaps for the past, one that is gone gets a gap now. */
-function append(history, gpus, at) {
+/** Adds one point, and lets go of those from before the time that is shown; a GPU that was not there gets gaps for the past, one that is gone gets a gap now. */
+function append(history, gpus, at, seconds = Number.POSITIVE_INFINITY) {
   const { times } = history;
   if (times.length > 0 && at <= times.at(-1)) return;
   times.push(at);
@@ -125,7 +154,8 @@ function append(history, gpus, at) {
     );
     for (const [name, value] of Object.entries(now)) history.gpus[key][name].push(value);
   }
-  const tooMany = Math.max(0, times.length - MOST_POINTS);
+  let tooMany = Math.max(0, times.length - MOST_POINTS);
+  while (times[tooMany] < at - seconds) tooMany += 1;
   times.splice(0, tooMany);
   for (const figures of Object.values(history.gpus)) {
     for (const values of Object.values(figures)) {

@@ -77,11 +77,24 @@ export function makePlot(place, { times, figures, timeZone }) {
   const dataOf = (all, values) => [all, ...lines.map(({ name }) => values[name])];
   const plot = new uPlot(options, dataOf(times, figures), place);
   plot.root.querySelector("canvas").setAttribute("aria-hidden", "true");
+  let ends = endsOf(times);
   return {
-    show: (all, values) => plot.setData(dataOf(all, values)),
+    show(all, values) {
+      const { min, max } = plot.scales.x;
+      const isWhole = min <= ends.first && max >= ends.last;
+      ends = endsOf(all);
+      plot.setData(dataOf(all, values), isWhole);
+      // The reader has pulled a part of it out, and goes on to look at that.
+      if (!isWhole) plot.redraw();
+    },
     fit: () => place.clientWidth > 0 && plot.setSize({ width: place.clientWidth, height: HEIGHT }),
     destroy: () => plot.destroy(),
   };
+}
+
+/** The first and the last time: the list itself changes. */
+function endsOf(times) {
+  return { first: times[0] ?? Number.POSITIVE_INFINITY, last: times.at(-1) ?? Number.NEGATIVE_INFINITY };
 }
 
 /** A value of the legend; where nothing is pointed at it is the last. */

@@ -1,6 +1,9 @@
 /** What is unfolded below a host, and the chart library's own parts where they need our colours. */
 export const DETAILS_STYLE = `details { margin-top: 0.4rem; border-top: 1px solid var(--line); }
 summary { padding: 0.4rem 0.2rem; cursor: pointer; color: var(--link); font-size: 0.9rem; }
+.span { margin: 0.2rem 0 0.75rem; font-size: 0.9rem; }
+.span:empty { display: none; }
+.span select { font: inherit; max-width: 100%; padding: 0.2rem 0.3rem; color: var(--ink); background: var(--card); border: 1px solid var(--soft); border-radius: 0.3rem; }
 .details { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr)); gap: 1rem; }
 .gpu { container-type: inline-size; min-width: 0; padding: 0.75rem; background: var(--sunk); border: 1px solid var(--line); border-radius: 0.4rem; }
 .gpu h3 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }

@@ -1,12 +1,12 @@
 import { type Html, html } from "../../../docs/html.ts";
 import type { GpuData } from "../../hosts/host.ts";
 import { colourOf, memoryPie } from "./pie.ts";
-import { type Holding, powerOf } from "./view.ts";
+import { type Holding, type KeyedGpu, powerOf } from "./view.ts";
 
-/** What is unfolded of one GPU (V-47). The script draws the chart of its past into `.chart`, which later updates leave alone. */
-export function gpuDetails(key: string, gpu: GpuData, holding: Holding | undefined): Html {
+/** What is unfolded of one GPU of the host of that name (V-47). The script draws the chart of its past into `.chart`, which later updates leave alone. */
+export function gpuDetails(name: string, [key, gpu]: KeyedGpu, holding: Holding | undefined): Html {
   const power = powerOf(gpu);
-  return html`<section class="gpu" data-gpu="${key}" aria-label="${key}"><h3>${key} ${gpu.gpu_name}</h3>
+  return html`<section class="gpu" data-gpu="${key}" aria-label="${key} of ${name}"><h3>${key} ${gpu.gpu_name}</h3>
 <p class="figures">available ${gpu.available_memory} MiB, volatile ${gpu.gpu_volatile}%, temperature ${gpu.temperature}°C${power === undefined ? undefined : html`<span class="power">, power ${power} W</span>`}</p>
 ${holding?.idleMinutes === undefined ? undefined : html`<p class="note"><span class="idle">idle ${holding.idleMinutes} min</span> held, and at 0 % all that time</p>`}
 <div class="use">${memoryPie(gpu)}${processTable(key, gpu)}</div>

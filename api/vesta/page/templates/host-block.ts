@@ -52,8 +52,13 @@ function holdingView({ tasks, idleMinutes }: Holding): Html {
 
 function more(name: string, gpus: readonly KeyedGpu[], holdings: Holdings): Html {
   const path = `/states/${encodeURIComponent(name)}/`;
-  return html`<div class="details">
-${gpus.map(([key, gpu]) => gpuDetails(key, gpu, holdings[key]))}</div>
+  return html`${
+    gpus.length === 0
+      ? undefined
+      : html`<p class="span" data-own data-span></p>
+`
+  }<div class="details">
+${gpus.map((gpu) => gpuDetails(name, gpu, holdings[gpu[0]]))}</div>
 <p class="elsewhere">History of ${name}: <a href="${path}?fetch_num=-1&amp;format=csv">CSV</a>, <a href="${path}?fetch_num=-1">JSON</a>. As text: <a href="${path}?term=true">now</a>.</p>`;
 }
 

@@ -238,6 +238,53 @@ test("V-47: the figures of a host's charts come from its history, with gaps wher
   assert.is((await page("/?fetch_history=true&element=b")).status, 404);
 });
 
+test("V-20, V-47: the figures are those of the time that is asked for, both ends included, in seconds since 1970 or before now", async () => {
+  const minute = (count: number) => THEN_MS / 1000 + 60 * count;
+  stage.hosts.put(host("a"));
+  const rows = [0, 1, 2, 3, 4].map((count) => ({ timeMs: minute(count) * 1000 + 5, data: payload(gpu(0)) }));
+  stage.hosts.rows.set("a", rows);
+  stage.clock.nowMs = minute(5) * 1000;
+  const asked = async (query: string) => await page(`/?fetch_history=1&element=a&${query}`);
+  const times = async (query: string) => (await asked(query)).json.times as number[];
+  const all = [0, 1, 2, 3, 4].map((count) => minute(count) + 0.005);
+  for (const query of ["", "from=&to=", "from=0", "from=-300", `to=${minute(4)}`, "from=-999999999999"])
+    assert.equal(await times(query), all, query);
+  assert.equal(await times(`from=${minute(1)}&to=${minute(3)}`), all.slice(1, 4));
+  assert.equal(await times(`from=${minute(2)}&to=${minute(2)}`), all.slice(2, 3));
+  assert.equal(await times("from=-150"), all.slice(3));
+  assert.equal(await times("from=-200&to=-110"), all.slice(2, 4));
+  assert.equal((await asked("to=5")).json, { times: [], gpus: {} });
+  for (const [query, name] of [
+    ["from=yesterday", "from"],
+    ["from=1.5", "from"],
+    ["to=1e9", "to"],
+    ["from=0&to=%2B5", "to"],
+    ["from=1234567890123", "from"],
+    ["from=0&from=1&to=x", "to"],
+    ["from=6&to=5", "from"],
+  ] as const) {
+    const { status, json } = await asked(query);
+    assert.equal([status, json.status, json.status_code], [400, "ERROR", 400], query);
+    assert.match(String(json.message), new RegExp(`^${name}: `), query);
+  }
+});
+
+test("V-47: however long the history is, an answer has no more than 1440 times of it", async () => {
+  const rows = Array.from({ length: 5_000 }, (_, minute) => ({
+    timeMs: THEN_MS + minute * 60_000,
+    data: payload(gpu(0)),
+  }));
+  stage.hosts.put(host("a"));
+  stage.hosts.rows.set("a", rows);
+  const { times, gpus } = (await page("/?fetch_history=true&element=a")).json as {
+    times: number[];
+    gpus: Record<string, Record<string, unknown[]>>;
+  };
+  assert.ok(times.length > 1_000 && times.length <= 1_440, String(times.length));
+  assert.is(times.at(-1), THEN_MS / 1000 + 4_999 * 60);
+  for (const values of Object.values(gpus["gpu:0"] ?? {})) assert.is(values.length, times.length);
+});
+
 test("V-54: who holds a GPU, with a link, and which one is held and idle", async () => {
   stage.hosts.put(host("a", { payload: payload(gpu(0), gpu(1)) }));
   stage.holdings.set("a", {

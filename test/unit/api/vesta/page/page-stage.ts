@@ -6,8 +6,8 @@ import type { GpuData, HistoryRow, Host, Payload } from "../../../../../api/vest
 import { Live } from "../../../../../api/vesta/page/live.ts";
 import type { FollowedHosts, PageParts } from "../../../../../api/vesta/page/page-parts.ts";
 import { mainHandler, staticRoute, tableHandler } from "../../../../../api/vesta/page/page-routes.ts";
+import type { SampledHistory } from "../../../../../api/vesta/page/past.ts";
 import type { Holdings } from "../../../../../api/vesta/page/templates/view.ts";
-import type { StoredHistory } from "../../../../../api/vesta/states/state-source.ts";
 import { timeFormatter } from "../../../../../api/vesta/timestamp.ts";
 import type { StoredHistoryRow } from "../../../../../store/vesta-history.ts";
 import { type ServedVesta, serveVesta } from "../served-vesta.ts";
@@ -84,8 +84,12 @@ export class FakeHosts implements FollowedHosts {
   }
 
   /** As the store gives it; ids are names here. */
-  readonly history: StoredHistory = {
-    rows: (name, most) => inPieces(this.#stored(name).slice(-most)),
+  readonly history: SampledHistory = {
+    sample: (name, most, { fromMs, toMs }) => {
+      const rows = this.#stored(name).filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
+      const step = rows.length <= most ? 1 : Math.ceil(rows.length / (most - 1));
+      return inPieces(rows.filter((_row, index) => index % step === 0 || index === rows.length - 1));
+    },
   };
 
   /** Adds a host, or replaces the one of its name. */
@@ -118,6 +122,8 @@ export interface PageStage {
   live: Live;
   served: ServedVesta;
   url: string;
+  /** The server's time of day, which goes on by itself too. */
+  clock: { nowMs: number };
   /** Cuts the connections of all open pages. */
   cut(): void;
   close(): Promise<void>;
@@ -130,7 +136,18 @@ export async function openPageStage(
 ): Promise<PageStage> {
   const hosts = new FakeHosts();
   const holdings = new Map<string, Holdings>();
+  // The time of the first payloads, going on from there.
+  let aheadMs = THEN_MS - Date.now();
+  const clock = {
+    get nowMs() {
+      return Date.now() + aheadMs;
+    },
+    set nowMs(nowMs) {
+      aheadMs = nowMs - Date.now();
+    },
+  };
   const parts: PageParts = {
+    now: () => clock.nowMs,
     hosts,
     history: hosts.history,
     settings: {
@@ -172,7 +189,7 @@ export async function openPageStage(
     },
   );
   return {
-    ...{ hosts, holdings, parts, live, served },
+    ...{ hosts, holdings, parts, live, served, clock },
     url: served.listener.url,
     cut() {
       for (const socket of sockets) socket.destroy();
