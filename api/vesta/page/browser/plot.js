@@ -37,7 +37,7 @@ export function makePlot(place, { times, figures, timeZone }) {
       {
         ...axis,
         values: [
-          [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
+          [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
           [3600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
           [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
           [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
