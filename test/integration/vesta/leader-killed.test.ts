@@ -4,18 +4,18 @@ import * as assert from "uvu/assert";
 import { nameOfPostgres } from "../../../store/postgres.ts";
 import { until } from "../../support/deadline.ts";
 import { kubectl } from "../../support/kubectl.ts";
-import { OdinProcess } from "../../support/odin-process.ts";
+import type { OdinProcess } from "../../support/odin-process.ts";
 import { PostgresServer } from "../../support/postgres-server.ts";
 import { skip } from "../../support/skip.ts";
-import { BOT_TOKEN, SIGNING_SECRET, SlackServer, slackSignature } from "../../support/slack-server.ts";
+import { SlackServer } from "../../support/slack-server.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { send, sendJson } from "../../unit/api/served.ts";
 import { gpu } from "../../unit/api/vesta/hosts/hosts-stage.ts";
+import { postEvent, QUERY_TOKEN, slackProcess } from "./slack-process.ts";
 
 const LONG_MS = 300_000;
 /** Questions to the bot; half-way the process that answers is killed. */
 const QUESTIONS = 30;
-const TOKEN = "a+token+of+machines";
 
 const opened = await PostgresServer.open();
 if ("cannot" in opened) skip("file", `no PostgreSQL server: ${opened.cannot}`);
@@ -53,21 +53,7 @@ function tests(server: PostgresServer): void {
 
   /** Starts a replica; its port. */
   async function start(): Promise<{ replica: OdinProcess; port: number }> {
-    const replica = new OdinProcess("api", {
-      ODIN_LISTEN: "127.0.0.1:0",
-      ODIN_SECRET: "the secret of the program's tests, long enough",
-      ODIN_NAMESPACE: namespace.name,
-      ODIN_STORE: store,
-      MLBENCH_ENABLED: "false",
-      MLBENCH_KUBE_RELEASENAME: namespace.name,
-      VESTA_SLACK_WEBHOOK: slack.webhookUrl,
-      VESTA_SLACK_BOT_TOKEN: BOT_TOKEN,
-      VESTA_SLACK_SIGNING_SECRET: SIGNING_SECRET,
-      VESTA_SLACK_API_URL: slack.apiUrl,
-      VESTA_DOWN_TH: "2",
-      VESTA_SERVER_SLEEP_TIME: "0.5",
-      VESTA_TOKEN: "a token of machines",
-    });
+    const replica = slackProcess(namespace.name, slack, { ODIN_STORE: store });
     processes.push(replica);
     await replica.untilSaid('"msg":"ready"');
     return { replica, port: Number(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(replica.output)?.[1]) };
@@ -75,11 +61,8 @@ function tests(server: PostgresServer): void {
 
   /** Tells the bot something, as Slack does: again, until it is taken. */
   async function ask(port: number, number: number): Promise<void> {
-    const message = { type: "message", channel: "C0000001", user: "U1", ts: "17.5", text: `WHERE host-${number}` };
-    const body = JSON.stringify({ type: "event_callback", event_id: `Ev${number}`, event: message });
-    const url = `http://127.0.0.1:${port}/notification/slack/events`;
-    const post = async (): Promise<number> =>
-      (await fetch(url, { method: "POST", body, headers: slackSignature(body) })).status;
+    const message = { ts: "17.5", text: `WHERE host-${number}` };
+    const post = (): Promise<number> => postEvent(port, `Ev${number}`, message);
     await until(post, LONG_MS, { describe: "the event is taken", accept: (status) => status === 200 });
   }
 
@@ -100,10 +83,14 @@ function tests(server: PostgresServer): void {
     await until(starts, LONG_MS, { describe: "it leads", accept: (count) => count > 0 });
     // The lease is held, so this one only answers requests.
     const second = await start();
-    const registered = await until(() => send(second.port, "GET", `/register/?host_name=lab&token=${TOKEN}`), LONG_MS, {
-      describe: "a machine is registered",
-      accept: ({ json }) => json.status === "OK",
-    });
+    const registered = await until(
+      () => send(second.port, "GET", `/register/?host_name=lab&token=${QUERY_TOKEN}`),
+      LONG_MS,
+      {
+        describe: "a machine is registered",
+        accept: ({ json }) => json.status === "OK",
+      },
+    );
     await untilTold(2);
     assert.equal(kinds(), ["Uplink", "Down"]);
     const before = starts();
@@ -117,7 +104,7 @@ function tests(server: PostgresServer): void {
     });
     await until(starts, LONG_MS, { describe: "the other one leads", accept: (count) => count > before });
     const { id } = registered.json as { id: string };
-    const path = `/update/host/${id}?token=${TOKEN}`;
+    const path = `/update/host/${id}?token=${QUERY_TOKEN}`;
     const post = await sendJson(second.port, "POST", path, { "gpu:0": gpu({ gpu_volatile: 42 }) });
     assert.equal(post.json, { status: "OK", status_code: 200 });
     await untilTold(4);

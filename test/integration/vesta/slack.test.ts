@@ -6,12 +6,13 @@ import * as assert from "uvu/assert";
 import { until } from "../../support/deadline.ts";
 import { blocksOf } from "../../support/documents.ts";
 import { kubectl, testVariable } from "../../support/kubectl.ts";
-import { OdinProcess } from "../../support/odin-process.ts";
+import type { OdinProcess } from "../../support/odin-process.ts";
 import { PageShell, SLACK_PAGE } from "../../support/page-shell.ts";
-import { BOT_TOKEN, SIGNING_SECRET, SlackServer, slackSignature } from "../../support/slack-server.ts";
+import { BOT_TOKEN, SIGNING_SECRET, SlackServer } from "../../support/slack-server.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { send, sendJson } from "../../unit/api/served.ts";
+import { MACHINE_TOKEN, postEvent, QUERY_TOKEN, slackProcess } from "./slack-process.ts";
 
 const test = suite("vesta and Slack, the program");
 const LONG_MS = 240_000;
@@ -55,22 +56,10 @@ test.after(async () => {
 
 async function start(): Promise<void> {
   if (api !== undefined) said.push(api.output);
-  api = new OdinProcess("api", {
-    ODIN_LISTEN: "127.0.0.1:0",
-    ODIN_SECRET: "the secret of the program's tests, long enough",
-    ODIN_NAMESPACE: namespace.name,
+  api = slackProcess(namespace.name, slack, {
     ODIN_STORE: join(place.path, "store.db"),
     ODIN_LOG_LEVEL: "debug",
-    MLBENCH_ENABLED: "false",
-    MLBENCH_KUBE_RELEASENAME: namespace.name,
-    VESTA_SLACK_WEBHOOK: slack.webhookUrl,
-    VESTA_SLACK_BOT_TOKEN: BOT_TOKEN,
-    VESTA_SLACK_SIGNING_SECRET: SIGNING_SECRET,
-    VESTA_SLACK_API_URL: slack.apiUrl,
     VESTA_IP: "gpus.example.org",
-    VESTA_DOWN_TH: "2",
-    VESTA_SERVER_SLEEP_TIME: "0.5",
-    VESTA_TOKEN: "a token of machines",
   });
   await api.untilSaid('"msg":"ready"');
   port = Number(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(api.output)?.[1]);
@@ -81,17 +70,14 @@ function kinds(): string[] {
   return slack.webhookTexts.map((text) => (/`\s*(\w+)\s*`/.exec(text)?.[1] ?? text).split("\n")[0] ?? "");
 }
 
-async function event(id: string, text: string, channel = "C0000001"): Promise<number> {
-  const message = { type: "message", channel, user: "U1", ts: "1700000000.000100", text };
-  const body = JSON.stringify({ type: "event_callback", event_id: id, event: message });
-  const url = `http://127.0.0.1:${port}/notification/slack/events`;
-  return (await fetch(url, { method: "POST", body, headers: slackSignature(body) })).status;
+async function event(id: string, text: string): Promise<number> {
+  return await postEvent(port, id, { text, ts: "1700000000.000100" });
 }
 
 test("V-57, V-11: what happened while Slack was away arrives once and in its order, although the process was killed", async () => {
   slack.fail("webhook", ...Array.from({ length: 10_000 }, () => ({ status: 503 })));
   await start();
-  const query = "host_name=lab&token=a+token+of+machines";
+  const query = `host_name=lab&token=${QUERY_TOKEN}`;
   const { id } = (
     await until(() => send(port, "GET", `/register/?${query}`), LONG_MS, {
       describe: "a machine is registered",
@@ -107,7 +93,7 @@ test("V-57, V-11: what happened while Slack was away arrives once and in its ord
   const told = (): boolean => kinds().length >= 3;
   await until(told, LONG_MS, { describe: "the messages arrive" });
   assert.equal(kinds(), ["Server has been started.", "Uplink", "Server has been started."]);
-  const post = await sendJson(port, "POST", `/update/host/${id}?token=a+token+of+machines`, { "gpu:0": GPU });
+  const post = await sendJson(port, "POST", `/update/host/${id}?token=${QUERY_TOKEN}`, { "gpu:0": GPU });
   assert.equal(post.json, { status: "OK", status_code: 200 });
   await until(() => kinds().length >= 5, LONG_MS, { describe: "it is up and then down" });
   assert.equal(kinds().slice(3), ["Up", "Down"]);
@@ -134,7 +120,7 @@ test("V-59, V-61: the bot answers with a file in the message's thread, once howe
 test("V-64: a direct message by HTTP, with the token of machines", async () => {
   const path = "/notification/send_notification/slack/?token=";
   const message = { text: "hello", to: "ann" };
-  const sent = await sendJson(port, "POST", `${path}a+token+of+machines`, message);
+  const sent = await sendJson(port, "POST", `${path}${QUERY_TOKEN}`, message);
   assert.equal(sent.json, { status_code: 200, status: "OK", message: "" });
   assert.is(slack.entries.at(-1)?.text, "<@U1>\nhello");
   assert.equal((await sendJson(port, "POST", `${path}no`, message)).json, {
@@ -158,7 +144,7 @@ test("V-64: the commands of the page about Slack do what it says, and its app ha
       SLACK_WEBHOOK: slack.webhookUrl,
       SLACK_BOT_TOKEN: BOT_TOKEN,
       SLACK_SIGNING_SECRET: SIGNING_SECRET,
-      VESTA_TOKEN: "a+token+of+machines",
+      VESTA_TOKEN: QUERY_TOKEN,
     },
   });
   const blocks = blocksOf(SLACK_PAGE);
@@ -194,7 +180,7 @@ test("V-57, V-68: no line of the log holds the webhook, the token or the signing
   said.push(api.output);
   for (const output of said) {
     assert.ok(output.length > 0);
-    for (const secret of ["webhook-secret", BOT_TOKEN, SIGNING_SECRET, "a token of machines", "a+token"]) {
+    for (const secret of ["webhook-secret", BOT_TOKEN, SIGNING_SECRET, MACHINE_TOKEN, "a+token"]) {
       assert.not.ok(output.includes(secret), secret);
     }
   }
