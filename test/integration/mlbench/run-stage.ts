@@ -36,7 +36,7 @@ export const STATEFUL_SET = {
   kind: "StatefulSet",
   namespaced: true,
 };
-const SERVICE_ACCOUNT = {
+export const SERVICE_ACCOUNT = {
   group: "",
   version: "v1",
   plural: "serviceaccounts",
