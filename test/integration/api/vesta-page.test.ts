@@ -190,8 +190,9 @@ test("V-47, V-55: a click on the block, or Enter, unfolds processes, pies and ch
   });
 });
 
-const CHART = '[data-host="gpu-node-1"] .chart';
-const SPAN = '[data-host="gpu-node-1"] .span select';
+const FIRST = '[data-host="gpu-node-1"]';
+const CHART = `${FIRST} .chart`;
+const SPAN = `${FIRST} .span select`;
 
 /** A host with a row of each of these ages in minutes; utilisation tells which rows a chart shows. */
 function showAges(ages: Readonly<Record<string, number>>): (stage: PageStage) => void {
@@ -213,10 +214,10 @@ async function visitWith(page: BrowserPage, stage: PageStage, chosen: string): P
 }
 
 /** Waits until the chart of a host says so about utilisation. */
-const showsUtilisation = (page: BrowserPage, said: string, chart = CHART) =>
+const showsUtilisation = (page: BrowserPage, said: string, { chart = CHART, newest = "now" } = {}) =>
   eventually(`a chart with utilisation ${said}`, async () =>
     (await page.evaluate<string>(`document.querySelector('${chart}')?.getAttribute("aria-label") ?? ""`)).startsWith(
-      `Over time: utilisation now ${said};`,
+      `Over time: utilisation ${newest} ${said};`,
     ),
   );
 
@@ -232,7 +233,7 @@ test("V-47, V-55: the time that charts show is chosen with the keyboard, for all
     for (const said of ["11 %, from 11 to 33", "11 %, from 11 to 44", "11 %, from 11 to 55"]) {
       await page.press("ArrowDown");
       await showsUtilisation(page, said);
-      await showsUtilisation(page, said, '[data-host="gpu-node-2"] .chart');
+      await showsUtilisation(page, said, { chart: '[data-host="gpu-node-2"] .chart' });
     }
     assert.is(await page.evaluate<string>("document.activeElement.value"), "all");
     const asked = page.requested.filter((url) => url.includes("fetch_history") && url.includes("gpu-node-1"));
@@ -264,13 +265,41 @@ test("V-47: a chart of the last hour lets go of what is older, and says so where
     await page.evaluate(`const { parentNode: own } = document.querySelector("summary"); own.open = false`);
     await eventually("folded", async () => (await count(page, "details[open]")) === 0);
     await page.evaluate(`document.querySelector("details").open = true`);
-    await eventually("no history", async () => (await text(page, CHART)) === "No history of this time yet.");
+    await eventually("no history", async () => (await text(page, CHART)) === "No history of this time.");
     stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 88 })) }));
     await showsUtilisation(page, "88 %, from 88 to 88");
-    stage.hosts.put(host("gpu-node-1", { status: "down" }));
-    await eventually("a host that is down, without a choice", async () => (await count(page, SPAN)) === 0);
-    stage.hosts.put(host("gpu-node-1"));
-    await eventually("the choice again", async () => (await count(page, SPAN)) === 1);
+  });
+});
+
+test("V-46, V-47: a host that is down shows its past when it is unfolded, and no figures of now", async () => {
+  await look("past of a host that is down", {}, showAges({ 60: 11, 120: 22, [20 * 60]: 33 }), async (page, stage) => {
+    const past = { newest: "last" };
+    const down = host("gpu-node-1", { status: "down" });
+    stage.hosts.put(down);
+    await eventually("a host that is down", async () => (await count(page, ".bad_status")) === 1);
+    await page.evaluate(`document.querySelector("details").open = true`);
+    await showsUtilisation(page, "11 %, from 11 to 22", past);
+    const now = `${FIRST} :is(.processes, .figures, .pie)`;
+    assert.equal([await count(page, now), await count(page, `${SPAN} option`)], [0, 5]);
+    assert.equal(await faults(page), []);
+    await page.evaluate(`document.querySelector('${SPAN}').focus()`);
+    await page.press("ArrowDown");
+    await showsUtilisation(page, "11 %, from 11 to 33", past);
+    await page.screenshot(join(pictures, "past-of-down.png"));
+    stage.hosts.put(host("gpu-node-1", { payload: payload(gpu(0, { gpu_volatile: 44 })) }));
+    await showsUtilisation(page, "44 %, from 11 to 44");
+    assert.equal([await count(page, `${FIRST} .figures`), await count(page, "canvas")], [1, 1]);
+    stage.hosts.put(down);
+    await eventually("its past again", async () => (await count(page, ".past canvas")) === 1);
+    await showsUtilisation(page, "44 %, from 11 to 44", past);
+    assert.equal([await count(page, now), await count(page, "canvas")], [0, 1]);
+    assert.is(await page.evaluate<string>(`document.querySelector('${SPAN}').value`), "24h");
+    stage.hosts.put(host("never", { status: "waiting for re-uplink", payload: null, payloadMs: null }));
+    await eventually("a host that was never heard of", async () => (await names(page)).includes("never"));
+    await page.evaluate(`document.querySelector('[data-host="never"] details').open = true`);
+    await eventually("no history", async () =>
+      (await text(page, '[data-host="never"] .past')).startsWith("No history of this time."),
+    );
   });
 });
 

@@ -5,6 +5,9 @@ import { Span } from "./span.js";
 
 /** A page keeps no more points of a GPU. With so many it asks for the past anew, of which the server gives fewer. */
 const MOST_POINTS = 2_000;
+/** Where something of the history stands. */
+const PLACES = "[data-chart], [data-past]";
+const NO_HISTORY = "No history of this time.";
 const LIBRARY_STYLE = "/static/uPlot.min.css";
 
 /** The charts of all hosts of a page. The library is only loaded when there is something to draw. */
@@ -27,7 +30,7 @@ export class Charts {
     const host = { block, seconds: this.#span.seconds, history: undefined, charts: new Map() };
     this.#open.set(name, host);
     this.#offer(block);
-    for (const place of block.querySelectorAll("[data-chart]")) say(place, "Loading history …");
+    for (const place of block.querySelectorAll(PLACES)) say(place, "Loading history …");
     try {
       const [library, history] = await Promise.all([this.#load(), fetchHistory(name, host.seconds)]);
       if (this.#open.get(name) !== host) return;
@@ -35,8 +38,7 @@ export class Charts {
       host.history = history;
       this.#draw(host);
     } catch (error) {
-      for (const place of block.querySelectorAll("[data-chart]"))
-        say(place, `The history cannot be shown: ${error.message}`);
+      for (const place of block.querySelectorAll(PLACES)) say(place, `The history cannot be shown: ${error.message}`);
     }
   }
 
@@ -76,6 +78,7 @@ export class Charts {
 
   #draw(host) {
     const { block, history, charts, library } = host;
+    layOut(block, Object.keys(history.gpus));
     const places = new Map([...block.querySelectorAll("[data-chart]")].map((place) => [place.dataset.chart, place]));
     for (const [key, { place, plot }] of charts) {
       if (places.get(key) === place) continue;
@@ -85,7 +88,7 @@ export class Charts {
     for (const [key, place] of places) {
       const figures = history.gpus[key];
       if (figures === undefined) {
-        say(place, "No history of this time yet.");
+        say(place, NO_HISTORY);
         continue;
       }
       let chart = charts.get(key);
@@ -95,7 +98,7 @@ export class Charts {
         charts.set(key, chart);
       } else chart.plot.show(history.times, figures);
       place.setAttribute("role", "group");
-      place.setAttribute("aria-label", library.describe(figures));
+      place.setAttribute("aria-label", library.describe(figures, block.querySelector("[data-past]") ? "last" : "now"));
     }
   }
 
@@ -123,6 +126,28 @@ export class Charts {
   #each(action) {
     for (const { charts } of this.#open.values()) for (const chart of charts.values()) action(chart);
   }
+}
+
+/** Makes the places for the charts of a host that does not run: it has no GPUs but those of its history. */
+function layOut(block, keys) {
+  const place = block.querySelector("[data-past]");
+  if (place === null) return;
+  if (keys.length === 0) return say(place, NO_HISTORY);
+  const there = [...place.querySelectorAll("[data-chart]")].map(({ dataset }) => dataset.chart);
+  if (there.join() === keys.join()) return;
+  const sections = keys.map((key) => {
+    const section = document.createElement("section");
+    section.className = "gpu";
+    section.setAttribute("aria-label", `${key} of ${block.dataset.host}`);
+    const heading = document.createElement("h3");
+    heading.textContent = key;
+    const chart = document.createElement("div");
+    chart.className = "chart";
+    chart.dataset.chart = key;
+    section.append(heading, chart);
+    return section;
+  });
+  place.replaceChildren(...sections);
 }
 
 function say(place, text) {

@@ -102,12 +102,12 @@ function said(value, unit) {
   return value === null || value === undefined ? "–" : `${value} ${unit}`;
 }
 
-/** The same in words, for those who do not see it. */
-export function describe(figures) {
+/** The same in words, for those who do not see it. `newest` is what the newest figures are called. */
+export function describe(figures, newest) {
   const parts = LINES.flatMap(({ name, label, unit }) => {
     const values = figures[name].filter((value) => value !== null);
     if (values.length === 0) return [];
-    return [`${label} now ${values.at(-1)} ${unit}, from ${Math.min(...values)} to ${Math.max(...values)}`];
+    return [`${label} ${newest} ${values.at(-1)} ${unit}, from ${Math.min(...values)} to ${Math.max(...values)}`];
   });
   return `Over time: ${parts.join("; ")}`;
 }

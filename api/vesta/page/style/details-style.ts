@@ -21,7 +21,7 @@ ${Array.from({ length: 8 }, (_, index) => `.slice-${index} { stroke: var(--slice
 .slice-other { stroke: var(--slice-other); }
 .slice-available { stroke: var(--slice-available); }
 .chart { min-height: 13.5rem; margin-top: 0.75rem; }
-.chart p { margin: 0; color: var(--soft); font-size: 0.9rem; }
+.chart p, .past > p { margin: 0; color: var(--soft); font-size: 0.9rem; }
 .elsewhere { overflow-wrap: anywhere; margin: 0.75rem 0 0.25rem; font-size: 0.9rem; color: var(--soft); }
 .uplot, .uplot * { box-sizing: content-box; }
 .uplot { font-family: inherit; }

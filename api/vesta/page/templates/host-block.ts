@@ -28,7 +28,7 @@ export function hostBlock(name: string, host: WireHost, { holdings, unfolded }: 
 <div class="head"><h2>${name}</h2><span class="status">${host.status}</span></div>
 <p class="facts"><span class="ip">${host.ip_address}</span><span class="updated">last update: ${lastUpdateOf(host)}</span></p>
 ${bad ? html`<h3 class="alarm">### ${host.status} ###</h3>${lastUpdateOf(host) === NO_ENTRY ? html`<p class="none">Nothing has come from this node yet: a pod of NVIDIA's dcgm-exporter has to be Ready on it.</p>` : undefined}` : gpus.length === 0 ? html`<p class="none">No GPUs.</p>` : overview(name, gpus, holdings)}
-<details><summary>Processes and history</summary><div class="more">${unfolded ? more(name, gpus, holdings) : undefined}</div></details>
+<details><summary>Processes and history</summary><div class="more">${unfolded ? more(name, bad ? undefined : gpus, holdings) : undefined}</div></details>
 </article>
 `;
 }
@@ -50,15 +50,17 @@ function holdingView({ tasks, idleMinutes }: Holding): Html {
   return html`<span class="holding">${tasks.map(({ run, task }) => html`<span class="holder"><a href="/v1/pipelines/${encodeURIComponent(run)}">${run}</a> ${task}</span>`)}${idleMinutes === undefined ? undefined : html`<span class="idle" title="held, and at 0 % for ${idleMinutes} minutes">idle ${idleMinutes} min</span>`}</span>`;
 }
 
-function more(name: string, gpus: readonly KeyedGpu[], holdings: Holdings): Html {
+/** What is unfolded. Of a host that does not run, without GPUs here, the script shows the past of those that it had. */
+function more(name: string, gpus: readonly KeyedGpu[] | undefined, holdings: Holdings): Html {
   const path = `/states/${encodeURIComponent(name)}/`;
-  return html`${
-    gpus.length === 0
-      ? undefined
-      : html`<p class="span" data-own data-span></p>
-`
-  }<div class="details">
-${gpus.map((gpu) => gpuDetails(name, gpu, holdings[gpu[0]]))}</div>
+  const span = html`<p class="span" data-own data-span></p>
+`;
+  const shown =
+    gpus === undefined
+      ? html`<div class="past details" data-own data-past></div>`
+      : html`<div class="details">
+${gpus.map((gpu) => gpuDetails(name, gpu, holdings[gpu[0]]))}</div>`;
+  return html`${gpus?.length === 0 ? undefined : span}${shown}
 <p class="elsewhere">History of ${name}: <a href="${path}?fetch_num=-1&amp;format=csv">CSV</a>, <a href="${path}?fetch_num=-1">JSON</a>. As text: <a href="${path}?term=true">now</a>.</p>`;
 }
 
