@@ -24,6 +24,7 @@ const TITLES: Record<string, string> = {
   "training-operator": "the Kubeflow training operator",
   versitygw: "the S3 server of the tests",
   prometheus: "the Prometheus of the tests",
+  "prometheus-operator": "the Prometheus operator of the tests",
   helm: "the package manager of the chart",
 };
 /** Build tags. Of its ways to find targets Prometheus has only the one by Kubernetes then, and needs a third of the modules. */

@@ -10,8 +10,8 @@ import type { Step } from "./progress.ts";
 /** The programs and the linker's temporary files. Go's own caches take 4 GB more, maybe elsewhere and maybe filled. */
 const BUILD_MEGABYTES = 1000;
 const BUILD_TIMEOUT_MS = 60 * 60_000;
-/** The name that Go gives a program is the last element of its import path; etcd's is `server/v3`. */
-const PUBLISHED_NAMES: Record<string, string> = { server: "etcd" };
+/** The name that Go gives a program is the last element of its import path: etcd's is `server/v3`, the Prometheus operator's `cmd/operator`. */
+const PUBLISHED_NAMES: Record<string, string> = { server: "etcd", operator: "prometheus-operator" };
 
 /**
  * Builds every tool of the set with `go build` and puts them into its cache directory, which must exist. They are built

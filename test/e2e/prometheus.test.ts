@@ -110,7 +110,7 @@ const ANNOTATED = (namespace: string): object => {
 
 /** The page's own objects, for this namespace, with the file of alerts put beside the configuration. It looks more often, and there is a second job. */
 async function pageObjects(): Promise<Rendered[]> {
-  const [block] = blocksOf(PAGE).filter(({ language }) => language === "yaml");
+  const block = blocksOf(PAGE).find(({ language, text }) => language === "yaml" && text.includes("kind: ConfigMap"));
   const text = (block?.text ?? "")
     .replaceAll("namespace: odin}", `namespace: ${namespace.name}}`)
     .replace("names: [odin]", `names: [${namespace.name}]`)

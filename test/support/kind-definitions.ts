@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as yaml from "js-yaml";
+import { binarySet } from "../../local/binary-set.ts";
 import { findExecutable } from "../../local/command.ts";
 
 const execute = promisify(execFile);
@@ -15,10 +16,10 @@ export interface Definition {
   spec: { group: string; names: { kind: string; plural: string }; versions: { name: string }[] };
 }
 
-/** Modules whose releases hold the definitions. The first is the one that local/binaries pins as a program, too. */
+/** Modules whose releases hold the definitions. The first and the last are those that local/binaries pins as programs, too. */
 const TRAINING_OPERATOR = "github.com/kubeflow/training-operator@v1.8.1";
 const MPI_OPERATOR = "github.com/kubeflow/mpi-operator@v0.6.0";
-const PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0";
+const PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator";
 
 /** Why the definitions cannot be had here; undefined if they can. */
 export async function whyNoDefinitions(): Promise<string | undefined> {
@@ -47,7 +48,8 @@ export async function mpiDefinition(): Promise<Definition> {
 
 /** Definitions of the Prometheus operator's kinds, as they are released. */
 export async function monitoringDefinitions(...plurals: string[]): Promise<Definition[]> {
-  const directory = await moduleDirectory(PROMETHEUS_OPERATOR);
+  const version = (await binarySet("prometheus-operator")).versionOf(PROMETHEUS_OPERATOR);
+  const directory = await moduleDirectory(`${PROMETHEUS_OPERATOR}@${version}`);
   return await Promise.all(
     plurals.map((plural) =>
       read(join(directory, `example/prometheus-operator-crd/monitoring.coreos.com_${plural}.yaml`)),

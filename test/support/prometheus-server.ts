@@ -141,6 +141,11 @@ export class PrometheusServer {
     return (await this.#ask<{ activeTargets: ScrapeTarget[] }>("targets?state=active")).activeTargets;
   }
 
+  /** The names of all labels that there are. */
+  async labels(): Promise<string[]> {
+    return await this.#ask<string[]>("labels");
+  }
+
   async rules(): Promise<LoadedRule[]> {
     return (await this.#ask<{ groups: { rules: LoadedRule[] }[] }>("rules")).groups.flatMap(({ rules }) => rules);
   }
