@@ -1,27 +1,17 @@
-import { Registry } from "prom-client";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { GPU_SETTINGS, type GpuSettings, gpuSettings } from "../../../api/gpu/gpu-settings.ts";
-import { Gpus, type NodeGpus } from "../../../api/gpu/gpus.ts";
-import type { ScraperTimings } from "../../../api/gpu/scraper.ts";
+import type { NodeGpus } from "../../../api/gpu/gpus.ts";
 import { KubeClient } from "../../../kube/client.ts";
-import { readSettings } from "../../../settings/settings.ts";
 import { until, within } from "../../support/deadline.ts";
 import { type Behaviour, Exporter, flood, silence, trickle } from "../../support/exporter.ts";
 import { gpu, line, memory, sampleText } from "../../support/gpu-text.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { FaultProxy } from "../kube/fault-proxy.ts";
 import { kubeConfig } from "./facade-stage.ts";
-import { GpuWorld } from "./gpu-world.ts";
+import { BENCH_TIMINGS, GpuBench } from "./gpu-bench.ts";
 
 const test = suite("GPUs read in the background");
 const WAIT_MS = 60_000;
-const TIMINGS: Partial<ScraperTimings> = {
-  intervalMs: 200,
-  timeoutMs: 3_000,
-  backoffMs: { base: 200, cap: 400 },
-  firstMs: 10,
-};
 
 let client: KubeClient;
 let namespace: TemporaryNamespace;
@@ -35,72 +25,8 @@ test.after(async () => {
   await namespace.remove();
 });
 
-/** A world, the exporters in it and one reader of them all; everything ends with the action. */
-class Bench {
-  readonly world: GpuWorld;
-  registry = new Registry();
-  readonly logLines: Record<string, unknown>[] = [];
-  readonly #exporters: Exporter[] = [];
-  #gpus: Gpus | undefined;
-
-  constructor() {
-    this.world = new GpuWorld(client, namespace.name);
-  }
-
-  async exporter(behaviour: Behaviour, options: { host?: string; port?: number } = {}): Promise<Exporter> {
-    const exporter = await Exporter.start(behaviour, options);
-    this.#exporters.push(exporter);
-    return exporter;
-  }
-
-  /** An exporter in a pod of its own on a node. */
-  async exporterPod(pod: string, node: string, behaviour: Behaviour, host: string): Promise<Exporter> {
-    const exporter = await this.exporter(behaviour, { host });
-    await this.world.createExporter(pod, { node, ip: host, port: exporter.port });
-    return exporter;
-  }
-
-  read(env: Record<string, string> = {}, timings = TIMINGS, through = client): Gpus {
-    this.registry = new Registry();
-    const settings: GpuSettings = gpuSettings(
-      readSettings(GPU_SETTINGS, [], { ...GpuWorld.settings(this.world.id), ...env }),
-    );
-    const log = (level: string) => (fields: object, msg: string) => void this.logLines.push({ level, ...fields, msg });
-    const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
-    this.#gpus = new Gpus({ client: through, settings, logger, registry: this.registry, timings });
-    this.#gpus.start();
-    return this.#gpus;
-  }
-
-  get gpus(): Gpus {
-    if (this.#gpus === undefined) throw new Error("nothing reads yet");
-    return this.#gpus;
-  }
-
-  node(name: string): NodeGpus {
-    const found = this.gpus.nodes().find(({ node }) => node.metadata.name === name);
-    if (found === undefined) throw new Error(`no node ${name}`);
-    return found;
-  }
-
-  /** Waits until a node looks as wanted. */
-  until(name: string, describe: string, accept: (node: NodeGpus) => boolean): Promise<NodeGpus> {
-    return until(() => this.node(name), WAIT_MS, { describe, accept });
-  }
-
-  said(text: string): Record<string, unknown>[] {
-    return this.logLines.filter(({ msg }) => String(msg).includes(text));
-  }
-
-  async close(): Promise<void> {
-    await this.#gpus?.stop();
-    for (const exporter of this.#exporters) await exporter.stop();
-    await this.world.close();
-  }
-}
-
-const bench = (action: (one: Bench) => Promise<void>) => async () => {
-  const one = new Bench();
+const bench = (action: (one: GpuBench) => Promise<void>) => async () => {
+  const one = new GpuBench(client, namespace.name);
   try {
     await within(180_000, () => action(one));
   } finally {
@@ -216,7 +142,7 @@ test(
     const node = await one.world.createNode("n");
     const exporter = await one.exporter(memory(gpu(0), 5, 5), { host: "127.0.4.2" });
     await one.world.createExporter("mover", { node, ip: "127.0.4.1", port: exporter.port });
-    one.read({}, { ...TIMINGS, backoffMs: { base: 3_600_000, cap: 3_600_000 } });
+    one.read({}, { ...BENCH_TIMINGS, backoffMs: { base: 3_600_000, cap: 3_600_000 } });
     await one.until(node, "nobody is there", ({ error }) => error !== undefined);
     await one.world.setPod("mover", { ip: "127.0.4.2", ready: true });
     const shown = await one.until(node, "it is read at its new address", (seen) => used(seen)[0] === 5);
@@ -252,7 +178,7 @@ test(
     const node = await one.world.createNode("n");
     const text = `${sampleText("dcgm-4gpu")}${line("DEV_GPU_UTIL", gpu(9), 4294967295)}DCGM_FI_DEV_FB_USED{a="b"c"} 1\n`;
     const exporter = await one.exporterPod("exporter", node, text, "127.0.6.1");
-    one.read({}, { ...TIMINGS, timeoutMs: 3_000 });
+    one.read({}, { ...BENCH_TIMINGS, timeoutMs: 3_000 });
     await one.until(node, "it is read", ({ rows }) => rows.length === 5);
     for (const [behaviour, result] of [
       [(_request, response) => void response.writeHead(503).end(), "http"],
@@ -433,7 +359,7 @@ test(
       const held = gpu(0, { namespace: "ns", pod: "p", container: "c" });
       const exporter = await one.exporterPod("exporter", node, memory(held, 100, 1), "127.0.15.1");
       await one.exporterPod("exporter-o", other, memory(gpu(0), 200, 1), "127.0.15.2");
-      one.read({}, TIMINGS, through);
+      one.read({}, BENCH_TIMINGS, through);
       await one.until(node, "it is read", (seen) => used(seen)[0] === 100);
       await one.until(other, "it is free, as no pod has asked", ({ rows }) => rows[0]?.attributed === true);
       proxy.decide = () => ({ kind: "refuse" });
@@ -455,7 +381,7 @@ test(
   bench(async (one) => {
     const node = await one.world.createNode("n");
     const exporter = await one.exporterPod("exporter", node, silence, "127.0.10.1");
-    one.read({}, { ...TIMINGS, timeoutMs: 60_000 });
+    one.read({}, { ...BENCH_TIMINGS, timeoutMs: 60_000 });
     await until(() => exporter.open === 1, WAIT_MS, { describe: "it is asked" });
     await within(20_000, () => one.gpus.stop());
     await until(() => exporter.open === 0, WAIT_MS, { describe: "the connection is closed" });
