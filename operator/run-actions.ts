@@ -77,7 +77,11 @@ export class RunActions {
       decision.actions.map(async (action) => {
         if (action.kind !== "delete") return;
         const { object } = action;
-        if (await stopObject(this.#options, view.run, object, () => memory.askedToGo.add(object.uid))) return;
+        if (memory.isDeleted(object.uid, performance.now())) return;
+        if (await stopObject(this.#options, view.run, object, () => memory.askedToGo.add(object.uid))) {
+          memory.deleted(object.uid, performance.now());
+          return;
+        }
         // The watch on pods is there before us and tells how they ended; one on another kind may have begun after the object went.
         if (object.resource === POD) return;
         caches.objectsByRun.markGone(view.run.metadata, object);

@@ -22,6 +22,8 @@ interface Start {
 
 /** A status write waits no longer than that for the creations that are under way, so that it tells of them too. */
 const LONGEST_PUT_OFF_MS = 250;
+/** For how long the API server's answer to a deletion is enough, though no watch has shown the object going. */
+const DELETION_TRUSTED_MS = 60_000;
 const FIRST_HOLD_MS = 1_000;
 const LONGEST_HOLD_MS = 60_000;
 
@@ -62,6 +64,8 @@ export class RunMemory {
   failure: { error: unknown } | undefined;
   readonly #holds = new Map<string, Hold>();
   readonly #starts = new Map<string, Start>();
+  /** Monotonic time at which the API server took the deletion of an object, by its UID. */
+  readonly #deletedAt = new Map<string, number>();
   readonly #refused = new Map<string, TaskStatus>();
   /** Monotonic time at which a status write was first put off; undefined: none was since the last. */
   #putOffAt: number | undefined;
@@ -120,6 +124,16 @@ export class RunMemory {
   fail(task: string, error: unknown): void {
     this.#answered(task);
     this.failure = { error };
+  }
+
+  /** The API server has taken the deletion of an object: what is decided before a watch shows that need not ask again. */
+  deleted(uid: string, nowMs: number): void {
+    this.#deletedAt.set(uid, nowMs);
+  }
+
+  /** Whether an object is known to go, whatever the cache has of it. */
+  isDeleted(uid: string, nowMs: number): boolean {
+    return nowMs - (this.#deletedAt.get(uid) ?? Number.NEGATIVE_INFINITY) < DELETION_TRUSTED_MS;
   }
 
   /** Records of the tasks that will never have an object. */

@@ -84,6 +84,8 @@ starting("O-210: a pod that is made after the cancellation goes before its run e
     Object.values(status?.tasks ?? {}).map(({ reason }) => reason),
     ["Cancelled", "Cancelled"],
   );
+  const deletions = proxy.requests.filter(({ method, url }) => method === "DELETE" && url.includes("/pods/stopped--"));
+  assert.is(deletions.length, 2, `${deletions.map(({ url }) => url)}: what was taken needs no second request`);
 });
 
 starting("O-210: that a run is cancelled is told while the API server still owes an answer", async () => {

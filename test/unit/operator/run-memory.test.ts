@@ -53,6 +53,17 @@ memories("I-1: what is being created is known with its attempt until the answer,
   assert.instance(memory.failure?.error, Error);
 });
 
+memories("P-3: an object whose deletion was taken is not asked to go again for a minute", () => {
+  const memory = new RunMemory("ns/run", "ns", new Set());
+  assert.is(memory.isDeleted("u", 0), false);
+  memory.deleted("u", 1_000);
+  assert.equal(
+    [1_000, 60_999, 61_000].map((now) => memory.isDeleted("u", now)),
+    [true, true, false],
+  );
+  assert.is(memory.isDeleted("other", 1_000), false);
+});
+
 memories("F-12: a start is as late as its first refusal was early, and pauses grow while it is refused", () => {
   const memory = new RunMemory("ns/run", "ns", new Set());
   memory.calledMs = 100;
