@@ -26,8 +26,10 @@ export interface Announcement {
  * task has ended before that, and the run costs the API server one write instead of two. Times are monotonic milliseconds.
  */
 export class Announcements {
-  /** When the turn after the last one that was given would be, if none might be at once. */
-  #nextMs = Number.NEGATIVE_INFINITY;
+  /** How many may be written at once now; below 0: how many have been given a later turn. */
+  #free = BURST;
+  /** When that was worked out last. */
+  #atMs = Number.NEGATIVE_INFINITY;
   #writeMs = 0;
 
   /** The turn of one; `before` is what was known of it when it was asked for last, `isRunning` whether a task of its run runs. */
@@ -45,8 +47,10 @@ export class Announcements {
   #enter(nowMs: number): Announcement {
     const everyMs = Math.max(1000 / PER_SECOND, this.#writeMs / SHARE);
     // However many wait, the first one after them waits no longer than the longest.
-    this.#nextMs = Math.min(Math.max(this.#nextMs, nowMs) + everyMs, nowMs + LONGEST_LINE_MS + BURST * everyMs);
-    const turnMs = Math.max(nowMs, this.#nextMs - BURST * everyMs);
+    const least = -LONGEST_LINE_MS / everyMs;
+    this.#free = Math.max(least, Math.min(BURST, this.#free + (nowMs - this.#atMs) / everyMs) - 1);
+    this.#atMs = nowMs;
+    const turnMs = nowMs + Math.max(0, -this.#free * everyMs);
     return { turnMs, dueMs: Math.min(turnMs, nowMs + LONGEST_PENDING_WAIT_MS), isRunning: false };
   }
 }

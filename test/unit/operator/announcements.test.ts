@@ -49,6 +49,18 @@ due("where writes are slow there are fewer turns", () => {
   assert.ok(Math.abs(eleventh - 1_000) < 1 && Math.abs(twelfth - 2_000) < 1, `${eleventh} ${twelfth}`);
 });
 
+due("P-8: writes that become slower in the middle of a burst do not make it larger", () => {
+  const announcements = new Announcements();
+  assert.equal(
+    waits(announcements, 10, 0),
+    Array.from({ length: 10 }, () => 0),
+  );
+  for (let i = 0; i < 20; i++) announcements.wrote(60);
+  const [next = 0, ...later] = waits(announcements, 10, 0);
+  assert.ok(next > 500, `the eleventh waits ${next} ms`);
+  assert.is(Math.min(...later) > next, true, `${later}`);
+});
+
 const NOW = "2026-01-01T00:00:05.000Z";
 const task = { name: "a", image: "i", command: ["c"] };
 const child = { ...task, name: "b", depends: ["a"] };
