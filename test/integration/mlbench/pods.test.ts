@@ -4,10 +4,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline } from "../../../crds/generated/types.ts";
 import { PIPELINE } from "../../../crds/resources.ts";
-import { POD } from "../../../kube/core-resources.ts";
+import { CONFIG_MAP, POD } from "../../../kube/core-resources.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import { openStore, type Store } from "../../../store/store.ts";
 import { until } from "../../support/deadline.ts";
+import { kubectl } from "../../support/kubectl.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import { type Answer, send, sendJson } from "../../unit/api/served.ts";
 import { FacadeStage } from "../api/facade-stage.ts";
@@ -36,8 +37,8 @@ test.after(async () => {
 const ask = (path: string, method = "GET", headers: Record<string, string> = {}): Promise<Answer> =>
   send(stage.port, method, path, { headers });
 
-async function list(path = "/api/pods/"): Promise<Record<string, string>[]> {
-  const { status, json, text } = await ask(path);
+async function list(path = "/api/pods/", headers: Record<string, string> = {}): Promise<Record<string, string>[]> {
+  const { status, json, text } = await ask(path, "GET", headers);
   assert.is(status, 200, text);
   return json as unknown as Record<string, string>[];
 }
@@ -146,6 +147,8 @@ test("M-14: a pod that only says that it is a run's worker may nothing; the run'
     assert.is(status, 201, text);
     return Number(json.id);
   };
+  // With it the StatefulSets get their pods.
+  await kubectl("create", "serviceaccount", `${RELEASE}-mlbench-worker-sa`, "-n", stage.namespace);
   const [own, other] = [await made("own"), await made("other")];
   const { name: setName, setUid } = (await until(
     async () => {
@@ -162,8 +165,7 @@ test("M-14: a pod that only says that it is a run's worker may nothing; the run'
     (await sendJson(stage.port, "POST", "/api/metrics/", metric(run))).status;
   const labels = { ...OURS, set: "own", "odin.io/mlbench-run": String(own) };
   // From here on requests of the test come from the address of that pod.
-  const appears = async (name: string, owners: object[]): Promise<void> => {
-    await create(name, labels, owners);
+  const takesAddress = async (name: string): Promise<void> => {
     await say(name, { phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] });
     await until(() => ask("/api/pods/", "GET", user), WAIT_MS, {
       describe: "the address of the pod",
@@ -179,16 +181,24 @@ test("M-14: a pod that only says that it is a run's worker may nothing; the run'
     });
   };
   const owner = { apiVersion: "apps/v1", kind: "StatefulSet", name: setName, uid: setUid, controller: true };
+  // Owners that are there: a pod of one that is not would be collected as garbage before anybody has seen it.
+  const { metadata } = await stage.client.create<KubeObject>(collectionPath(CONFIG_MAP, stage.namespace), {
+    ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: setName } },
+  });
+  const foreign = { apiVersion: "v1", kind: "ConfigMap", name: setName, uid: metadata.uid, controller: true };
   for (const [name, owners] of [
     ["forged", []],
-    ["forged-again", [{ ...owner, uid: "00000000-0000-4000-8000-000000000000", controller: false }]],
+    ["forged-again", [{ ...owner, controller: false }]],
+    [`${setName}-9`, [foreign]],
   ] as const) {
-    await appears(name, [...owners]);
+    await create(name, labels, [...owners]);
+    await takesAddress(name);
     assert.is((await ask("/api/runs/")).status, 401, name);
     assert.is(await post(own), 401, name);
     await vanishes(name);
   }
-  await appears(`${setName}-0`, [owner]);
+  await comes(async () => (await list("/api/pods/", user)).some(({ name }) => name === `${setName}-0`));
+  await takesAddress(`${setName}-0`);
   assert.is((await ask(`/api/runs/${other}/`)).status, 200);
   assert.is(await post(own), 201);
   assert.is(await post(other), 401, "the run of others");
