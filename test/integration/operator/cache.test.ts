@@ -134,6 +134,8 @@ cache("O-202: a task whose output is missing after its success is not remembered
   await stage.create("nothing", { tasks: [one] });
   await stage.succeed("nothing", "a");
   await stage.untilPhase("nothing", "DONE");
+  // It looks at the outputs beside the run.
+  await stage.untilSaid("nothing", "outputs not remembered");
   await writeFile(at("nothing/out"), "later");
   assert.not.ok(await skipped(one));
 });

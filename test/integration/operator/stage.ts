@@ -21,7 +21,7 @@ import { temporaryNamespace } from "../../support/temporary-namespace.ts";
 /** Generous: the garbage collector of a control plane that has just started looks for new kinds every 30 s. */
 const WAIT_MS = 90_000;
 /** Lines of the operator's log that are kept for a test that gives up. */
-const LAST_LINES = 80;
+const LAST_LINES = 300;
 /** Metrics that tell a watch that is silent from a queue that is stuck. */
 const TELLING = /^odin_(?:informer_(?:last_event|watch_ends|relists)|\w*(?:busy|depth|longest))\w*\{/;
 
@@ -205,6 +205,12 @@ export class Stage {
       await this.showState(name);
       throw error;
     }
+  }
+
+  /** Waits until the operator has said of a run what matches, in one of its last lines. */
+  async untilSaid(run: string, words: string): Promise<void> {
+    const isIt = (line: string): boolean => line.includes(`"run":"${run}"`) && line.includes(words);
+    await until(() => this.#said.some(isIt), WAIT_MS, { describe: `the operator says "${words}" of run ${run}` });
   }
 
   /** Prints what tells why something did not come: the pods of a run, what the watches and the queues are at, and what the operator said last. */
