@@ -7,6 +7,7 @@ import { freePorts } from "../../local/ports.ts";
 import { silentProgress } from "../../local/progress.ts";
 import type { BucketLocation } from "../../store/bucket.ts";
 import { until } from "./deadline.ts";
+import { stopProcess } from "./stop-process.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";
 
 const KEY_ID = "the-key-id";
@@ -91,9 +92,9 @@ export class BucketServer {
   }
 
   /** Stops it without ending it; the function lets it go on. */
-  freeze(): () => void {
+  async freeze(): Promise<() => void> {
     const child = this.#child;
-    child?.kill("SIGSTOP");
+    if (child?.pid !== undefined) await stopProcess(child.pid);
     return () => child?.kill("SIGCONT");
   }
 

@@ -7,6 +7,7 @@ import type { AuditLog } from "../../local/audit-policy.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane.ts";
 import { silentProgress } from "../../local/progress.ts";
 import { until } from "./deadline.ts";
+import { stopProcess } from "./stop-process.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";
 
 /** An API server that belongs to one test file, which may kill it, stop it, and make its etcd forget. */
@@ -52,9 +53,7 @@ export class OwnApiServer {
 
   /** Stops its process where it is: connections stay open and nothing answers. */
   async pause(): Promise<void> {
-    const { pid } = this.process();
-    process.kill(pid, "SIGSTOP");
-    await until(() => stateOf(pid) === "T", 60_000, { describe: "the API server is stopped" });
+    await stopProcess(this.process().pid);
   }
 
   /** Lets it go on after `pause`; without effect otherwise. */
@@ -105,15 +104,6 @@ function commandLine(pid: string): string[] {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
   } catch {
     return [];
-  }
-}
-
-/** The kernel's letter for the state of a process: T stopped; undefined when it is gone. */
-function stateOf(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.charAt(0);
-  } catch {
-    return undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import { messageOf } from "../../local/local-error.ts";
 import { freePorts } from "../../local/ports.ts";
 import type { PostgresLocation } from "../../store/postgres.ts";
 import { until } from "./deadline.ts";
+import { stopProcess } from "./stop-process.ts";
 
 const PASSWORD = "correct horse";
 const READY_MS = 60_000;
@@ -162,7 +163,8 @@ export class PostgresServer {
     const parent = this.#child?.pid ?? 0;
     const rows = await this.query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'");
     const pids = [parent, ...rows.map(({ pid }) => Number(pid))];
-    for (const pid of pids) signal(pid, "SIGSTOP");
+    // The one that served this question may be gone.
+    await Promise.all(pids.map((pid) => stopProcess(pid).catch(unlessGone)));
     return () => {
       for (const pid of pids) signal(pid, "SIGCONT");
     };
@@ -196,6 +198,10 @@ export class PostgresServer {
     });
     if (this.#addresses.length > 1) await appendFile(join(data, "pg_hba.conf"), "hostssl all all all scram-sha-256\n");
   }
+}
+
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ESRCH") throw error;
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -5,6 +5,7 @@ import { LEASE } from "../../../kube/lease.ts";
 import { objectPath } from "../../../kube/resource.ts";
 import { until, within } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import { chain, type Ground, type ProxiedOperator, task } from "../ground.ts";
 import { faultCase } from "../row.ts";
 
@@ -44,7 +45,7 @@ faultCase(
   "paused in the middle of a run until another one leads, then let go",
   async (ground) => {
     const { a } = await leading(ground);
-    process.kill(a.process.pid, "SIGSTOP");
+    await stopProcess(a.process.pid);
     await ground.node.set("run--t0", "succeed");
     await ground.untilPod("run--t1");
     ground.node.direct = () => "run";
@@ -73,7 +74,7 @@ faultCase(
     for (const run of runs) await ground.create(run, chain(3));
     for (const run of runs)
       await ground.untilRun(run, "is at t0", ({ status }) => status?.tasks?.t0?.state === "executing");
-    process.kill(a.process.pid, "SIGSTOP");
+    await stopProcess(a.process.pid);
     for (const run of runs) await ground.node.set(`${run}--t0`, "succeed");
     for (const run of runs) await ground.untilPod(`${run}--t1`);
     ground.node.direct = () => "succeed";

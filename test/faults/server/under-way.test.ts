@@ -7,6 +7,7 @@ import { objectPath } from "../../../kube/resource.ts";
 import type { SeenRequest } from "../../integration/kube/fault.ts";
 import type { FaultProxy } from "../../integration/kube/fault-proxy.ts";
 import { until } from "../../support/deadline.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import { type Ground, type ProxiedOperator, task } from "../ground.ts";
 import { faultCase } from "../row.ts";
 
@@ -115,7 +116,7 @@ faultCase(
     await until(() => held.size >= UNANSWERED, WAIT_MS, {
       describe: "creations that the server has carried out are unanswered",
     });
-    process.kill(a.process.pid, "SIGSTOP");
+    await stopProcess(a.process.pid);
     held.letGo();
     await b.process.untilSaid(LEADS);
     process.kill(a.process.pid, "SIGCONT");

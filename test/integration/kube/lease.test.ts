@@ -11,6 +11,7 @@ import type { Lease } from "../../../kube/lease-record.ts";
 import { silentLogger } from "../../../kube/logger.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import { until, within } from "../../support/deadline.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { CONFIG_MAP, configMap, openHandles, recordingLogger, testClient } from "./test-client.ts";
@@ -274,7 +275,7 @@ leases("a process that was stopped writes nothing after it goes on (F-33, I-8)",
     await until(() => child.lines.includes("wrote"), WAIT_MS, { describe: "the child writes" });
     const b = candidate("stopped", "parent");
     // No write is under way now: one that was sent before the stop may land whenever the server gets to it.
-    child.process.kill("SIGSTOP");
+    await stopProcess(child.process.pid ?? 0);
     await leads(b);
     await direct.patch(map, "merge", { data: { writer: "parent" } });
     child.lines.length = 0;

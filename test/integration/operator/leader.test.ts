@@ -5,6 +5,7 @@ import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
 import { OdinProcess } from "../../support/odin-process.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 
 /** A lease lasts 15 s; a machine under load may need more than that to see it end. */
@@ -74,7 +75,7 @@ leader("F-33, F-34: one of two works; when it is killed the other takes over wit
 leader("F-33: a leader that was paused past its lease writes nothing more and ends", async () => {
   const paused = start("paused");
   await paused.untilSaid("running as leader");
-  process.kill(paused.pid, "SIGSTOP");
+  await stopProcess(paused.pid);
   const other = start("other");
   await create("three");
   await untilExecuting("three");

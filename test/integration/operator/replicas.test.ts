@@ -9,6 +9,7 @@ import { objectPath } from "../../../kube/resource.ts";
 import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
 import { podsCreatedTwice } from "../../support/lease-oracle.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import { FaultProxy } from "../kube/fault-proxy.ts";
 import { Replicas } from "./replica-stage.ts";
 
@@ -79,7 +80,7 @@ replicas("F-33, I-8: a leader that stands still past its lease writes nothing wh
   const paused = await stage().start("paused");
   const [other] = await Promise.all([stage().start("other", false), stage().create("pause", RUNS)]);
   await stage().untilPhase("pause", "DONE", SOME);
-  process.kill(paused.pid, "SIGSTOP");
+  await stopProcess(paused.pid);
   await other.untilSaid("running as leader");
   await stage().untilPhase("pause", "DONE", RUNS);
   await stage().create("late", 20);

@@ -255,7 +255,7 @@ function tests(server: BucketServer): void {
       const [sql, location] = [at("stopped"), await server.bucket("stopped")];
       const logs = new LogArchive(sql, Date.now, new Bucket(location));
       await save(logs, "one", "x");
-      const thaw = server.freeze();
+      const thaw = await server.freeze();
       const hurried = new LogArchive(sql, Date.now, new Bucket(location, 1_000));
       assert.match((await problemOf(save(hurried, "two", "y"))).message, "no answer within 1 s");
       thaw();

@@ -10,6 +10,7 @@ import { LogArchive } from "../../../store/log-archive.ts";
 import type { StoreProblem } from "../../../store/store-problem.ts";
 import { until, within } from "../../support/deadline.ts";
 import { skip } from "../../support/skip.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import { embeddedStores, logOwnerOf, problemOf } from "./store-cases.ts";
 
 const test = suite("embedded store");
@@ -213,7 +214,7 @@ test("a database process that dies, or hangs, is replaced", () =>
     const archive = new LogArchive(sql);
     await lose(archive, "first");
     const { pid = 0 } = sql;
-    process.kill(pid, "SIGSTOP");
+    await stopProcess(pid);
     const hung = await problemOf(lose(archive, "hung"));
     assert.equal([hung.kind, /within 10 s; is its disk well/.test(hung.message)], ["unavailable", true]);
     await lose(archive, "second");
