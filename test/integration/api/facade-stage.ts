@@ -10,6 +10,7 @@ import { API_VERSION, JOB, PIPELINE } from "../../../crds/resources.ts";
 import { snapshotOfJob } from "../../../crds/snapshot.ts";
 import { KubeClient } from "../../../kube/client.ts";
 import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
+import { until } from "../../support/deadline.ts";
 import { DocumentedReplies } from "../../support/documented-reply.ts";
 import { testVariable } from "../../support/kubectl.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
@@ -23,6 +24,13 @@ const EVENT = { group: "", version: "v1", plural: "events", kind: "Event", names
 export const ROOT_USER = "dpressel";
 export const ROOT_PASSWORD = "dpressel's password";
 export const SECRET = "the secret of the integration tests, long enough";
+
+/** Families that are ready by themselves, each waited for where a test sets something of it. */
+const FAMILIES = [
+  { settings: "MLBENCH_", path: "/api/" },
+  { settings: "VESTA_", path: "/states/" },
+];
+const READY_MS = 60_000;
 
 const documented = new DocumentedReplies();
 
@@ -90,8 +98,16 @@ export class FacadeStage {
     if (wait) {
       await facade.ready;
       await this.login();
+      const asked = FAMILIES.filter(({ settings: prefix }) => Object.keys(env).some((name) => name.startsWith(prefix)));
+      await Promise.all(asked.map(({ path }) => this.#untilKnown(path)));
     }
     return facade;
+  }
+
+  /** Waits until a family knows its objects; until then it says 503. */
+  async #untilKnown(path: string): Promise<void> {
+    const look = async (): Promise<number> => (await send(this.port, "GET", path)).status;
+    await until(look, READY_MS, { describe: `${path} is served`, accept: (status) => status !== 503 });
   }
 
   /** Stops every facade of this namespace. */
