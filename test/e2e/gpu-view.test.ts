@@ -15,6 +15,8 @@ import { send } from "../unit/api/served.ts";
 const WAIT_MS = 180_000;
 const IMAGE = "python:3.11-slim";
 const TOKEN = "a token of the tests";
+/** Label of its exporter: one of its own, for whatever looks for the usual ones in all namespaces of this cluster would find it beside its own. */
+const EXPORTER = ["odin.test/exporter", "gpu-view"] as const;
 /** A node without a kubelet, whose exporter is at a fixed address. */
 const GHOST = "gpu-ghost";
 
@@ -72,6 +74,7 @@ async function startOdin(validNetwork: string): Promise<void> {
     ODIN_LEADER_ELECT: "false",
     ODIN_INSTALL_CRDS: "false",
     ODIN_DCGM_NAMESPACE: namespace.name,
+    ODIN_DCGM_SELECTORS: `${EXPORTER[0]}=${EXPORTER[1]}`,
     ODIN_DCGM_TARGETS: `${GHOST}=http://${exporterAddress}:9400/metrics`,
     ODIN_GPU_INTERVAL: "1",
     VESTA_TOKEN: TOKEN,
@@ -124,7 +127,7 @@ async function startExporter(): Promise<void> {
     {
       apiVersion: "v1",
       kind: "Pod",
-      metadata: { name: "exporter", labels: { "app.kubernetes.io/name": "dcgm-exporter" } },
+      metadata: { name: "exporter", labels: { [EXPORTER[0]]: EXPORTER[1] } },
       spec: {
         automountServiceAccountToken: false,
         terminationGracePeriodSeconds: 1,
