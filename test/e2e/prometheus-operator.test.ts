@@ -32,6 +32,8 @@ import { type TemporaryDirectory, temporaryDirectory } from "../support/temporar
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
 const WAIT_MS = 180_000;
+/** The program that reloads Prometheus may miss a change, and looks by itself every three minutes. */
+const RELOAD_MS = 400_000;
 const PAGE = "docs/how-to/watch-with-prometheus.md";
 const SERVICE = "odin-http";
 const CERTIFICATE = "certificate";
@@ -141,9 +143,10 @@ async function wanted(scheme: "http" | "https"): Promise<Record<string, string>[
 const byPod = (targets: Record<string, string>[]): Record<string, string>[] =>
   targets.sort((one, other) => (one.pod ?? "").localeCompare(other.pod ?? ""));
 
-/** All targets, once they are the wanted ones and each was read. */
+/** All targets, once they are the wanted ones and each was read. The kubelet is asked again and again to bring the configuration: it may have the old one still. */
 async function untilRead(scheme: "http" | "https"): Promise<ScrapeTarget[]> {
   const look = async (): Promise<ScrapeTarget[]> => {
+    await managed().refresh();
     const expected = (await wanted(scheme)).map(({ scrapeUrl }) => `${scrapeUrl} up`);
     const found = await managed().server.targets();
     const seen = found.map(({ scrapeUrl, health, lastError }) => [
@@ -155,7 +158,7 @@ async function untilRead(scheme: "http" | "https"): Promise<ScrapeTarget[]> {
     return found;
   };
   try {
-    return await until(look, WAIT_MS, { describe: "the pods of the installation are read", everyMs: 500 });
+    return await until(look, RELOAD_MS, { describe: "the pods of the installation are read", everyMs: 2_000 });
   } catch (error) {
     console.error(operator?.output.slice(-4_000), await managed().logs());
     throw error;
@@ -163,7 +166,7 @@ async function untilRead(scheme: "http" | "https"): Promise<ScrapeTarget[]> {
 }
 
 test("its Prometheus reads the operator by the PodMonitor and the API by the ServiceMonitor, and nothing else", () =>
-  within(WAIT_MS, async () => {
+  within(WAIT_MS + RELOAD_MS, async () => {
     const { scrape_configs: jobs } = await managed().config(() => true, "there is a configuration");
     assert.equal(jobs.map(({ job_name: name }) => name).sort(), [
       `podMonitor/${namespace.name}/odin-operator/0`,
@@ -232,7 +235,7 @@ test("the operator has nothing to say against the chart's objects", () =>
   }));
 
 test("with HTTPS it reads both only if it can check the certificate, with endpoint slices as well", () =>
-  within(WAIT_MS * 3, async () => {
+  within(WAIT_MS * 3 + RELOAD_MS, async () => {
     const authority = createAuthority("the authority of the tests");
     const { certificate, key } = createCertificate(authority, createPrivateKey(authority.key), {
       commonName: "odin",
@@ -264,7 +267,6 @@ test("with HTTPS it reads both only if it can check the certificate, with endpoi
         jobs.some(({ scheme, kubernetes_sd_configs: [by] }) => scheme === "https" && by?.role === "endpointslice"),
       "the operator has taken up both",
     );
-    await managed().refresh();
     await untilRead("https");
     const expiry = "odin_api_certificate_expiry_timestamp_seconds";
     await until(() => managed().server.query(expiry), WAIT_MS, { describe: "the certificate is told of" });
