@@ -5,7 +5,8 @@ import { readKubeconfig } from "./kubeconfig.ts";
 import { inside } from "./node-config.ts";
 import { waitFor } from "./wait.ts";
 
-const BOUND_WITHIN_MS = 20_000;
+/** A controller that has seen the claim before the volume looks again after fifteen seconds. */
+const BOUND_WITHIN_MS = 120_000;
 
 /**
  * Makes a claim that many pods can write at once, backed by a directory of the local cluster whose kubeconfig (as
