@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
 import { openStore, type Store } from "../../store/store.ts";
+import { auditLogLength, untilLogFollowed } from "../support/audit-log.ts";
 import { until, within } from "../support/deadline.ts";
 import { kubectl, kubectlApply } from "../support/kubectl.ts";
 import { OdinProcess } from "../support/odin-process.ts";
@@ -94,9 +95,25 @@ async function untilNoPods(run: string): Promise<void> {
   );
 }
 
+/** Waits until the test lets it go on. */
+const WAIT_FOR_GO = "until [ -e /tmp/go ]; do sleep 0.1; done";
+const letGo = (pod: string): Promise<string> => kubectl("exec", pod, "-n", namespace.name, "--", "touch", "/tmp/go");
+
 /** Says when it was told to stop, as a training that saves a checkpoint does. */
-const STOPPABLE =
-  "trap 'echo told to stop; sleep 1; echo saved; exit 0' TERM; echo working; while :; do sleep 0.1; done";
+const stoppable = (): Task =>
+  task(
+    "a",
+    `trap 'echo told to stop; ${WAIT_FOR_GO}; echo saved; exit 0' TERM; echo working; while :; do sleep 0.1; done`,
+    {
+      terminationGracePeriodSeconds: 120,
+    },
+  );
+
+/** Lets one end that was told to stop behind `from` in the audit log, once its log is followed: its last words go with it. */
+async function letSave(pod: string, from: number): Promise<void> {
+  await untilLogFollowed(namespace.name, pod, from);
+  await letGo(pod);
+}
 
 kept("O-225: a finished run's logs are there after its pods were removed", () =>
   within(WAIT_MS * 2, async () => {
@@ -120,10 +137,12 @@ kept("O-225: a finished run's logs are there after its pods were removed", () =>
 
 kept("O-210, O-225: a run that is killed keeps its log, last words included", () =>
   within(WAIT_MS * 2, async () => {
-    await create("killed", task("a", STOPPABLE));
+    await create("killed", stoppable());
     await untilLog("killed", "works", (text) => text.endsWith("working"));
+    const from = await auditLogLength();
     const answer = await send(port, "DELETE", "/v1/pipelines/killed", { headers: { authorization } });
     assert.is(answer.status, 200, answer.text);
+    await letSave("killed--a", from);
     await untilEnded("killed");
     await untilNoPods("killed");
     const all = `${header("killed--a")}working\ntold to stop\nsaved`;
@@ -133,9 +152,12 @@ kept("O-210, O-225: a run that is killed keeps its log, last words included", ()
 
 kept("O-225: a pod that somebody else deletes leaves its log", () =>
   within(WAIT_MS * 2, async () => {
-    await create("deleted", { ...task("a", STOPPABLE), infrastructureRetries: 0 });
+    await create("deleted", { ...stoppable(), infrastructureRetries: 0 });
     await untilLog("deleted", "works", (text) => text.endsWith("working"));
-    await kubectl("delete", "pod", "deleted--a", "-n", namespace.name);
+    const from = await auditLogLength();
+    await kubectl("delete", "pod", "deleted--a", "-n", namespace.name, "--wait=false");
+    await letSave("deleted--a", from);
+    await untilNoPods("deleted");
     await untilEnded("deleted");
     await untilLog("deleted", "is whole", (text) => text === `${header("deleted--a")}working\ntold to stop\nsaved`);
   }),
@@ -143,9 +165,10 @@ kept("O-225: a pod that somebody else deletes leaves its log", () =>
 
 kept("O-225, O-187: tasks that end while no operator runs are caught up with", () =>
   within(WAIT_MS * 2, async () => {
-    const run = await create("alone", task("a", "echo begun; sleep 3; echo done"));
+    const run = await create("alone", task("a", `echo begun; ${WAIT_FOR_GO}; echo done`));
     await untilLog("alone", "begins", (text) => text.endsWith("begun"));
     await odin.end("SIGKILL");
+    await letGo("alone--a");
     await until(
       () => kubectl("get", "pod", "alone--a", "-n", namespace.name, "-o", "jsonpath={.status.phase}"),
       WAIT_MS,

@@ -1,6 +1,10 @@
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { until } from "./deadline.ts";
 import { testVariable } from "./kubectl.ts";
+
+const FOLLOWED_MS = 120_000;
 
 /** A request as the API server's audit log has it, as far as the tests look at it. */
 export interface AuditedRequest {
@@ -17,6 +21,7 @@ export interface AuditedRequest {
 interface AuditEvent {
   stage: string;
   verb: string;
+  requestURI?: string;
   userAgent?: string;
   requestReceivedTimestamp?: string;
   objectRef?: { resource?: string; subresource?: string; namespace?: string; name?: string };
@@ -44,6 +49,26 @@ export async function auditedRequests(namespace: string): Promise<AuditedRequest
     });
   }
   return requests;
+}
+
+/** How long the audit log is now: what is asked of the server from now on stands behind that. */
+export async function auditLogLength(): Promise<number> {
+  return (await stat(testVariable("ODIN_TEST_AUDIT_LOG"))).size;
+}
+
+/** Waits until somebody follows the log of a pod, and has the beginning of it, by what stands behind `from` in the audit log. */
+export async function untilLogFollowed(namespace: string, pod: string, from: number): Promise<void> {
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?`;
+  const isFollowed = async (): Promise<boolean> => {
+    const lines = createInterface({ input: createReadStream(testVariable("ODIN_TEST_AUDIT_LOG"), { start: from }) });
+    for await (const line of lines) {
+      const event = line.includes(path) ? parsed(line) : undefined;
+      const uri = event?.requestURI ?? "";
+      if (event?.stage === "ResponseStarted" && uri.startsWith(path) && uri.includes("follow=true")) return true;
+    }
+    return false;
+  };
+  await until(isFollowed, FOLLOWED_MS, { describe: `the log of ${pod} is followed`, everyMs: 200 });
 }
 
 function parsed(line: string): AuditEvent | undefined {
