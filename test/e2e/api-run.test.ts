@@ -105,17 +105,19 @@ test("O-223, O-289: the logs of a run, of a task, of its last lines; kubelet's e
     const id = await launch("talk");
     await untilRun(id, "is done", ({ status }) => status === "DONE");
     const first = "line 1\nline 2\nline 3\ntöne";
+    const both = `${header(`${id}--first`)}${first}\n${header(`${id}--second`)}and the second`;
+    // Of the pods the API hears on another way than of the run.
+    await until(() => log(id), WAIT_MS, { describe: "the logs of both", accept: (text) => text === both });
     assert.is(await log(`${id}--first`), header(`${id}--first`) + first);
-    assert.is(await log(id), `${header(`${id}--first`)}${first}\n${header(`${id}--second`)}and the second`);
     assert.is(await log(`${id}--first`, "?lines=2"), `${header(`${id}--first`)}line 3\ntöne`);
     assert.match(await log(`${id}--first`, "?container=nope"), /\(no log: .*container nope is not valid/);
-    const { events } = (await get(`/v1/resources/${id}--first/events`)).json as {
-      events: { source: string; reason: string }[];
-    };
-    assert.ok(
-      events.some(({ source, reason }) => source.startsWith("kubelet,") && reason === "Started"),
-      JSON.stringify(events),
-    );
+    const shown = async (): Promise<{ source: string; reason: string }[]> =>
+      (await get(`/v1/resources/${id}--first/events`)).json.events as { source: string; reason: string }[];
+    // The kubelet sends its events apart from the states of its pods, and they may come later.
+    const events = await until(shown, WAIT_MS, {
+      describe: "the kubelet's event is shown",
+      accept: (all) => all.some(({ source, reason }) => source.startsWith("kubelet,") && reason === "Started"),
+    });
     assert.ok(events.some(({ source }) => source === "odin"));
   }));
 
