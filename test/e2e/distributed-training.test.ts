@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Pipeline, Task } from "../../crds/generated/types.ts";
+import { openStore } from "../../store/store.ts";
 import { until } from "../support/deadline.ts";
 import { ROOT } from "../support/documents.ts";
 import { whyNoDefinitions } from "../support/kind-definitions.ts";
@@ -73,6 +74,21 @@ async function untilRun(name: string, describe: string, accept: (run: Pipeline) 
 const untilEnded = (name: string): Promise<Pipeline> =>
   untilRun(name, "ends", (run) => run.status?.completionTime !== undefined);
 
+/** Waits until the whole logs of so many pods of a task are in the store: until then they are only on the node. */
+async function untilLogsKept(run: string, task: string, pods: number): Promise<void> {
+  const kept = openStore(join(place.path, "store.db"));
+  try {
+    const uid = await kubectl("get", "pipeline", run, "-n", namespace.name, "-o", "jsonpath={.metadata.uid}");
+    await until(() => kept.logs.ofRun(uid), WAIT_MS, {
+      describe: `${pods} logs of ${task} are kept`,
+      accept: (all) => all.filter((one) => one.task === task && one.state === "whole").length === pods,
+      everyMs: 300,
+    });
+  } finally {
+    await kept.close();
+  }
+}
+
 const why = await whyNoDefinitions();
 if (why !== undefined) skip("file", why);
 else {
@@ -128,6 +144,7 @@ else {
       const isWhole = (text: string): boolean =>
         /master-0\n-+\nrank 0 of 2/.test(text) && /worker-0\n-+\nrank 1 of 2/.test(text);
       await until(logs, WAIT_MS, { describe: "the logs of both replicas", accept: isWhole, everyMs: 300 });
+      await untilLogsKept("pytorch", "train", 2);
       await kubectl("delete", "pytorchjob", "pytorch--train", "-n", namespace.name);
       const pods = (): Promise<string> => kubectl("get", "pods", "-n", namespace.name, "-o", "name");
       await until(pods, WAIT_MS, {
@@ -206,7 +223,7 @@ else {
   });
 
   training("O-187: an operator that is killed while a PyTorchJob runs finishes the run after its restart", async () => {
-    const wait = `${MEET}\ntime.sleep(5)`;
+    const wait = `${MEET}\nwhile rank == 0 and not os.path.exists("/tmp/go"): time.sleep(0.2)`;
     await create("killed", { tasks: [python("train", wait, { resourceType: "PyTorchJob", numGpus: 0 })] });
     await untilRun("killed", "the task executes", (run) => run.status?.tasks?.train?.state === "executing");
     const uid = await kubectl(
@@ -220,6 +237,9 @@ else {
     );
     await operator?.end("SIGKILL");
     operator = startOperator();
+    await operator.untilSaid("operator running");
+    const letGo = ["exec", "killed--train-master-0", "-n", namespace.name, "--", "touch", "/tmp/go"];
+    await until(() => kubectl(...letGo), WAIT_MS, { describe: "the master runs", accept: () => true, everyMs: 500 });
     const run = await untilEnded("killed");
     assert.is(run.status?.phase, "DONE", JSON.stringify(run.status));
     assert.is(
