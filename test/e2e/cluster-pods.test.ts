@@ -74,7 +74,7 @@ url = "https://%s:%s/apis/authentication.k8s.io/v1/selfsubjectreviews" % (
 body = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}).encode()
 request = urllib.request.Request(url, body, {
     "Authorization": "Bearer " + open(base + "token").read(), "Content-Type": "application/json"})
-print(json.load(urllib.request.urlopen(request, context=tls, timeout=10))["status"]["userInfo"]["username"])
+print(json.load(urllib.request.urlopen(request, context=tls, timeout=60))["status"]["userInfo"]["username"])
 `;
   const { phase } = await finished(name, python("caller", program), "caller");
   const log = await kubectl("logs", "caller", "-n", name);
@@ -167,9 +167,9 @@ test("a pod is reached through a service", async ({ namespace: { name } }) => {
   const address = await kubectl("get", "service", "server", "-n", name, "-o", "jsonpath={.spec.clusterIP}");
   const program = `
 import time, urllib.request
-for attempt in range(100):
+while True:
     try:
-        print(urllib.request.urlopen("http://${address}", timeout=2).status)
+        print(urllib.request.urlopen("http://${address}", timeout=10).status)
         break
     except OSError:
         time.sleep(0.1)  # until kube-proxy knows the service
