@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { attemptJobId, clockworkId } from "../../crds/clockwork-id.ts";
 import type { Pipeline } from "../../crds/generated/types.ts";
+import { NODE_NAME } from "../../local/node-seat.ts";
 import { createSharedVolume } from "../../local/shared-volume.ts";
 import { until } from "../support/deadline.ts";
 import { ROOT } from "../support/documents.ts";
@@ -119,12 +120,13 @@ class Doors {
     return doors;
   }
 
+  // By its name: of all nodes, one that another file has made may be gone before it has its label.
   async openNode(): Promise<void> {
-    await kubectl("label", "node", "--all", `${this.#label}=`);
+    await kubectl("label", "node", NODE_NAME, `${this.#label}=`);
   }
 
   async closeNode(): Promise<void> {
-    await kubectl("label", "node", "--all", `${this.#label}-`);
+    await kubectl("label", "node", NODE_NAME, `${this.#label}-`);
   }
 
   /** Puts the pipe where the run writes its report: as a task writes it, before it gives it its name. */
