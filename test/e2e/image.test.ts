@@ -14,6 +14,7 @@ import { silentProgress, streamProgress } from "../../local/progress.ts";
 import { until } from "../support/deadline.ts";
 import { ROOT } from "../support/documents.ts";
 import { kubectl, kubectlApply, testVariable } from "../support/kubectl.ts";
+import { StartedProgram } from "../support/started-program.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
 const image = suite("the image, in pods that Pod Security calls restricted");
@@ -176,18 +177,23 @@ image("an operator that is told to stop gives its lease back and ends with 0, in
     accept: (identity) => identity.includes("operator"),
     everyMs: 500,
   });
-  const askedMs = Date.now();
   // Followed, because the kubelet may remove a deleted pod's container, and its log, before it can be asked for.
-  const following = kubectl("logs", "--follow", "operator", "-n", namespace.name);
+  const following = new StartedProgram(
+    testVariable("ODIN_TEST_KUBECTL"),
+    ["logs", "--follow", "operator", "-n", namespace.name],
+    { KUBECONFIG: testVariable("KUBECONFIG"), HOME: tmpdir() },
+  );
+  await following.untilSaid(/"operator running/);
+  const askedMs = Date.now();
   await kubectl("delete", "pod", "operator", "-n", namespace.name, "--wait=false");
-  const log = await following;
+  await following.untilSaid(/"operator stopped"/);
   const { exitCode, finishedAt } = await ended("operator");
+  const log = following.output;
   assert.is(exitCode, 0, log.slice(-3_000));
   assert.ok(
     Date.parse(finishedAt) - askedMs < (GRACE_SECONDS - 5) * 1_000,
     `${finishedAt}: not killed at the end of its time`,
   );
-  assert.match(log, /"operator stopped"/);
   assert.is(await holder(), "", "the lease is free");
 });
 
