@@ -107,7 +107,8 @@ jobs(
         command: ["python3", "-c", "x = bytearray(400_000_000); print(sum(x))"],
         memory: { limits: "32Mi" },
       }),
-      late: await run("late", { command: sleeping, timeout: 15 }),
+      // Its time counts from before its pod has a node; it is to have started when that is over.
+      late: await run("late", { command: sleeping, timeout: 60 }),
       unwanted: await run("unwanted", { command: sleeping }),
       deleted: await run("deleted", { command: sleeping }),
     };
