@@ -42,7 +42,9 @@ export interface RunningProcess {
   interrupt(signal: NodeJS.Signals): void;
 }
 
-const DESCRIBE_MS = 250;
+// Time to say what is open; whoever has said it is ended at once.
+const DESCRIBE_MS = 5_000;
+const DESCRIBED = /^# open: .+\n/m;
 // What the leader had just stopped may take a moment to die.
 const GROUP_ENDS_MS = 3_000;
 const GROUP_POLL_MS = 20;
@@ -57,6 +59,7 @@ export function startProcess(options: ProcessOptions): RunningProcess {
   const timers = new Set<NodeJS.Timeout>();
   let ending: Ending = "exited";
   let lingerTimer: NodeJS.Timeout | undefined;
+  let onDescribed: (() => void) | undefined;
 
   const child = spawn(options.command, options.args, {
     cwd: options.cwd,
@@ -81,12 +84,17 @@ export function startProcess(options: ProcessOptions): RunningProcess {
   const describeAndEnd = (why: Ending): void => {
     if (ending !== "exited") return;
     ending = why;
+    onDescribed = () => {
+      onDescribed = undefined;
+      endGroup(why, "SIGTERM");
+    };
+    after(DESCRIBE_MS, () => onDescribed?.());
     child.kill("SIGUSR2");
-    after(DESCRIBE_MS, () => endGroup(why, "SIGTERM"));
   };
 
   const onText = (text: string): void => {
     output.append(text);
+    if (onDescribed !== undefined && DESCRIBED.test(stripColours(output.end(SUMMARY_CHARACTERS)))) onDescribed();
     if (options.lingerMs === undefined) return;
     clearTimeout(lingerTimer);
     if (!endsWithSummary(stripColours(output.end(SUMMARY_CHARACTERS)))) return;

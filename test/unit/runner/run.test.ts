@@ -199,7 +199,7 @@ runs("ends its files, starts nothing more and stops the environment when it is i
     const { log, environmentOf } = fakeEnvironment(true);
     const abort = new AbortController();
     const run: Promise<Printed> = place.run(["integration", "--jobs", "2"], { environmentOf, signal: abort.signal });
-    await until(() => log.includes("started"), 5_000, { describe: "start of the environment" });
+    await until(() => log.includes("started"), 60_000, { describe: "start of the environment" });
     abort.abort("SIGINT");
     const printed = await run;
     assert.match(printed.text, /run: ended early by SIGINT/);

@@ -45,7 +45,8 @@ export async function sandbox(files: Record<string, string>): Promise<Sandbox> {
         text += more;
       },
       signal: new AbortController().signal,
-      lingerMs: 500,
+      // Longer than any process takes to end: it is over sooner where one does.
+      lingerMs: 60_000,
       ...options,
     });
     return { exitCode, text, lastLine: text.trimEnd().split("\n").at(-1) ?? "" };
@@ -54,10 +55,15 @@ export async function sandbox(files: Record<string, string>): Promise<Sandbox> {
 }
 
 /** Runs one fixture alone, as a file of the given kind, without the stage for types. */
-export async function runFixture(fixture: string, argv: string[] = [], kind = "unit"): Promise<Printed> {
+export async function runFixture(
+  fixture: string,
+  argv: string[] = [],
+  kind = "unit",
+  options: Partial<RunOptions> = {},
+): Promise<Printed> {
   const place = await sandbox({ [`${kind}/file`]: fixture });
   try {
-    return await place.run(["file", ...argv]);
+    return await place.run(["file", ...argv], options);
   } finally {
     await place.remove();
   }
