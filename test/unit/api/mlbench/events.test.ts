@@ -20,14 +20,23 @@ let served: ServedMlbench;
 let output: MlbenchOutput;
 let metrics: MlbenchMetrics;
 let next = 1;
+/** Called in each look at the store, after the run was looked at and before what is new is read. */
+let onLook: () => Promise<void> = async () => undefined;
 const readers = new Set<Reader>();
 
 test.before(async () => {
   const sql = stores.open("store.db");
   output = new MlbenchOutput(sql, 100_000);
   metrics = new MlbenchMetrics(sql);
-  const timings = { lookMs: 50, silenceMs: 300, stalledMs: 1_500 };
-  const source = { run: (id: number) => runs.get(id), output, metrics };
+  const timings = { lookMs: 50, silenceMs: 300, stalledMs: 6_000 };
+  const watched = {
+    newestId: async () => {
+      await onLook();
+      return await metrics.newestId();
+    },
+    arrived: metrics.arrived.bind(metrics),
+  };
+  const source = { run: (id: number) => runs.get(id), output, metrics: watched };
   served = await serveMlbench(eventRoutes({ source, timings }));
 });
 test.after(async () => {
@@ -143,9 +152,14 @@ test("M-67: a stream begins with what there is, goes on with what comes, and end
   await write(id, "stdout", "three", "with\ra CR", "");
   await metrics.add([metricEntry(3, { owner: `run:${id}`, metadata: "{}" })]);
   await until(() => reader.of("stdout").length === 5, WAIT_MS, { describe: "further lines" });
+  // What comes with the end may be stored a little later than that is told: after a look that has seen the end.
+  let looks = 0;
+  onLook = async () => {
+    if (runs.get(id)?.state === "finished" && ++looks === 2) await write(id, "stdout", "last");
+  };
   setState(id, "finished");
-  await write(id, "stdout", "last");
   await reader.untilOver();
+  onLook = async () => undefined;
   assert.ok(reader.answer?.complete);
   assert.equal(reader.states(), ["initialized", "started", "finished"]);
   assert.is(reader.events.at(-1)?.event, "state");
