@@ -157,11 +157,12 @@ test("M-51: a silent program is waited for as long as the server answers pings",
   serve = (socket) => {
     socket.on("ping", () => {
       pings += 1;
+      // Further ones may be on their way by then.
       if (pings === 20) end(socket);
     });
   };
   assert.is(await run({ timings: { pingMs: 20, silenceMs: WAIT_MS } }).result, 0);
-  assert.is(pings, 20);
+  assert.ok(pings >= 20, `${pings}`);
 });
 
 test("a program that the node cannot start is told with the node's words", async () => {
