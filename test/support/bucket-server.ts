@@ -3,10 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { builtTool } from "../../local/binaries.ts";
 import { messageOf } from "../../local/local-error.ts";
-import { freePorts } from "../../local/ports.ts";
 import { silentProgress } from "../../local/progress.ts";
 import type { BucketLocation } from "../../store/bucket.ts";
 import { until } from "./deadline.ts";
+import { lastingPort } from "./lasting-port.ts";
 import { stopProcess } from "./stop-process.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";
 
@@ -36,8 +36,7 @@ export class BucketServer {
     } catch (error) {
       return { cannot: messageOf(error) };
     }
-    const [port = 0] = await freePorts(1);
-    const server = new BucketServer(program, await temporaryDirectory(), port);
+    const server = new BucketServer(program, await temporaryDirectory(), await lastingPort());
     try {
       await server.start();
       return server;

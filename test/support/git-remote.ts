@@ -1,9 +1,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { createConnection, createServer } from "node:net";
+import { createConnection } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { until } from "./deadline.ts";
+import { lastingPort } from "./lasting-port.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";
 
 const execute = promisify(execFile);
@@ -34,7 +35,7 @@ export class GitRemote {
   }
 
   static async open(): Promise<GitRemote> {
-    const remote = new GitRemote(await temporaryDirectory(), await freePort());
+    const remote = new GitRemote(await temporaryDirectory(), await lastingPort());
     await git(remote.#directory.path, "init", "--quiet", "--bare", "--initial-branch=master", "jobs.git");
     await remote.start();
     return remote;
@@ -108,16 +109,5 @@ function accepts(port: number): Promise<boolean> {
       resolve(true);
     });
     socket.once("error", () => resolve(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
   });
 }

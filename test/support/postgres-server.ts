@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { findExecutable, run } from "../../local/command.ts";
 import { installDebianPackages } from "../../local/host-packages.ts";
 import { messageOf } from "../../local/local-error.ts";
-import { freePorts } from "../../local/ports.ts";
 import type { PostgresLocation } from "../../store/postgres.ts";
 import { until } from "./deadline.ts";
+import { lastingPort } from "./lasting-port.ts";
 import { stopProcess } from "./stop-process.ts";
 
 const PASSWORD = "correct horse";
@@ -57,7 +57,7 @@ export class PostgresServer {
     // The temporary directory of a test run is closed to other users, and the server has to be one where we are root.
     const directory = await mkdtemp("/tmp/odin-pg-");
     const account = process.getuid?.() === 0 ? await accountOf("postgres") : undefined;
-    const server = new PostgresServer(directory, programs, account, (await freePorts(1))[0] ?? 0, [
+    const server = new PostgresServer(directory, programs, account, await lastingPort(), [
       "127.0.0.1",
       ...furtherAddresses,
     ]);
@@ -83,7 +83,7 @@ export class PostgresServer {
     const { default: pg } = await import("pg");
     const client = new pg.Client({
       ...{ host: "127.0.0.1", port: this.port, user: "postgres", database, password: PASSWORD },
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: 30_000,
     });
     client.on("error", () => undefined);
     try {

@@ -1,4 +1,4 @@
-// timeout: 300
+// timeout: 900
 import { createPrivateKey } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -259,13 +259,17 @@ function tests(server: PostgresServer): void {
     const location = await server.database();
     const sql = at(location, { statementMs: 500 });
     await lose(sql, "held");
-    const held = server.query("BEGIN; LOCK TABLE pod_log; SELECT pg_sleep(3)", location.database);
+    // For as long as it takes: it is ended below.
+    const held = server
+      .query("BEGIN; LOCK TABLE pod_log; SELECT pg_sleep(600)", location.database)
+      .then(() => "it let go by itself", String);
     await until(() => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), WAIT_MS, {
       describe: "the table is held",
       accept: (rows) => rows.length > 0,
     });
     assert.is((await problemOf(lose(sql, "late"))).kind, "busy");
-    await held;
+    await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    assert.match(await held, /terminating connection/);
     await lose(sql, "later");
   });
 
