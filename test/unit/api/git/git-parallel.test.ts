@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { GitRemote, git } from "../../../support/git-remote.ts";
 import { codeOf, put, RepositoryStage } from "./repository-stage.ts";
 
+const WAIT_MS = 120_000;
 const test = suite("jobs repository under parallel writes");
 let stage: RepositoryStage;
 let remote: GitRemote;
@@ -35,7 +36,7 @@ test("two servers with clones of their own on one remote lose nothing", async ()
   await put(one, "sst2/main.yml", "tasks: []\n");
   const writes = Array.from({ length: 10 }, (_, n) => put(n % 2 === 0 ? one : two, `sst2/${n}.txt`, String(n)));
   const codes = await Promise.all(writes.map((write) => codeOf(write)));
-  await Promise.all([one.refresh(10_000), two.refresh(10_000)]);
+  await Promise.all([one.refresh(WAIT_MS), two.refresh(WAIT_MS)]);
   assert.is(one.head(), await remote.head());
   assert.is(two.head(), await remote.head());
   const names = (await two.job("sst2"))?.files.map(({ name }) => name) ?? [];

@@ -9,6 +9,7 @@ import { SettingProblem } from "../../../../settings/settings.ts";
 import { git } from "../../../support/git-remote.ts";
 import { codeOf, put, RepositoryStage } from "./repository-stage.ts";
 
+const WAIT_MS = 120_000;
 const test = suite("jobs repository in git");
 let stage: RepositoryStage;
 
@@ -52,7 +53,7 @@ test("O-103: bytes are stored exactly, whatever a .gitattributes says", async ()
   await writeFile(stage.inTree("sst2/.gitattributes"), "* text eol=crlf\n*.bin ident\n");
   await git(stage.directory, "add", "sst2/.gitattributes");
   await git(stage.directory, "commit", "--quiet", "-m", "attributes");
-  await repository.refresh(10_000);
+  await repository.refresh(WAIT_MS);
   for (const content of ["a\r\nb\n", "$Id$\n"]) {
     await put(repository, "sst2/x.bin", content);
     assert.is(await stage.text("sst2/x.bin"), content);
@@ -68,7 +69,7 @@ test("O-105: only the files of the request are committed", async () => {
   await put(repository, "sst2/other.yml", "a: 1\n");
   assert.is(await stage.text("sst2/main.yml"), "tasks: [] # edited by hand\n");
   assert.is(await git(stage.directory, "show", "--format=", "--name-only", "HEAD"), "sst2/other.yml");
-  await repository.refresh(10_000);
+  await repository.refresh(WAIT_MS);
   assert.ok(repository.state().dirty);
 });
 
@@ -102,7 +103,7 @@ test("O-105: no hook and no program that the repository names is run", async () 
   await mkdir(stage.inTree("a"));
   await writeFile(stage.inTree("a/.gitattributes"), "* filter=x\n");
   await put(repository, "a/main.yml", "tasks: []\n");
-  await repository.refresh(20_000);
+  await repository.refresh(WAIT_MS);
   assert.not.ok(existsSync(told), existsSync(told) ? await readFile(told, "utf8") : "");
 });
 
@@ -136,11 +137,13 @@ test("O-106: what is read at one moment is of one commit, also while others writ
     });
   await both("0");
   let writing = true;
-  const writes = (async () => {
-    for (let n = 1; n <= 12; n++) await both(String(n));
-    writing = false;
-  })();
   const heads = new Set<string>();
+  const writes = (async () => {
+    // As many as it takes for the reader to have seen others do so.
+    for (let n = 1; n <= 12 || (writing && heads.size < 2); n++) await both(String(n));
+  })().finally(() => {
+    writing = false;
+  });
   while (writing) {
     const { head, value } = await reader.atHead(async () => {
       const job = await reader.job("a");

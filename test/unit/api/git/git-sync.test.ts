@@ -9,6 +9,7 @@ import { GitHttp } from "../../../support/git-http.ts";
 import { GitRemote, git } from "../../../support/git-remote.ts";
 import { codeOf, put, RepositoryStage } from "./repository-stage.ts";
 
+const WAIT_MS = 120_000;
 const test = suite("jobs repository and its remote");
 let stage: RepositoryStage;
 let remote: GitRemote;
@@ -28,7 +29,7 @@ test("O-104: an empty remote gets its first commit with the first write; what ot
   const { head } = await put(repository, "sst2/main.yml", "tasks: []\n");
   assert.is(await remote.head(), head);
   const pushed = await remote.push({ "other/main.yml": "name: other\ntasks: []\n", "sst2/main.yml": undefined });
-  await repository.refresh(10_000);
+  await repository.refresh(WAIT_MS);
   assert.is(repository.head(), pushed);
   assert.equal(repository.state(), { version: pushed, dirty: false });
   assert.equal(
@@ -42,13 +43,15 @@ test("O-104: the age of the last sync grows while the remote cannot be reached, 
   const repository = await stage.synced(remote.url);
   const opened = repository.syncAgeSeconds;
   await remote.stop();
-  await repository.refresh(10_000);
+  await repository.refresh(WAIT_MS);
   assert.ok(repository.state().error !== undefined);
   const old = repository.syncAgeSeconds;
   assert.ok(old > opened, `${old} after ${opened}`);
   await remote.start();
-  await repository.refresh(10_000);
-  assert.ok(repository.syncAgeSeconds < old);
+  const reachable = performance.now();
+  await repository.refresh(WAIT_MS);
+  const age = repository.syncAgeSeconds;
+  assert.ok(age <= (performance.now() - reachable) / 1_000, `${age}`);
 });
 
 test("a remote with jobs is taken over at the start", async () => {
@@ -124,12 +127,12 @@ test("O-104: a remote that takes the call and says nothing holds up no reading, 
   try {
     const repository = await stage.repository({ remote: `git://127.0.0.1:${port}/jobs.git` });
     const first = repository.start();
-    await until(() => sockets.size > 0, 20_000, { describe: "the remote is asked" });
-    await within(10_000, () => repository.jobs());
-    await within(10_000, () => repository.refresh(100));
-    assert.is(await within(30_000, () => codeOf(put(repository, "a/x.txt", "x"))), "RepositoryUnavailable");
+    await until(() => sockets.size > 0, WAIT_MS, { describe: "the remote is asked" });
+    await within(WAIT_MS, () => repository.jobs());
+    await within(WAIT_MS, () => repository.refresh(100));
+    assert.is(await within(WAIT_MS, () => codeOf(put(repository, "a/x.txt", "x"))), "RepositoryUnavailable");
     // A stop does not wait for the remote either.
-    await within(20_000, () => repository.stop());
+    await within(WAIT_MS, () => repository.stop());
     await first;
   } finally {
     for (const socket of sockets) socket.destroy();
@@ -145,7 +148,7 @@ test("O-105: a remote over HTTP takes the changes of who has the token, and of n
     const { head } = await put(repository, "a/main.yml", "tasks: []\n");
     assert.is(await remote.head(), head);
     const pushed = await remote.push({ "b/main.yml": "tasks: []\n" });
-    await repository.refresh(20_000);
+    await repository.refresh(WAIT_MS);
     assert.is(repository.head(), pushed);
     assert.not.match(await stage.text(".git/config"), "token");
     const other = await stage.synced(http.url, { directory: stage.path("other") });
@@ -163,7 +166,7 @@ test("O-104: local edits of tracked files survive a sync", async () => {
   await writeFile(stage.inTree("a/x.txt"), "edited here\n");
   await writeFile(stage.inTree("a/main.yml"), "tasks: [] # edited here\n");
   const pushed = await remote.push({ "a/x.txt": "two\n", "a/y.txt": "two\n" });
-  await repository.refresh(10_000);
+  await repository.refresh(WAIT_MS);
   assert.is(repository.head(), pushed);
   assert.is(await stage.text("a/x.txt"), "edited here\n");
   assert.is(await stage.text("a/main.yml"), "tasks: [] # edited here\n");
@@ -178,7 +181,7 @@ test("commits made in the work tree by hand go on top of what the remote has", a
   await git(stage.directory, "add", "a/hand.txt");
   await git(stage.directory, "commit", "--quiet", "-m", "by hand");
   await remote.push({ "a/other.txt": "other\n" });
-  await repository.refresh(10_000);
+  await repository.refresh(WAIT_MS);
   assert.is(repository.state().error, undefined);
   assert.is(await git(stage.directory, "log", "--format=%s"), "by hand\nby somebody else\nby somebody else");
   assert.is(await stage.status(), "");
@@ -203,7 +206,7 @@ test("a remote whose history was rewritten is followed", async () => {
   await put(repository, "a/x.txt", "x");
   await git(remote.path, "update-ref", "refs/heads/master", first);
   const second = await remote.push({ "b/main.yml": "tasks: []\n" });
-  await repository.refresh(10_000);
+  await repository.refresh(WAIT_MS);
   assert.is(repository.head(), second);
   assert.equal(
     (await repository.jobs()).map(({ id }) => id),
