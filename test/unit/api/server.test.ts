@@ -323,7 +323,7 @@ test("stopping lets an answer in progress finish and takes nothing new", async (
   const stopping = await serve([slow]);
   const answer = send(stopping.port, "GET", "/v1/slow");
   while (!begun) await sleep(5);
-  const closed = stopping.listener.close(10_000);
+  const closed = stopping.listener.close(60_000);
   const refused = await new Promise<boolean>((resolve) => {
     const socket = connect(stopping.port, "127.0.0.1");
     socket.on("error", () => resolve(true));

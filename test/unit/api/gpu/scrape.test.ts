@@ -56,17 +56,13 @@ test("G-1, G-3: the text is read whatever content type it is said to have", asyn
 
 test("F-43, G-33: a text that comes in pieces, cut inside a character", async () => {
   const text = Buffer.from(memory(gpu(0, { modelName: "Ä".repeat(50) }), 1, 2));
-  const { rows } = await take(
-    (_request, response) => {
-      const send = (at: number): void => {
-        if (at >= text.length) response.end();
-        else response.write(text.subarray(at, at + 7), () => setImmediate(send, at + 7));
-      };
-      send(0);
-    },
-    {},
-    5_000,
-  );
+  const { rows } = await take((_request, response) => {
+    const send = (at: number): void => {
+      if (at >= text.length) response.end();
+      else response.write(text.subarray(at, at + 7), () => setImmediate(send, at + 7));
+    };
+    send(0);
+  });
   assert.equal(
     rows.map(({ modelName }) => modelName),
     ["Ä".repeat(50)],
@@ -224,7 +220,7 @@ test("G-30: HTTPS with an authority of one's own; nothing is sent where the cert
     dnsNames: ["dcgm.internal"],
   });
   const secured = await Exporter.start(sampleText("dcgm-mig"), { tls: { cert, key } });
-  const ask = (access: ExporterAccess) => scrape(openDirectly(secured.url, access), 5_000, never);
+  const ask = (access: ExporterAccess) => scrape(openDirectly(secured.url, access), TIMEOUT_MS, never);
   try {
     const { rows } = await ask({ ca, serverName: "dcgm.internal" });
     assert.is(rows.length, 3);
