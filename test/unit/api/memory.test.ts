@@ -37,8 +37,8 @@ test("M-9, C-9, O-6: with all threads at the worst bodies at once the process st
   const limits = { maxOldGenerationSizeMb: THREAD_MB };
   // Stands for the threads that read and render jobs: whatever a user writes, they take no more than this one.
   const hogs = new WorkerPool<Trial, number>({ script, threads: 2, queue: 0, deadlineMs: LONG_MS, limits });
-  const json = new JsonWork();
-  const bodies = makeBodyWork();
+  const json = new JsonWork({ deadlineMs: LONG_MS });
+  const bodies = makeBodyWork({ deadlineMs: LONG_MS });
   const type = "application/json";
   try {
     const { now } = memory();

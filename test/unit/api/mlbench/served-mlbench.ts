@@ -5,6 +5,9 @@ import { buildMlbenchApp, describeMlbenchError, type MlbenchAppParts } from "../
 import { makeBodyWork } from "../../../../api/mlbench/body-work/body-work.ts";
 import type { MlbenchRoute } from "../../../../api/mlbench/route.ts";
 
+/** For the worst body, on a machine however busy. */
+const LONG_MS = 600_000;
+
 /** A server of the MLBench API without Kubernetes: routes of the test's own. */
 export interface ServedMlbench {
   listener: Listener;
@@ -17,7 +20,7 @@ export async function serveMlbench(
   routes: readonly MlbenchRoute[],
   more: { authenticate?: MlbenchAppParts["authenticate"]; notReady?: () => string[] } = {},
 ): Promise<ServedMlbench> {
-  const work = makeBodyWork();
+  const work = makeBodyWork({ deadlineMs: LONG_MS });
   const logLines: Record<string, unknown>[] = [];
   const log = (level: string) => (fields: object, msg: string) => void logLines.push({ level, ...fields, msg });
   const app = buildMlbenchApp({
