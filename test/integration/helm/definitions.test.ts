@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { untilEstablished } from "../../support/established-kinds.ts";
 import { CHART, helm, helmDone } from "../../support/helm.ts";
 import { OwnApiServer } from "../../support/own-api-server.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
@@ -63,7 +64,7 @@ definitions("an installation brings them, an upgrade brings them up to date, a r
   const path = ".spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.ttlSecondsAfterFinished.type";
   await release("install", "odin", await olderChart(), ...CLASSES);
   assert.is(await served(), BOTH);
-  await kubectl("wait", "--for=condition=Established", "--timeout=120s", "crd/jobs.odin.io", "crd/pipelines.odin.io");
+  await untilEstablished(["jobs.odin.io", "pipelines.odin.io"], kubectl);
   assert.is(await field(path), "");
   await release("upgrade", "odin", CHART, ...CLASSES);
   assert.is(await field(path), "integer");

@@ -18,7 +18,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "../../support/tempo
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { kubeConfig } from "../api/facade-stage.ts";
 
-const WAIT_MS = 90_000;
+const WAIT_MS = 180_000;
 /** Kinds that a cluster has only if somebody has installed them, and the definitions, which the server has from another hand. */
 const NOT_HERE = /^(PodMonitor|ServiceMonitor|PrometheusRule|HTTPRoute|CustomResourceDefinition)$/;
 const SET = ["--set", "crds.install=false"];
@@ -46,6 +46,11 @@ release.before(async () => {
     await helmDone(["install", "odin", CHART, ...inNamespace(), ...SET], testVariable("KUBECONFIG"));
     for (const account of ["odin-operator", "odin-api"])
       await writeAccountKubeconfig(file(account), namespace.name, account);
+    const shared = pod({ hostNetwork: true });
+    await until(() => as("odin-operator", shared, "create", "--dry-run=server", "-f", "-"), WAIT_MS, {
+      describe: "the rights and the policies are in force",
+      accept: (said) => /do not share the network/.test(said),
+    });
     player = new PodPlayer(client, namespace.name, () => 50);
   } catch (error) {
     console.error(error);

@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { until, within } from "../../support/deadline.ts";
+import { untilEstablished } from "../../support/established-kinds.ts";
 import { CHART, helmDone, objectsOf } from "../../support/helm.ts";
 import {
   elasticDefinition,
@@ -37,13 +38,7 @@ policies.before(async () => {
     const input = definitions.map((definition) => JSON.stringify(definition)).join("\n---\n");
     // Server-side: they are too large for the annotation that kubectl would make.
     await kubectlWithInput(input, ["apply", "--server-side", "-f", "-"]);
-    for (const { metadata } of definitions)
-      await kubectl(
-        "wait",
-        "--for=condition=Established",
-        `customresourcedefinition/${metadata.name}`,
-        "--timeout=120s",
-      );
+    await untilEstablished(definitions.map(({ metadata }) => metadata.name));
     await kubectl("create", "namespace", SPACE);
     const files = ["admission-policies", "operator-rbac"].flatMap((name) => ["--show-only", `templates/${name}.yaml`]);
     const values = [
