@@ -55,6 +55,11 @@ async function startApi(): Promise<void> {
   });
   await odin.untilSaid('"msg":"ready"');
   port = Number(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(odin.output)?.[1]);
+  // This family is ready by itself, when it knows its objects.
+  await until(async () => (await send(port, "GET", "/api/runs/")).status, WAIT_MS, {
+    describe: "MLBench is served",
+    accept: (status) => status !== 503,
+  });
 }
 
 runs.before(async () => {
@@ -230,6 +235,12 @@ runs(
   async () => {
     const account = `${RELEASE}-mlbench-worker-sa`;
     await kubectl("delete", "serviceaccount", account, "-n", namespace.name);
+    const tried = ["run", "tried", "--image=none", "--dry-run=server", "-n", namespace.name];
+    const overrides = `--overrides=${JSON.stringify({ spec: { serviceAccountName: account } })}`;
+    await until(() => kubectl(...tried, overrides).catch((error: Error) => error.message), WAIT_MS, {
+      describe: "the API server does without the account",
+      accept: (said) => said.includes(`"${account}" not found`),
+    });
     const more = { num_workers: 1, backend: undefined, custom_image_all_nodes: false };
     const id = await create("no-account", python("print('at last')"), more);
     const run = await untilRun(id, "says what is missing", ({ job_metadata }) =>
