@@ -39,7 +39,7 @@ for (const document of documents()) {
   });
   if (blocks.length === 0) continue;
   manifests(document, () =>
-    within(60_000, async () => {
+    within(300_000, async () => {
       for (const block of blocks) {
         for (const object of yaml.loadAll(block).flatMap(whole)) {
           const said = await kubectlDryRun(namespace.name, withoutNamespace(object));
