@@ -9,7 +9,7 @@ import { ROOT } from "./documents.ts";
 /** The chart of this checkout. */
 export const CHART = join(ROOT, "helm/odin");
 const MOST_OUTPUT = 64 * 1024 * 1024;
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 360_000;
 
 /** How a command of helm ended. */
 export interface HelmResult {
