@@ -87,7 +87,7 @@ killed("F-6, F-7, O-187: kill -9 at random instants loses no task and makes no p
       watcher.look(run);
       return run;
     },
-    240_000,
+    480_000,
     { describe: "the run ends", accept: (run) => run.status?.completionTime !== undefined, everyMs: 500 },
   );
   assert.is(done.status?.phase, "DONE", JSON.stringify(done.status?.message));

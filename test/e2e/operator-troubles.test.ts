@@ -6,7 +6,7 @@ import { kubectl, kubectlApply } from "../support/kubectl.ts";
 import { type OdinProcess, operatorProcess } from "../support/odin-process.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../support/temporary-namespace.ts";
 
-const WAIT_MS = 90_000;
+const WAIT_MS = 240_000;
 const IMAGE = "python:3.11-slim";
 
 const troubles = suite("troubles on a real node");
@@ -90,16 +90,19 @@ troubles("O-167, F-23: out of memory, an exit code and a signal are told apart",
 
 troubles("a volume claim that does not exist is told", async () => {
   await create("no-claim", { tasks: [task("a", "true", { mounts: [{ name: "d", path: "/data", claim: "nope" }] })] });
-  const run = await untilRun("no-claim", "tells what is missing", ({ status }) => status?.reason !== undefined);
-  assert.match(run.status?.message ?? "", /nope/);
+  await untilRun("no-claim", "tells what is missing", ({ status }) => /nope/.test(status?.message ?? ""));
   await patch("no-claim", { cancel: true });
   await untilEnded("no-claim");
 });
 
 troubles("a ConfigMap that does not exist is told", async () => {
   await create("no-config", { tasks: [task("a", "true", { configMaps: [{ name: "missing-config", path: "/c" }] })] });
-  const run = await untilRun("no-config", "tells what is missing", ({ status }) => status?.reason === "a: FailedMount");
-  assert.match(run.status?.message ?? "", /missing-config/);
+  // A kubelet that has not read the ConfigMap in time may complain of that first.
+  await untilRun(
+    "no-config",
+    "tells what is missing",
+    ({ status }) => status?.reason === "a: FailedMount" && /missing-config/.test(status.message ?? ""),
+  );
   await patch("no-config", { cancel: true });
   await untilEnded("no-config");
 });

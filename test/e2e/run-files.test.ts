@@ -56,12 +56,13 @@ files.after(async () => {
 
 const get = (path: string): Promise<Answer> => send(port, "GET", path);
 
-/** Starts a run whose task writes below RUN_PATH as that user, and waits for its phase. */
+/** Starts a run whose task writes below RUN_PATH as that user, and waits for its phase. Told to stop, the task is killed after a second. */
 async function run(name: string, script: string, phase: string, user?: number): Promise<void> {
   const task = {
     name: "a",
     image: "python:3.11-slim",
     command: ["sh", "-ec", script],
+    terminationGracePeriodSeconds: 1,
     env: { RUN: "$RUN_PATH", TASK: "$TASK_PATH" },
     mounts: [{ name: "data", path: "/data", claim: CLAIM }],
     ...(user === undefined ? {} : { securityContext: { runAsUser: user } }),
