@@ -14,7 +14,7 @@ import { type TemporaryNamespace, temporaryNamespace } from "../support/temporar
 
 const CLAIM = "data-rw-many";
 const IMAGE = "python:3.11-slim";
-const RUN_MS = 120_000;
+const RUN_MS = 240_000;
 const VERSION = "0123456789abcdef0123456789abcdef01234567";
 
 /** One mode: a namespace with a claim and an operator of its own. */
@@ -190,7 +190,7 @@ modes("O-107, O-14: in snapshot mode an edit of a file during the run is not see
     });
     const look = (): Promise<string> =>
       kubectl("get", "pipeline", "edited-run", "-n", namespace.name, "-o", "jsonpath={.status.snapshot}");
-    await until(look, 60_000, { describe: "the run is taken up" });
+    await until(look, RUN_MS, { describe: "the run is taken up" });
     await kubectlApply(namespace.name, job("second\n"));
     assert.is((await ended(snapshotMode, "edited-run")).status?.phase, "DONE");
     assert.is(await logOf(snapshotMode, "edited-run--b"), "first\n");
