@@ -30,7 +30,7 @@ export interface DnsOptions {
 const USER = "odin-local-dns";
 const SYSTEM_NAMESPACE = "kube-system";
 const HEALTH_PORT = 8181;
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 90_000;
 /** CoreDNS takes no more. */
 const MOST_UPSTREAMS = 15;
 

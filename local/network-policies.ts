@@ -22,7 +22,7 @@ const USER = "odin-local-network-policies";
 const PROGRAM = join(import.meta.dirname, "network-policies-main.js");
 /** What the program says when the first rules are in force. */
 export const ENFORCING = "enforcing";
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 90_000;
 
 /** Starts the process that enforces NetworkPolicies between the pods of the cluster's nodes, and waits until it does. */
 export async function startNetworkPolicies(o: NetworkPoliciesOptions): Promise<Component> {
