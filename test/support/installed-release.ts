@@ -4,7 +4,7 @@ import { until } from "./deadline.ts";
 import { kubectl } from "./kubectl.ts";
 import { podsMade } from "./made-pods.ts";
 
-const RUN_MS = 180_000;
+const RUN_MS = 300_000;
 /** Where the pages install. */
 const SPACE = "odin";
 

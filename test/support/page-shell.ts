@@ -53,7 +53,7 @@ export class PageShell {
   }
 
   /** Runs a script as a block is run. What it leaves running in the background is ended with it. */
-  async command(script: string, environment: Record<string, string> = {}, timeoutMs = 240_000): Promise<string> {
+  async command(script: string, environment: Record<string, string> = {}, timeoutMs = 400_000): Promise<string> {
     const child = spawn("bash", ["--norc", "-euo", "pipefail", "-c", script], {
       cwd: this.#options.cwd,
       detached: true,
