@@ -68,7 +68,7 @@ export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, 
   const found = await readRun(client, path);
   if (found === undefined) return await cleanUpKept(cleaner, id, user, { db, fs });
   // Looked up before the run is stopped: the operator deletes pods of a stopped run too, and that is this call's doing.
-  const podsBefore = view.podsOf(found.metadata.uid);
+  const podsBefore = await podsOf(cleaner, found);
   const pipeline = await stop(cleaner, path, found, user);
   const { tasks, workPath } = view.runOf(projectRun(pipeline));
   // A task whose pod is there has started even where the operator has not written so yet.
@@ -78,7 +78,7 @@ export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, 
   );
   if (!db) await saveLogs(cleaner, podsBefore);
   const isStopped = pipeline !== found;
-  const gate = new Gate(CONCURRENT_DELETES, Number.POSITIVE_INFINITY);
+  const gate = unboundedGate();
   const cleaned = await Promise.all(
     started.map((task) => gate.run(() => deleteObjects(cleaner, pipeline, task, podsBefore, isStopped), never)),
   );
@@ -94,8 +94,27 @@ export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, 
   return [row(id, false), ...started.map((task, index) => row(taskId(id, task.name), cleaned[index] ?? false))];
 }
 
+function unboundedGate(): Gate {
+  return new Gate(CONCURRENT_DELETES, Number.POSITIVE_INFINITY);
+}
+
 function never(): Error {
   return new Error("a queue without end is never full");
+}
+
+/** The pods of a run: those in the cache, and those that its status speaks of and that may have been made too short a time ago to be there. */
+async function podsOf(cleaner: Cleaner, run: KubeObject & Pipeline): Promise<CachedPod[]> {
+  const { uid } = run.metadata;
+  const cached = cleaner.view.podsOf(uid);
+  const names = new Set(cached.map((pod) => pod.metadata.name));
+  const gate = unboundedGate();
+  const { tasks } = cleaner.view.runOf(projectRun(run));
+  const unseen = tasks.flatMap((task) => {
+    const { state, pod = "" } = run.status?.tasks?.[task.name] ?? {};
+    return isPod(task) && state === "executing" && pod !== "" && !names.has(pod) ? [pod] : [];
+  });
+  const read = await Promise.all(unseen.map((name) => gate.run(() => readPod(cleaner, name), never)));
+  return [...cached, ...read.filter((pod) => pod !== undefined).filter(({ runUid }) => runUid === uid)];
 }
 
 /** Cleans up a run of which there is no object any more: nothing of it runs, so only what it wrote and its record are left. */
@@ -164,7 +183,7 @@ async function deleteObjects(
   }
   const pods = podsBefore.filter((pod) => pod.task === task.name && pod.metadata.deletionTimestamp === undefined);
   const record = run.status?.tasks?.[task.name];
-  // A pod that was made a moment ago may not have reached the cache.
+  // One that was made a moment ago may be in the status only since the run was stopped, and not in the cache.
   if (
     record?.state === "executing" &&
     record.pod !== undefined &&
@@ -173,7 +192,7 @@ async function deleteObjects(
     const pod = await readPod(cleaner, record.pod);
     if (pod?.runUid === run.metadata.uid && pod.metadata.deletionTimestamp === undefined) pods.push(pod);
   }
-  const deleted = await Promise.all(pods.map((pod) => deletePod(cleaner, pod)));
+  const deleted = await Promise.all(pods.map((pod) => deletePod(cleaner, pod, isStopped)));
   return deleted.includes(true);
 }
 
@@ -186,14 +205,14 @@ async function readPod({ client, namespace, logger }: Cleaner, name: string): Pr
   }
 }
 
-async function deletePod({ client, namespace, logger }: Cleaner, pod: CachedPod): Promise<boolean> {
+async function deletePod({ client, namespace, logger }: Cleaner, pod: CachedPod, isStopped: boolean): Promise<boolean> {
   const { name, uid } = pod.metadata;
   try {
     await client.delete(objectPath(POD, namespace, name), { uid, propagationPolicy: "Background" });
     return true;
   } catch (error) {
-    // It was there when the call began; if it is gone, the operator was faster.
-    if (isKubeError(error, "notFound", "conflict")) return true;
+    // Of a run that was stopped now the operator may have been faster; else it went before this call, and the cache has yet to hear of it.
+    if (isKubeError(error, "notFound", "conflict")) return isStopped;
     logger.warn({ pod: name, err: error }, "pod not deleted during a clean-up");
     return false;
   }

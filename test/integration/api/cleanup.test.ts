@@ -27,15 +27,21 @@ const row = (taskId: string, k8s: YesNo, db: YesNo = "No", fs: YesNo = "No") => 
   removedFromFs: fs,
 });
 
+/** Waits until the run is shown with this text. */
+async function untilShown(id: string, text: string): Promise<void> {
+  await until(async () => (await stage.get(`/v1/pipelines/${id}`)).text.includes(text), WAIT_MS, {
+    describe: `${id} is shown with ${text}`,
+  });
+}
+
 /** A run as it is while its first task runs: with a pod and a status, both in the facade's cache. */
 async function running(more: Partial<PipelineStatus> = {}): Promise<string> {
   const id = await stage.launch("sst2");
   const pod = await stage.createPod(id, "sst2");
   const sst2: TaskStatus = { state: "executing", attempt: 1, pod, startTime: "2026-01-01T00:00:00Z" };
   await stage.setStatus(id, { phase: "RUNNING", job: "sst2", tasks: { sst2, after: { state: "waiting" } }, ...more });
-  await until(async () => (await stage.get(`/v1/resources/${id}/logs`)).text.includes(pod), WAIT_MS, {
-    describe: "pod and status arrive",
-  });
+  await untilShown(id, '"executing"');
+  await stage.untilPodSeen(id, pod);
   return id;
 }
 
@@ -106,17 +112,14 @@ test("O-210: an ended run keeps its status and is not cancelled; its finished po
 
 test("O-212: executed tasks first, waiting ones never; all attempts of a task are one row", async () => {
   const id = await running();
-  await stage.createPod(id, "after");
-  await stage.createPod(id, "after", 2);
+  const pods = [await stage.createPod(id, "after"), await stage.createPod(id, "after", 2)];
   await stage.setStatus(id, {
     tasks: {
       sst2: { state: "executing", attempt: 1, pod: `${id}--sst2` },
       after: { state: "executed", attempt: 2, pod: `${id}--after-r1`, startTime: "2026-01-01T00:00:00Z" },
     },
   });
-  await until(async () => (await stage.get(`/v1/resources/${id}/logs`)).text.includes("after-r1"), WAIT_MS, {
-    describe: "the pods arrive",
-  });
+  for (const pod of pods) await stage.untilPodSeen(id, pod);
   const answer = await stage.call("DELETE", `/v1/pipelines/${id}`);
   assert.equal(answer.json, { cleanups: [row(id, "No"), row(`${id}--after`, "Yes"), row(`${id}--sst2`, "Yes")] });
   for (const name of ["after", "after-r1", "sst2"]) assert.ok(await podIsGoing(`${id}--${name}`), name);
@@ -185,12 +188,11 @@ test("O-210, O-212: in every state of a run (O-180): the rows, the status, the r
   ];
   for (const [phase, state, cancelled] of cases) {
     const id = await stage.launch("sst2");
-    if (state !== undefined) await stage.createPod(id, "sst2");
+    const made = state === undefined ? undefined : await stage.createPod(id, "sst2");
     const tasks = state === undefined ? {} : { sst2: pod(id, state), after: { state: "waiting" as const } };
     await stage.setStatus(id, { ...(phase === undefined ? {} : { phase }), tasks });
-    await until(async () => (await stage.get(`/v1/pipelines/${id}`)).text.includes(`"${phase}"`), WAIT_MS, {
-      describe: `${phase} arrives`,
-    });
+    await untilShown(id, `"${phase}"`);
+    if (made !== undefined) await stage.untilPodSeen(id, made);
     const started = state === undefined ? [] : [`${id}--sst2`];
     const rowsOf = (k8s: YesNo, db: YesNo) => [row(id, "No", db), ...started.map((task) => row(task, k8s, db))];
     const first = await stage.call("DELETE", `/v1/pipelines/${id}`);
@@ -211,9 +213,7 @@ test("O-212: a task that was skipped has a row, and nothing of it to delete", as
     phase: "RUNNING",
     tasks: { sst2: { state: "executed", attempt: 1, pod: "Cached" }, after: { state: "waiting" } },
   });
-  await until(async () => (await stage.get(`/v1/pipelines/${id}`)).text.includes("Cached"), WAIT_MS, {
-    describe: "the status arrives",
-  });
+  await untilShown(id, "Cached");
   assert.equal((await stage.call("DELETE", `/v1/pipelines/${id}`)).json, {
     cleanups: [row(id, "No"), row(`${id}--sst2`, "No")],
   });

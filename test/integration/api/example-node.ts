@@ -32,8 +32,11 @@ export class ExampleNode {
       capacity: { "ephemeral-storage": "959863856Ki", "hugepages-1Gi": "0", "hugepages-2Mi": "0" },
     });
     await made.createExporter("gpu-exporter", { node, ip: "127.0.20.1", port: exporter.port });
-    const shown = async () => (await stage.get("/v1/nodes")).json.nodes as { gpus: unknown[] }[];
-    await until(shown, WAIT_MS, { describe: "the GPU is shown", accept: ([first]) => first?.gpus.length === 1 });
+    const shown = async () => (await stage.get("/v1/nodes")).json.nodes as { host: string; gpus: unknown[] }[];
+    await until(shown, WAIT_MS, {
+      describe: "the node is shown as its kubelet has told of it, with the GPU",
+      accept: ([first]) => first?.host === "dpressel" && first.gpus.length === 1,
+    });
     return new ExampleNode(made, exporter);
   }
 

@@ -37,14 +37,27 @@ export async function buildExamplesWorld(stage: FacadeStage): Promise<void> {
     "gpu-1",
   );
   await until(() => isServed(stage, shown), WAIT_MS, { describe: "the examples' objects are served" });
+  for (const run of RUNNING) await stage.untilPodSeen(run, `${run}--sst2`);
+}
+
+interface Shown {
+  id: string;
+  status: string;
+  tasks: { image?: string }[];
 }
 
 async function isServed(stage: FacadeStage, shown: string): Promise<boolean> {
-  const list = (await stage.get("/v1/pipelines")).json.pipelines as { id: string; status: string; tasks: unknown[] }[];
+  const list = (await stage.get("/v1/pipelines")).json.pipelines as Shown[];
   const states = new Map(list.map(({ id, status }) => [id, status]));
+  // The tasks of all of them come from the snapshot, which has a watch of its own like everything else here.
+  const areWhole = list.every(({ tasks }) => tasks.length === 2 && tasks.every(({ image }) => image !== undefined));
   const { events } = (await stage.get(`/v1/resources/${shown}--sst2/events`)).json as { events: unknown[] };
   return (
-    RUNNING.every((id) => states.get(id) === "RUNNING") && states.get(ENDED) === "TERMINATED" && events.length === 2
+    RUNNING.every((id) => states.get(id) === "RUNNING") &&
+    states.get(ENDED) === "TERMINATED" &&
+    areWhole &&
+    (await stage.get("/v1/jobs/sst2")).status === 200 &&
+    events.length === 2
   );
 }
 

@@ -221,6 +221,13 @@ export class FacadeStage {
     return name;
   }
 
+  /** Waits until the facade has seen a pod of a run that no node has; of one that it knows from the run's status alone it does not say this. */
+  async untilPodSeen(run: string, pod: string): Promise<void> {
+    const look = async (): Promise<string> => (await this.get(`/v1/resources/${run}/logs`)).text;
+    const shown = `${pod}\\n----------------\\n(no log yet: `;
+    await until(look, READY_MS, { describe: `${pod} has been seen`, accept: (text) => text.includes(shown) });
+  }
+
   async pod(name: string): Promise<KubeObject> {
     return await this.client.get<KubeObject>(objectPath(POD, this.namespace, name));
   }
