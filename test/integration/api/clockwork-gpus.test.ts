@@ -70,7 +70,7 @@ async function gpusAre(name: string, gres: string | null, cw: object, describe: 
   await until(told, WAIT_MS, { describe, accept: (now) => isDeepStrictEqual(now, [gres, cw]) });
 }
 
-/** A node with an exporter, each on an address of its own. */
+/** A node with an exporter, each on an address of its own, once its capacity is shown: that it comes before the exporter is read is not said. */
 async function observed(
   short: string,
   options: { host: string; labels?: Record<string, string>; gpus?: number; capacity?: Record<string, string> },
@@ -78,6 +78,7 @@ async function observed(
 ): Promise<string> {
   const { host, ...rest } = options;
   const name = await world.createNode(short, rest);
+  await until(async () => (await node(name)).slurm?.gres, WAIT_MS, { describe: `the GPUs of ${name} are shown` });
   const exporter = await Exporter.start(behaviour, { host });
   exporters.set(name, exporter);
   await world.createExporter(`exporter-${short}`, { node: name, ip: host, port: exporter.port });

@@ -14,11 +14,13 @@ const NAME = `clockwork-${randomUUID().slice(0, 8)}`;
 const ODD = `a-${NAME}`;
 const test = suite("Clockwork's nodes and notes");
 let stage: FacadeStage;
+let endBeats = (): void => undefined;
 
 test.before(async () => {
   stage = await FacadeStage.open({ CLOCKWORK_CLUSTER: "tests" });
 });
 test.after(async () => {
+  endBeats();
   for (const name of [NAME, ODD]) await stage.client.delete(objectPath(NODE, undefined, name)).catch(() => undefined);
   await stage.close();
 });
@@ -28,6 +30,18 @@ const ask = (method: string, path: string, body?: unknown): Promise<Answer> =>
     headers: { authorization: `Bearer ${stage.token}`, "content-type": "application/json" },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
+
+const READY = { type: "Ready", status: "True", reason: "KubeletReady", message: "ready" };
+
+/** Says every few seconds that the node is well, as a kubelet does: one that is silent for 40 seconds is taken for lost. Ends with the returned function. */
+function keepReady(): () => void {
+  const beat = async (): Promise<void> => {
+    const conditions = [{ ...READY, lastHeartbeatTime: new Date().toISOString() }];
+    await stage.client.patch(objectPath(NODE, undefined, NAME, "status"), "strategic", { status: { conditions } });
+  };
+  const timer = setInterval(() => void beat().catch(() => undefined), 5_000);
+  return () => clearInterval(timer);
+}
 
 interface Shown {
   slurm?: Record<string, unknown>;
@@ -61,9 +75,10 @@ test("C-26, C-27, C-60, C-62, C-69, C-77, C-78: a node from its making to its en
         ...{ bootID: "", containerRuntimeVersion: "", kernelVersion: "", kubeProxyVersion: "", kubeletVersion: "" },
         ...{ machineID: "", operatingSystem: "linux", osImage: "", systemUUID: "" },
       },
-      conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "ready" }],
+      conditions: [READY],
     },
   });
+  endBeats = keepReady();
   const idle = await shown("is idle", ({ slurm }) => String(slurm?.state).startsWith("IDLE"));
   assert.is(idle.slurm?.gres, "gpu:a100:2");
   assert.is(idle.slurm?.comment, "of the tests");

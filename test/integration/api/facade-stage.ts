@@ -27,6 +27,7 @@ export const SECRET = "the secret of the integration tests, long enough";
 
 /** Families that are ready by themselves, each waited for where a test sets something of it. */
 const FAMILIES = [
+  { settings: "CLOCKWORK_", path: "/api/v1/clusters/jobs/list" },
   { settings: "MLBENCH_", path: "/api/" },
   { settings: "VESTA_", path: "/states/" },
 ];
