@@ -8,6 +8,7 @@ import { findExecutable } from "../../../local/command.ts";
 import { until } from "../../support/deadline.ts";
 import { type OdinProcess, operatorProcess } from "../../support/odin-process.ts";
 import { skip } from "../../support/skip.ts";
+import { taken } from "../../support/taken.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import { createSst2, openAcceptance } from "./acceptance-world.ts";
 import { type FacadeStage, ROOT_PASSWORD, ROOT_USER } from "./facade-stage.ts";
@@ -56,7 +57,7 @@ async function shell(command: string, places: Record<string, string> = {}): Prom
 }
 
 async function call(command: string, places?: Record<string, string>): Promise<Record<string, unknown>> {
-  return JSON.parse(await shell(`curl -s ${command}`, places)) as Record<string, unknown>;
+  return await taken(async () => JSON.parse(await shell(`curl -s ${command}`, places)) as Record<string, unknown>);
 }
 
 /** Paths of all values in a reply: `tasks.0.id`. */

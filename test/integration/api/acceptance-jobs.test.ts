@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { git } from "../../support/git-remote.ts";
-import { isProblem } from "../../unit/api/served.ts";
+import { taken } from "../../support/taken.ts";
+import { type Answer, isProblem } from "../../unit/api/served.ts";
 import { openAcceptance, SST2_FILES, upload } from "./acceptance-world.ts";
 import type { FacadeStage } from "./facade-stage.ts";
 
@@ -27,15 +28,17 @@ interface ShownJob {
 }
 const shown = async (id: string): Promise<ShownJob> => (await stage.get(`/v1/jobs/${id}`)).json.job as ShownJob;
 
+const create = (name: string): Promise<Answer> => taken(() => stage.call("POST", "/v1/jobs", { job: { name } }));
+
 test("O-281: a job is created once, below directories too", async () => {
-  const { status, json } = await stage.call("POST", "/v1/jobs", { job: { name: "sst2" } });
+  const { status, json } = await create("sst2");
   assert.is(status, 200);
   assert.equal([json.id, json.name, json.location], ["sst2", "sst2", "/data/pipelines/sst2"]);
   assert.match(String(json.creationTime), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
-  const again = await stage.call("POST", "/v1/jobs", { job: { name: "sst2" } });
+  const again = await create("sst2");
   assert.is(again.status, 409);
   assert.ok(isProblem(again));
-  const nested = await stage.call("POST", "/v1/jobs", { job: { name: "dpressel__x" } });
+  const nested = await create("dpressel__x");
   assert.equal([nested.json.id, nested.json.location], ["dpressel/x", "/data/pipelines/dpressel/x"]);
 });
 
@@ -122,7 +125,7 @@ test("O-291: the document's PUT makes a job whose file has no nulls and which ca
       ],
     },
   };
-  const put = await stage.call("PUT", "/v1/jobs/blahblah", body);
+  const put = await taken(() => stage.call("PUT", "/v1/jobs/blahblah", body));
   assert.is(put.status, 200, put.text);
   const job = await shown("blahblah");
   const [task] = job.tasks;

@@ -1,5 +1,6 @@
 import * as assert from "uvu/assert";
 import { GitRemote } from "../../support/git-remote.ts";
+import { taken } from "../../support/taken.ts";
 import { type Answer, send } from "../../unit/api/served.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
@@ -76,15 +77,13 @@ export async function openAcceptance(
 
 /** Uploads a file as curl does. */
 export async function upload(stage: FacadeStage, job: string, name: string, text: string): Promise<Answer> {
-  return await send(stage.port, "POST", `/v1/jobs/${job}/files/${name}`, {
-    headers: { authorization: `Bearer ${stage.token}`, "content-type": "text/plain" },
-    body: text,
-  });
+  const headers = { authorization: `Bearer ${stage.token}`, "content-type": "text/plain" };
+  return await taken(() => send(stage.port, "POST", `/v1/jobs/${job}/files/${name}`, { headers, body: text }));
 }
 
 /** Makes the job of the acceptance steps over REST. */
 export async function createSst2(stage: FacadeStage): Promise<void> {
-  assert.is((await stage.call("POST", "/v1/jobs", { job: { name: "sst2" } })).status, 200);
+  assert.is((await taken(() => stage.call("POST", "/v1/jobs", { job: { name: "sst2" } }))).status, 200);
   for (const [name, text] of Object.entries(SST2_FILES)) {
     const answer = await upload(stage, "sst2", name, text);
     assert.is(answer.status, 200, answer.text);

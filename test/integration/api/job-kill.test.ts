@@ -8,6 +8,7 @@ import { until } from "../../support/deadline.ts";
 import { GitRemote, git } from "../../support/git-remote.ts";
 import { kubectl } from "../../support/kubectl.ts";
 import { OdinProcess } from "../../support/odin-process.ts";
+import { taken } from "../../support/taken.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { type Answer, send, sendJson } from "../../unit/api/served.ts";
@@ -81,7 +82,8 @@ interface Seen {
 async function seen(): Promise<Seen> {
   const main = await readFile(join(tree(), "killed/main.yml"), "utf8");
   const { job } = (await send(port, "GET", "/v1/jobs/killed")).json as { job: { tasks: { image: string }[] } };
-  const object = JSON.parse(await kubectl("get", "jobs.odin.io", "killed", "-n", namespace.name, "-o", "json")) as Job;
+  const found = await kubectl("get", "jobs.odin.io", "-n", namespace.name, "-o", "json");
+  const object = (JSON.parse(found) as { items: Job[] }).items.find(({ metadata }) => metadata.name === "killed");
   return {
     main: /image: (\S+)/.exec(main)?.[1],
     file: await readFile(join(tree(), "killed/image.txt"), "utf8"),
@@ -89,8 +91,17 @@ async function seen(): Promise<Seen> {
     head: await git(tree(), "rev-parse", "HEAD"),
     remote: await remote.head(),
     shown: job.tasks[0]?.image,
-    object: object.spec.tasks?.[0]?.image,
+    object: object?.spec.tasks?.[0]?.image,
   };
+}
+
+/** Waits until a reply is as good as its word: it waits some seconds for the object, and where that was not enough the log says so. */
+async function untilKept(): Promise<void> {
+  const places = await seen();
+  if (agrees(places)) return;
+  assert.is(agrees({ ...places, object: places.main }), true, JSON.stringify(places));
+  await api.untilSaid("the Job objects do not follow the jobs repository yet");
+  await until(seen, WAIT_MS, { describe: "the object follows", accept: agrees });
 }
 
 function agrees(places: Seen): boolean {
@@ -122,8 +133,8 @@ let round = 0;
 for (const [point, reached] of Object.entries(POINTS)) {
   test(`O-105, O-14: killed ${point}, git, the Job object and the reply agree after the restart`, async () => {
     round += 1;
-    assert.is((await put(`before-${round}`)).status, 200);
-    assert.ok(agrees(await seen()), "the reply comes when all agree");
+    assert.is((await taken(() => put(`before-${round}`))).status, 200);
+    await untilKept();
     const before = { local: headOf(join(tree(), ".git")), remote: headOf(remote.path) };
     const request = put(`after-${round}`).then(
       ({ status }) => status,
@@ -140,8 +151,9 @@ for (const [point, reached] of Object.entries(POINTS)) {
     const places = await until(seen, WAIT_MS, { describe: "all agree", accept: agrees });
     assert.ok([`before-${round}`, `after-${round}`].includes(places.main ?? ""), places.main);
     if (status === 200) assert.is(places.main, `after-${round}`);
-    if (headOf(remote.path) !== before.remote) assert.is(places.main, `after-${round}`);
-    assert.is((await put(`later-${round}`)).status, 200);
+    // Not as the remote is by now: the git that was pushing may have outlived the one that was killed.
+    if (places.remote !== before.remote.trim()) assert.is(places.main, `after-${round}`);
+    assert.is((await taken(() => put(`later-${round}`))).status, 200);
     await git(tree(), "fsck", "--strict");
   });
 }

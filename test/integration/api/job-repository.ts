@@ -4,6 +4,7 @@ import { JOB } from "../../../crds/resources.ts";
 import { isKubeError } from "../../../kube/errors.ts";
 import { objectPath } from "../../../kube/resource.ts";
 import { GitRemote, git } from "../../support/git-remote.ts";
+import { taken } from "../../support/taken.ts";
 import { type Answer, send } from "../../unit/api/served.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
@@ -40,11 +41,21 @@ export class JobRepository {
 
   /** Creates a job as the root user. */
   async create(name: string): Promise<Answer> {
-    return await this.stage.call("POST", "/v1/jobs", { job: { name } });
+    return await taken(() => this.stage.call("POST", "/v1/jobs", { job: { name } }));
+  }
+
+  /** Changes a job as the root user. */
+  async put(id: string, body: object): Promise<Answer> {
+    return await taken(() => this.stage.call("PUT", `/v1/jobs/${id}`, body));
   }
 
   /** Sends a file as the root user. */
   async upload(path: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Answer> {
+    return await taken(() => this.uploadOnce(path, body, headers));
+  }
+
+  /** The same, whether or not the remote can be reached. */
+  async uploadOnce(path: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Answer> {
     const authorization = `Bearer ${this.stage.token}`;
     return await send(this.stage.port, "POST", path, { headers: { authorization, ...headers }, body });
   }

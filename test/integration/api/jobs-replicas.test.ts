@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import type { Job } from "../../../crds/generated/types.ts";
 import { until } from "../../support/deadline.ts";
 import { GitRemote, git } from "../../support/git-remote.ts";
+import { taken } from "../../support/taken.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import { type Answer, send } from "../../unit/api/served.ts";
 import { FacadeStage } from "./facade-stage.ts";
@@ -35,14 +36,9 @@ test.after(async () => {
   await clones.remove();
 });
 
-/** A remote that needs too long for one write of a busy machine is asked again, as the 503 says. */
 function upload(n: number): Promise<Answer> {
   const options = { headers: { authorization: `Bearer ${stage.token}` }, body: `content ${n}\n` };
-  return until(() => send(ports[n % 2] ?? 0, "POST", `/v1/jobs/shared/files/${n}.txt`, options), 3 * WAIT_MS, {
-    describe: `${n}.txt is taken or refused`,
-    accept: ({ status }) => status !== 503,
-    everyMs: 1_000,
-  });
+  return taken(() => send(ports[n % 2] ?? 0, "POST", `/v1/jobs/shared/files/${n}.txt`, options));
 }
 
 async function shown(port: number): Promise<string[]> {
@@ -51,7 +47,7 @@ async function shown(port: number): Promise<string[]> {
 }
 
 test("O-105: writes through both are one history, and both show all of it", async () => {
-  assert.is((await stage.call("POST", "/v1/jobs", { job: { name: "shared" } })).status, 200);
+  assert.is((await taken(() => stage.call("POST", "/v1/jobs", { job: { name: "shared" } }))).status, 200);
   const answers = await Promise.all(Array.from({ length: 16 }, (_, n) => upload(n)));
   const written = answers.flatMap(({ status }, n) => (status === 200 ? [`${n}.txt`] : []));
   // Who lost the race for the remote four times is told so, and has written nothing.
@@ -75,7 +71,9 @@ test("O-14: the job has one object, which ends as git is", async () => {
   const body = (image: string) => ({ tasks: [{ name: "a", image, command: ["c"] }] });
   const headers = { authorization: `Bearer ${stage.token}`, "content-type": "application/json" };
   const put = (n: number): Promise<Answer> =>
-    send(ports[n % 2] ?? 0, "PUT", "/v1/jobs/shared", { headers, body: JSON.stringify(body(`image:${n}`)) });
+    taken(() =>
+      send(ports[n % 2] ?? 0, "PUT", "/v1/jobs/shared", { headers, body: JSON.stringify(body(`image:${n}`)) }),
+    );
   await Promise.all(Array.from({ length: 6 }, (_, n) => put(n)));
   const main = await git(remote.path, "show", "master:shared/main.yml");
   const image = /image: (\S+)/.exec(main)?.[1];
