@@ -24,7 +24,7 @@ test.after(async () => {
   await stage.close();
 });
 
-/** Fills in the form of an operation, sends it, and returns the text of the answer once there is one. */
+/** Fills in the form of an operation, sends it, and returns the text of the answer once it is whole and set out: the page takes the button to stop it away then. */
 async function tryIt(page: BrowserPage, method: string, path: string, values: object = {}): Promise<string> {
   const form = `document.querySelector('form[data-method="${method}"][data-path="${path}"]')`;
   await page.evaluate(`for (const [name, value] of Object.entries(${JSON.stringify(values)})) {
@@ -33,7 +33,9 @@ async function tryIt(page: BrowserPage, method: string, path: string, values: ob
   await page.evaluate(`${form}.querySelector("output").replaceChildren(); ${form}.requestSubmit()`);
   return await until(
     () =>
-      page.evaluate<string>(`[...${form}.querySelectorAll("output > *")].map((one) => one.textContent).join("\\n")`),
+      page.evaluate<string>(
+        `${form}.querySelector(".stop").hidden ? [...${form}.querySelectorAll("output > *")].map((one) => one.textContent).join("\\n") : ""`,
+      ),
     WAIT_MS,
     {
       describe: `an answer to ${method} ${path}`,
