@@ -49,10 +49,10 @@ export async function watched(
   const stop = new AbortController();
   try {
     await client.watch(path, {
-      query: { timeoutSeconds: 30, ...query },
+      query: { timeoutSeconds: 60, ...query },
       signal: stop.signal,
-      openTimeoutMs: 10_000,
-      idleTimeoutMs: 60_000,
+      openTimeoutMs: 60_000,
+      idleTimeoutMs: 120_000,
       onEvent: (event) => {
         events.push(event);
         if (enough(events)) stop.abort();

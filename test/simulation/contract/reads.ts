@@ -112,10 +112,10 @@ export const READS: readonly Promised[] = [
       await ground.compact();
       let opened = false;
       const watch = client.watch(collectionPath(PIPELINE, namespace), {
-        query: { resourceVersion: "1", timeoutSeconds: 10 },
+        query: { resourceVersion: "1", timeoutSeconds: 60 },
         signal: new AbortController().signal,
-        openTimeoutMs: 10_000,
-        idleTimeoutMs: 20_000,
+        openTimeoutMs: 60_000,
+        idleTimeoutMs: 120_000,
         onOpen: () => {
           opened = true;
         },
