@@ -35,11 +35,13 @@ export class Merger<R extends { object: string }> {
   readonly #lanes = new Map<string, Waiting<R>[]>();
   readonly #work: ObjectWork;
   readonly #digests: boolean;
+  readonly #patienceMs: number;
 
-  /** `digests`: whether writing needs the digests of notes. */
-  constructor(work: ObjectWork, { digests = false } = {}) {
+  /** `digests`: whether writing needs the digests of notes. `patienceMs`: how long a change is tried while others are faster. */
+  constructor(work: ObjectWork, { digests = false, patienceMs = PATIENCE_MS } = {}) {
     this.#work = work;
     this.#digests = digests;
+    this.#patienceMs = patienceMs;
   }
 
   /**
@@ -84,7 +86,7 @@ export class Merger<R extends { object: string }> {
   /** Carries out as many of the changes as go together; those that were answered. */
   async #settle(place: Place<R>, waiting: readonly Waiting<R>[]): Promise<readonly Waiting<R>[]> {
     let some = waiting;
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + this.#patienceMs;
     try {
       for (;;) {
         const read = await place.read();

@@ -33,10 +33,10 @@ export class UserData {
   readonly #props: Merger<PropsRead>;
 
   /** `work`: what carries out the changes; megabytes of small members take seconds. */
-  constructor(sql: Sql, work: ObjectWork = objectWorkHere) {
+  constructor(sql: Sql, work: ObjectWork = objectWorkHere, patience: { patienceMs?: number } = {}) {
     this.#sql = sql;
-    this.#dicts = new Merger(work);
-    this.#props = new Merger(work, { digests: true });
+    this.#dicts = new Merger(work, patience);
+    this.#props = new Merger(work, { digests: true, ...patience });
   }
 
   /** A caller's props of a job; `{}` if he has none. */

@@ -9,6 +9,9 @@ import { jobRecord } from "./job-records-cases.ts";
 const QUOTA = 64 * 1024 * 1024;
 const WRITERS = 50;
 const KEYS = 50;
+/** Longer than others can be faster, however slow the database is. */
+const PATIENCE_MS = 600_000;
+const handle = (sql: Sql): UserData => new UserData(sql, undefined, { patienceMs: PATIENCE_MS });
 
 /** Adds what holds for users' data whatever database it is in. `open` gives one handle after the other to one database, with nothing in it at first. */
 export function userDataCases(
@@ -52,7 +55,7 @@ export function userDataCases(
   test("C-50: props belong to one caller, job and cluster; without any they are an empty object", async () => {
     sql = await open();
     other = await open();
-    data = new UserData(sql);
+    data = handle(sql);
     assert.is(await data.props(key()), "{}");
     assert.equal(await set(key(), { a: 1 }), { kind: "stored", object: '{"a":1}' });
     for (const elsewhere of [{ email: "eve@example.org" }, { jobId: "2" }, { clusterName: "other" }, { jobId: "1 " }]) {
@@ -169,7 +172,7 @@ export function userDataCases(
   });
 
   test("C-54: 50 writers of 50 keys each, by two handles at once, on a record that is not there yet: all are there", async () => {
-    const handles = [data, new UserData(other)];
+    const handles = [data, handle(other)];
     await Promise.all(
       Array.from({ length: WRITERS }, async (_, writer) => {
         for (let count = 0; count < KEYS; count++) {
@@ -189,7 +192,7 @@ export function userDataCases(
   test("C-48: the dict of a job that many write into by two handles at once has all their keys; of a job that is gone there is none", async () => {
     await new JobRecords(sql).upsert([jobRecord(1)]);
     const podUid = jobRecord(1).podUid;
-    const handles = [data, new UserData(other)];
+    const handles = [data, handle(other)];
     await Promise.all(
       Array.from({ length: 20 }, async (_, writer) => {
         for (let count = 0; count < 10; count++) {
@@ -204,7 +207,7 @@ export function userDataCases(
   });
 
   test("C-58: many writers of many records of one user at once do not get beyond the quota", async () => {
-    const handles = [data, new UserData(other)];
+    const handles = [data, handle(other)];
     const one = measureOf('{"k":1}');
     const kinds = await Promise.all(
       Array.from({ length: 40 }, async (_, job) => {
