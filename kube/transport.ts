@@ -69,6 +69,8 @@ export class Transport {
     }
     this.#renewedAt = now;
     await this.#reading?.catch(() => undefined);
+    // What was being read meanwhile, perhaps for longer than that, may be newer than what was refused.
+    if (this.#connection !== undefined && this.#connection.credentials !== used.credentials) return this.#connection;
     return this.#read(true);
   }
 

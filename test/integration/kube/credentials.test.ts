@@ -145,6 +145,48 @@ tokens(
   },
 );
 
+tokens("a plugin that takes its time is asked once, also for what is refused long after the first", async () => {
+  const [runs, answers] = [file("slow-runs"), file("slow-answers")];
+  const plugin = `
+    const fs = require("node:fs");
+    const [runs, answers] = process.argv.slice(1);
+    fs.appendFileSync(runs, "x");
+    const token = fs.readFileSync(runs, "utf8");
+    const answer = () => {
+      if (token !== "x" && !fs.existsSync(answers)) return setTimeout(answer, 20);
+      const status = { token, expirationTimestamp: "2999-01-01T00:00:00Z" };
+      console.log(JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status }));
+    };
+    answer();
+  `;
+  const exec = {
+    apiVersion: "client.authentication.k8s.io/v1",
+    command: process.execPath,
+    args: ["-e", plugin, runs, answers],
+  };
+  const client = testClient({ kubeConfig: proxy.kubeConfig({ exec }) });
+  let accepted = "Bearer x";
+  proxy.requests.length = 0;
+  proxy.decide = ({ authorization }) => ({
+    kind: "answer",
+    status: authorization === accepted ? 200 : 401,
+    body: "{}",
+  });
+  await client.get("/version");
+  accepted = "Bearer xx";
+  const first = client.get("/version");
+  await until(() => readFile(runs, "utf8"), 60_000, { describe: "it is asked", accept: (text) => text === "xx" });
+  const askedAt = performance.now();
+  await until(() => performance.now() - askedAt > 1_100, 60_000, { describe: "longer than between two questions" });
+  const second = client.get("/version");
+  await until(() => proxy.requests.length === 3, 60_000, { describe: "the second one is refused" });
+  await writeFile(answers, "");
+  await Promise.all([first, second]);
+  assert.is(await readFile(runs, "utf8"), "xx");
+  proxy.decide = () => ({ kind: "forward" });
+  client.close();
+});
+
 const certificates = suite("certificates");
 
 const servers: (() => Promise<void>)[] = [];
