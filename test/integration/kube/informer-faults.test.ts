@@ -75,7 +75,11 @@ faults.after(async () => {
   await namespace.remove();
 });
 
-faults.before.each(() => {
+faults.before.each(async () => {
+  for (const informer of informers) await informer.stop();
+  informers.clear();
+  // The proxy hears of that a moment later: a watch of the test before is not to be taken for one of the next.
+  await until(() => proxy.watches === 0, 60_000, { describe: "no watch is open any more" });
   proxy.decide = () => ({ kind: "forward" });
   proxy.requests.length = 0;
 });
@@ -355,16 +359,18 @@ faults("a deletion seen before the answer of our own create wins (F-9)", async (
 });
 
 faults("bookmarks move the place to resume from", async () => {
-  // The server sends a bookmark two seconds before the end of a watch.
+  // The server sends a bookmark in the last two seconds of a watch, unless it is too busy: then in those of a later one.
   const { informer } = watcher("bookmarks", { watchSeconds: [4, 4] });
   informer.start();
   await within(60_000, () => informer.synced);
   await watching();
   await direct.create(collection(), configMap("not-ours"));
-  await until(() => proxy.matching(/watch=true/).length >= 2, 60_000, { describe: "a second watch" });
+  const versions = () => proxy.matching(/watch=true/).map(({ query }) => Number(query.get("resourceVersion")));
+  await until(versions, 120_000, {
+    describe: "a watch from a later place",
+    accept: ([first = 0, ...later]) => later.some((version) => version > first),
+  });
   await informer.stop();
-  const versions = proxy.matching(/watch=true/).map(({ query }) => Number(query.get("resourceVersion")));
-  assert.ok((versions[1] ?? 0) > (versions[0] ?? 0), `${versions}`);
   assert.is(proxy.matching(/limit=/).length, 1, "one list");
 });
 
