@@ -48,7 +48,7 @@ export class OwnApiServer {
     const log = openSync(join(this.#directory.path, "apiserver.log"), "a");
     this.#restarted = spawn(command, args, { stdio: ["ignore", log, log] });
     closeSync(log);
-    await until(answers, 60_000, { describe: "the API server answers" });
+    await until(answers, 180_000, { describe: "the API server answers" });
   }
 
   /** Stops its process where it is: connections stay open and nothing answers. */

@@ -22,8 +22,11 @@ const collection = collectionPath(CONFIG_MAP, "default");
 const path = (name: string) => objectPath(CONFIG_MAP, "default", name);
 const make = (name: string) => direct.create<KubeObject>(collection, configMap(name, {}, { test: "yes" }));
 
-/** Starts the server that was killed and waits until it answers. */
-const restart = (argv: string[]) => server.restart(argv, () => direct.get("/api/v1/namespaces/default"));
+/** Starts the server that was killed and waits until it is ready: before that it answers, but may refuse to write. */
+const restart = (argv: string[]) =>
+  server.restart(argv, async () => {
+    for await (const _ of await direct.stream("/readyz"));
+  });
 
 function watcher(client: KubeClient, timings: Partial<InformerTimings> = {}) {
   const log: string[] = [];
