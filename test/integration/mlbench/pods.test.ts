@@ -53,9 +53,11 @@ async function create(name: string, labels: Record<string, string>, owners: obje
     ...{ apiVersion: "v1", kind: "Pod", metadata: { name, labels, ownerReferences: owners } },
     spec: { containers: [{ name: "worker", image: "image:1" }] },
   };
-  const { metadata } = await stage.client.create<typeof body & { metadata: { uid: string } }>(
-    collectionPath(POD, stage.namespace),
-    body,
+  // A new namespace takes none before its service account is there.
+  const { metadata } = await until(
+    () => stage.client.create<typeof body & { metadata: { uid: string } }>(collectionPath(POD, stage.namespace), body),
+    WAIT_MS,
+    { describe: "the pod is taken" },
   );
   return metadata.uid;
 }

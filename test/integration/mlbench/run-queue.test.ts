@@ -86,6 +86,9 @@ queue("M-55, M-57: whatever comes and goes, used never exceeds the maximum, and 
   const ids = await Promise.all(
     sizes.map((workers, index) => stage.create(`one-${index}`, { num_workers: String(workers) })),
   );
+  // Before the first one ends, so that the watcher cannot miss it.
+  const full = await until(() => used(), WAIT_MS, { describe: "as many as there is room for", accept: (n) => n >= 3 });
+  most = Math.max(most, full);
   const left = new Map(ids.map((id, index) => [id, sizes[index] ?? 0]));
   while (left.size > 0) {
     const [id, workers] = (await until(
@@ -103,7 +106,6 @@ queue("M-55, M-57: whatever comes and goes, used never exceeds the maximum, and 
   watching = false;
   await watcher;
   assert.ok(most <= 4, `${most} workers at once`);
-  assert.ok(most >= 3);
 });
 
 queue("M-56: a run over a maximum that was lowered later waits, and keeps nobody smaller from starting", async () => {

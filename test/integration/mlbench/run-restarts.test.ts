@@ -23,6 +23,12 @@ restarts(
     let current = stage.last;
     await until(() => ACTIVE(current), WAIT_MS, { describe: "a controller" });
     const finished = new Set<number>();
+    /** Who was told last that a command has ended: what it did not write any more is told to the next one. */
+    const toldOf = new Map<number, RunProcess>();
+    const tellEnd = (id: number, process: RunProcess): void => {
+      process.end(id, OK);
+      toldOf.set(id, process);
+    };
     for (let round = 0; round < 5; round++) {
       for (let n = 0; n < 2; n++) ids.push(await stage.create(`r${round}-${n}`, { num_workers: "1" }, current));
       // Somewhere between the creation, the workers, the command and the end.
@@ -43,16 +49,17 @@ restarts(
           pods.map(({ uid }) => uid),
           status?.workers?.ranks?.map(({ uid }) => uid),
         );
-        current.end(id, OK);
+        tellEnd(id, current);
         finished.add(id);
       }
     }
     for (const id of ids) {
-      if (!finished.has(id)) {
-        await stage.ready(id, 1);
-        await stage.untilCommand(id, current);
-        current.end(id, OK);
-      }
+      if (!finished.has(id)) await stage.ready(id, 1);
+      const isFinished = async (): Promise<boolean> => (await stage.state(id, current)) === "finished";
+      await until(async () => current.commands.has(id) || (await isFinished()), WAIT_MS, {
+        describe: `run ${id} is followed, or over`,
+      });
+      if (toldOf.get(id) !== current && !(await isFinished())) tellEnd(id, current);
       await stage.untilState(id, "finished", current);
       await stage.untilClean(id);
       const lines = await stage.lines(id, "stdout", current);
