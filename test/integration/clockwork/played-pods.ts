@@ -57,7 +57,12 @@ class Pod {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { ...metadata, name: this.#name },
-      spec: { containers: [{ name: "main", image: "image:1" }], terminationGracePeriodSeconds: 30 },
+      spec: {
+        containers: [{ name: "main", image: "image:1" }],
+        terminationGracePeriodSeconds: 30,
+        // Its node never reports: after minutes it would be evicted, and its job end otherwise than it is played.
+        tolerations: [{ operator: "Exists" }],
+      },
     });
     this.uid = made.metadata.uid;
   }
