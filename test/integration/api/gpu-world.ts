@@ -115,6 +115,8 @@ export class GpuWorld {
       spec: {
         nodeName: node,
         terminationGracePeriodSeconds: 0,
+        // Its node never reports: after minutes it would be evicted.
+        tolerations: [{ operator: "Exists" }],
         containers: [
           {
             name: "main",
@@ -141,9 +143,13 @@ export class GpuWorld {
     });
   }
 
+  /** Deletes a pod; one of a node that is gone may be gone as well, as those are collected. */
   async deletePod(name: string): Promise<void> {
     this.#pods.delete(name);
-    await this.#client.delete(objectPath(POD, this.#namespace, name), { gracePeriodSeconds: 0 });
+    const path = objectPath(POD, this.#namespace, name);
+    await this.#client.delete(path, { gracePeriodSeconds: 0 }).catch((error: unknown) => {
+      if (!isKubeError(error, "notFound")) throw error;
+    });
   }
 
   async pod(name: string): Promise<KubeObject> {
@@ -155,7 +161,7 @@ export class GpuWorld {
     const gone = (error: unknown): void => {
       if (!isKubeError(error, "notFound")) throw error;
     };
-    for (const name of [...this.#pods]) await this.deletePod(name).catch(gone);
+    for (const name of [...this.#pods]) await this.deletePod(name);
     for (const name of [...this.#nodes]) await this.deleteNode(name).catch(gone);
   }
 }

@@ -73,7 +73,10 @@ test("V-12, V-57: every exporter that is read is a running host; one that never 
   }
   [never] = await stage.node("never", "127.0.30.99", silence);
   const nodes = [good, ...[...broken.values()].map(({ node }) => node)];
-  const hosts = await stage.untilStates("all run", (found) => nodes.every((node) => usedOf(found[node]) > 1000));
+  const hosts = await stage.untilStates(
+    "all run, and the last one is there",
+    (found) => nodes.every((node) => usedOf(found[node]) > 1000) && found[never] !== undefined,
+  );
   for (const node of nodes) assert.is(hosts[node]?.status, "running", node);
   assert.is(hosts[never]?.status, "waiting for re-uplink");
   assert.equal(hosts[never]?.data, [{ gpu_data: {}, timestamp: "no entry received." }]);

@@ -84,11 +84,16 @@ test("V-29, V-31, V-66: each host's history grows, no more than 10,000 rows of i
     accept: (found) => found.length >= 4,
     everyMs: 300,
   });
-  const used = new Set(all.map(({ gpu_data: gpus }) => gpus["gpu:0"]?.used_memory));
-  assert.is(used.size, all.length);
+  // The figures come again after a hundred scrapes, which a slow machine may have behind it.
+  const last = all.slice(-40);
+  const used = new Set(last.map(({ gpu_data: gpus }) => gpus["gpu:0"]?.used_memory));
+  assert.is(used.size, last.length);
   assert.is((await rows("2")).length, 2);
-  const times = all.map(({ timestamp }) => timestamp);
-  assert.equal(times, [...times].sort());
+  const times = all.map(({ timestamp }) => Date.parse(timestamp));
+  assert.equal(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
 });
 
 test("G-31: whoever asks causes no scrape: a hundred questions later each exporter was asked no more often than its interval has it", async () => {

@@ -93,6 +93,12 @@ function tests(server: PostgresServer): void {
     );
     await untilTold(2);
     assert.equal(kinds(), ["Uplink", "Down"]);
+    // Slack has them a moment before that is noted: whoever comes next would have to say again what is not.
+    const waiting = async (): Promise<number> => {
+      const [row] = await server.query("SELECT COUNT(*) AS n FROM vesta_message", "test_1");
+      return Number(row?.n);
+    };
+    await until(waiting, LONG_MS, { describe: "it is noted that they arrived", accept: (count) => count === 0 });
     const before = starts();
     for (let number = 0; number < QUESTIONS; number++) {
       await ask(second.port, number);

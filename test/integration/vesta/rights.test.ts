@@ -1,4 +1,4 @@
-// timeout: 180
+// timeout: 600
 import { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { suite } from "uvu";
@@ -18,7 +18,7 @@ import { accountRequests } from "../../support/account-rights.ts";
 import { until } from "../../support/deadline.ts";
 import { Exporter } from "../../support/exporter.ts";
 import { sampleText } from "../../support/gpu-text.ts";
-import { LimitedAccount } from "../../support/limited-account.ts";
+import { LimitedAccount, untilAllowed } from "../../support/limited-account.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { messages, told } from "../../unit/api/vesta/hosts/hosts-stage.ts";
 import { embeddedStores } from "../../unit/store/store-cases.ts";
@@ -30,6 +30,11 @@ const stores = embeddedStores(test);
 const WAIT_MS = 120_000;
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const DOWN_MS = 60_000;
+/** Requests without which what is looked at cannot have happened. */
+const WANTED = [
+  ["list", "nodes"],
+  ["update", "leases.coordination.k8s.io"],
+] as const;
 
 let client: KubeClient;
 let namespace: TemporaryNamespace;
@@ -61,15 +66,15 @@ async function account(): Promise<LimitedAccount> {
   const leases = { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] };
   const limited = await LimitedAccount.create(client, namespace.name, [leases]);
   const { name } = namespace;
-  await client.create(`${RBAC}/clusterroles`, {
-    metadata: { name },
-    rules: [{ apiGroups: [""], resources: ["nodes", "pods"], verbs: ["get", "list", "watch"] }],
-  });
+  const looks = { apiGroups: [""], resources: ["nodes", "pods"], verbs: ["get", "list", "watch"] };
+  await client.create(`${RBAC}/clusterroles`, { metadata: { name }, rules: [looks] });
   await client.create(`${RBAC}/clusterrolebindings`, {
     metadata: { name },
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
     subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: `system:serviceaccounts:${name}` }],
   });
+  // A refusal before that would be among the requests that are looked at in the end.
+  await untilAllowed(client, { namespace: name, name: limited.name }, looks);
   return limited;
 }
 
@@ -147,7 +152,7 @@ test("V-69, V-2, V-5, V-12: nodes and pods to look at and a lease are all that h
   }
   const requests = await until(() => accountRequests([namespace.name]), WAIT_MS, {
     describe: "the requests are in the log",
-    accept: (all) => all.some(({ resource }) => resource === "nodes"),
+    accept: (all) => WANTED.every(([verb, what]) => all.some((one) => one.verb === verb && one.resource === what)),
   });
   const asked = new Set(
     requests.map(({ verb, resource, code }) => `${verb} ${resource} ${code < 400 || code === 404 || code === 409}`),

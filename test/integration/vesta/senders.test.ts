@@ -1,4 +1,4 @@
-// timeout: 300
+// timeout: 600
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -40,7 +40,8 @@ test.after(async () => {
 /** Without the nodes of tests that run beside this one. */
 function settings(): Record<string, string> {
   const store = { ODIN_STORE: join(place.path, "store.db"), VESTA_SERVER_SLEEP_TIME: "1" };
-  return { ...GpuWorld.settings(GpuWorld.newId()), ...store };
+  // Nobody is taken for lost, however long the file takes.
+  return { ...GpuWorld.settings(GpuWorld.newId()), ...store, VESTA_DOWN_TH: "36000" };
 }
 
 async function sender(name: string, file: string, utilisation = 3): Promise<unknown> {
