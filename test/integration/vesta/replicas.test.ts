@@ -1,4 +1,4 @@
-// timeout: 300
+// timeout: 600
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { REFRESH_MS } from "../../../api/vesta/hosts/hosts.ts";
@@ -34,7 +34,11 @@ function tests(server: PostgresServer): void {
         `//postgres:${encodeURIComponent(location.password ?? "")}@`,
       );
       const settings = { ...GpuWorld.settings(id), ODIN_STORE: url, ODIN_DCGM_INTERVAL: "1" };
-      const watch = { VESTA_SERVER_SLEEP_TIME: "1", VESTA_SLACK_WEBHOOK: "http://127.0.0.1:9/hook" };
+      const watch = {
+        ...{ VESTA_SERVER_SLEEP_TIME: "1", VESTA_SLACK_WEBHOOK: "http://127.0.0.1:9/hook" },
+        // One row and one message of each host, however long the file takes.
+        ...{ VESTA_SAVE_INTERVAL: "36000", VESTA_DOWN_TH: "36000" },
+      };
       exporter = await Exporter.start(sampleText("dcgm-4gpu"));
       stage = await FacadeStage.open({ ...settings, ...watch });
       ports = [stage.port];
