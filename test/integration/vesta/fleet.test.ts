@@ -90,6 +90,7 @@ test("V-29, V-31, V-66: each host's history grows, no more than 10,000 rows of i
   assert.is(used.size, last.length);
   assert.is((await rows("2")).length, 2);
   const times = all.map(({ timestamp }) => Date.parse(timestamp));
+  assert.not.ok(times.includes(Number.NaN), JSON.stringify(all.at(0)));
   assert.equal(
     times,
     [...times].sort((a, b) => a - b),
