@@ -1,3 +1,4 @@
+// timeout: 1200
 import { KubeConfig } from "@kubernetes/client-node";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
