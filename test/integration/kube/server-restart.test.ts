@@ -27,6 +27,7 @@ const make = (name: string) => direct.create<KubeObject>(collection, configMap(n
 const restart = (argv: string[]) =>
   server.restart(argv, async () => {
     for await (const _ of await direct.stream("/readyz"));
+    return true;
   });
 
 function watcher(client: KubeClient, timings: Partial<InformerTimings> = {}) {
