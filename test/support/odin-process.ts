@@ -5,7 +5,8 @@ import { join, resolve } from "node:path";
 import { until } from "./deadline.ts";
 import { ROOT } from "./documents.ts";
 
-const READY_MS = 120_000;
+/** Generous: where many files run beside it a start may take minutes, and what ends before is noticed at once. */
+const READY_MS = 300_000;
 /** Of its output: the beginning, where it says what it listens on and that it is ready, and the end. */
 const KEPT_BEGINNING = 50_000;
 const KEPT_END = 200_000;
