@@ -24,7 +24,7 @@ export interface DemoService {
 const ODIN = join(import.meta.dirname, "../cli/odin.js");
 const USUAL_PORT = 9003;
 const USER = "odin";
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 180_000;
 
 /**
  * Starts the operator and the API as one process of this machine that stays when this one ends; one that an earlier
@@ -75,7 +75,7 @@ export async function startService(
   await writeEnvironment(directory, cluster, service);
   const identity = processIdentity(child.pid);
   try {
-    await waitFor(async () => (await fetch(`${service.url}/readyz`, { signal: AbortSignal.timeout(2000) })).ok, {
+    await waitFor(async () => (await fetch(`${service.url}/readyz`, { signal: AbortSignal.timeout(10_000) })).ok, {
       deadlineMs: READY_WITHIN_MS,
       everyMs: 100,
       what: "the API's readiness",

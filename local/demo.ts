@@ -82,7 +82,7 @@ async function submit(
   await kubectl(JSON.stringify(pipeline), "apply", "-f", "-");
   const rest = await DemoRest.login(service);
   // The API sees the Job as soon as its watch has brought it.
-  const id = await waitFor(() => rest.start(JOB), { deadlineMs: 20_000, what: "the run through REST", signal });
+  const id = await waitFor(() => rest.start(JOB), { deadlineMs: 60_000, what: "the run through REST", signal });
   return {
     rest,
     runs: [

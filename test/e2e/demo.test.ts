@@ -55,6 +55,16 @@ function environment(): Record<string, string> {
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
 }
 
+/** Why no signal can be sent to a process; undefined if one can. */
+function signalled(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
 async function assertNothingLeft(): Promise<void> {
   assert.ok(!existsSync(dir), `${dir} is still there`);
   assert.equal(await debrisOf(join(dir, "cluster")), []);
@@ -121,7 +131,11 @@ demo("killed while its services start, it leaves nothing that down cannot remove
   await finish(run);
   const down = start(DOWN);
   assert.is(await finish(down), 0, down.output());
-  assert.throws(() => process.kill(pid, 0), "ESRCH");
+  // It has lost its parent: until another has taken notice of its end, its number is in use.
+  await until(() => signalled(pid), DEMO_MS, {
+    describe: `process ${pid} is gone`,
+    accept: (error) => error === "ESRCH",
+  });
   await assertNothingLeft();
 });
 
