@@ -27,7 +27,7 @@ address = os.environ["ADDRESS"]
 def ask(path, body=None, **values):
     url = address + path + "?" + urllib.parse.urlencode(values)
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=120) as answer:
             return [answer.status, answer.read().decode()]
     except urllib.error.HTTPError as error:
         return [error.code, error.read().decode()]
