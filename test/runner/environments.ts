@@ -6,6 +6,7 @@ import type { AuditLog } from "../../local/audit-policy.ts";
 import { binarySet } from "../../local/binary-set.ts";
 import { startCluster, stopCluster } from "../../local/cluster.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane.ts";
+import type { ComponentFlags } from "../../local/control-plane-launch.ts";
 import { Environment, type Started } from "./environment.ts";
 import { whyNoNode } from "./machine.ts";
 import type { Reporter } from "./reporter.ts";
@@ -16,6 +17,10 @@ import { abandonedRunDirectories } from "./run-directory.ts";
 const execute = promisify(execFile);
 const CLUSTER = "cluster";
 const FAULTS_CLUSTER = "faults-cluster";
+/** Integration files make nodes that have no kubelet to say that they live: none is to be called lost, and its pods with it, by anybody but a test. */
+const NODES_LIVE: ComponentFlags = {
+  "kube-controller-manager": { "node-monitor-grace-period": "24h", "node-startup-grace-period": "24h" },
+};
 
 /**
  * The real environments of this checkout's tests, which live in `directory`: unit files stand on nothing, integration
@@ -25,7 +30,7 @@ export function environments(root: string, directory: string): RunOptions["envir
   return (kind, reporter) => {
     if (kind === "unit") return undefined;
     if (process.platform !== "linux") return { cannot: `a local API server needs Linux, this is ${process.platform}` };
-    if (kind === "integration") return apiServer(root, join(directory, "api"), reporter, true);
+    if (kind === "integration") return apiServer(root, join(directory, "api"), reporter, true, NODES_LIVE);
     if (kind === "faults/server") return apiServer(root, join(directory, "faults"), reporter, "bodies");
     const cannot = whyNoNode();
     if (cannot !== undefined) return { cannot };
@@ -34,13 +39,22 @@ export function environments(root: string, directory: string): RunOptions["envir
   };
 }
 
-function apiServer(root: string, dir: string, reporter: Reporter, auditLog: AuditLog): Environment {
+function apiServer(
+  root: string,
+  dir: string,
+  reporter: Reporter,
+  auditLog: AuditLog,
+  flags: ComponentFlags = {},
+): Environment {
   return new Environment({
     title: "the API server",
     isQuick: binariesArePresent,
     start: async (signal) => {
       const progress = reporterProgress(reporter);
-      return prepared(root, await startControlPlane({ dir, progress, signal, auditLog, controllerManager: true }));
+      return prepared(
+        root,
+        await startControlPlane({ dir, progress, signal, auditLog, controllerManager: true, flags }),
+      );
     },
   });
 }
