@@ -46,6 +46,7 @@ export class NodeWatch {
   readonly #informer: Informer<CachedNode>;
   readonly #since = new Map<string, string>();
   readonly #handlers = new Set<(node: string) => void>();
+  readonly #syncHandlers = new Set<() => void>();
   readonly #stopping = new AbortController();
   #starting: Promise<void> | undefined;
 
@@ -59,6 +60,12 @@ export class NodeWatch {
       if (isReady !== wasReady || type === "deleted")
         for (const handler of this.#handlers) handler(object.metadata.name);
     });
+    this.#informer.synced.then(
+      () => {
+        for (const handler of this.#syncHandlers) handler();
+      },
+      () => undefined,
+    );
   }
 
   /** Begins to watch as soon as that is allowed; does not wait for it. */
@@ -85,6 +92,11 @@ export class NodeWatch {
   /** Calls `handler` with the name of each node that has become ready, is no longer so, or is gone. */
   onChange(handler: (node: string) => void): void {
     this.#handlers.add(handler);
+  }
+
+  /** Calls `handler` once all nodes are known: what was asked of a node before had no answer, and of one that was gone by then no change is told. */
+  onSynced(handler: () => void): void {
+    this.#syncHandlers.add(handler);
   }
 
   /** What is wrong with a node; undefined while nothing is, or nothing is known of nodes. */

@@ -174,6 +174,11 @@ export class PipelineOperator extends DurableOperator {
       for (const { state, run, metadata } of this.#caches.pods.list())
         if (state.node === node && run !== undefined) this.#runs?.touch(`${metadata.namespace}/${run.name}`);
     });
+    this.#caches.nodes.onSynced(() => {
+      for (const { state, run, metadata } of this.#caches.pods.list())
+        if (run !== undefined && state.node !== undefined && this.#caches.nodes.troubleOf(state.node) !== undefined)
+          this.#runs?.touch(`${metadata.namespace}/${run.name}`);
+    });
     this.#caches.warnings.onChange(({ type, object }) => {
       if (type !== "deleted") this.#objects.warned(`${object.metadata.namespace}/${object.object}`, object.objectUid);
     });

@@ -6,9 +6,12 @@ import { NODE, POD } from "../../../kube/core-resources.ts";
 import { isKubeError } from "../../../kube/errors.ts";
 import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
+import { FaultProxy } from "../kube/fault-proxy.ts";
 import { type Pod, Stage, task } from "./stage.ts";
 
 const LOST_MS = 2_000;
+/** As long as even a busy API server does not take for two requests. */
+const PATIENT_MS = 20_000;
 const lost = suite("lost nodes");
 let stage: Stage;
 const nodes: string[] = [];
@@ -47,21 +50,21 @@ async function setReady(node: string, status: "True" | "False" | "Unknown"): Pro
 }
 
 /** A run of one task whose pod runs on the node. */
-async function runOn(node: string, name: string, attempt = 1): Promise<void> {
-  if (attempt === 1) await stage.create(name, { tasks: [task("a", { infrastructureRetries: 2 })] });
-  const { metadata } = await stage.pod(name, "a", attempt);
-  await stage.client.create(`${objectPath(POD, stage.namespace, metadata.name)}/binding`, {
+async function runOn(node: string, name: string, on = stage): Promise<void> {
+  await on.create(name, { tasks: [task("a", { infrastructureRetries: 2 })] });
+  const { metadata } = await on.pod(name, "a");
+  await on.client.create(`${objectPath(POD, on.namespace, metadata.name)}/binding`, {
     apiVersion: "v1",
     kind: "Binding",
     metadata: { name: metadata.name },
     target: { apiVersion: "v1", kind: "Node", name: node },
   });
-  await stage.setPodStatus(name, "a", { phase: "Running" }, attempt);
-  await stage.untilRun(name, "executes", ({ status }) => status?.tasks?.a?.attempt === attempt);
+  await on.startPod(name, "a");
+  await on.untilRun(name, "executes", ({ status }) => status?.tasks?.a?.attempt === 1);
 }
 
-const podOf = (name: string, attempt = 1): Promise<Pod> =>
-  stage.client.get<Pod>(objectPath(POD, stage.namespace, podName(name, "a", attempt)));
+const podOf = (name: string, on = stage): Promise<Pod> =>
+  on.client.get<Pod>(objectPath(POD, on.namespace, podName(name, "a", 1)));
 
 lost(
   "F-20: a task on a node that stays lost is tried again under a new name, and the old pod is asked to go, not forced",
@@ -101,18 +104,21 @@ lost("F-20: a task whose node is deleted is tried again", async () => {
 });
 
 lost("F-20: a node that is ready again in time loses nothing", async () => {
-  const [blinking, other] = [await makeNode(), await makeNode()];
-  await runOn(blinking, "blinking");
-  await runOn(other, "other");
-  await setReady(blinking, "Unknown");
-  await setReady(blinking, "True");
-  // A node that is lost later is the clock: when its task is tried again the first one's time is over too.
-  await setReady(other, "Unknown");
-  await stage.pod("other", "a", 2);
-  assert.is((await stage.get("blinking")).status?.tasks?.a?.attempt, 1);
-  assert.is((await podOf("blinking")).metadata.deletionTimestamp, undefined);
-  for (const name of ["blinking", "other"]) await stage.control(name, { cancel: true });
-  for (const name of ["blinking", "other"]) await stage.untilPhase(name, "TERMINATED");
+  const patient = await Stage.open({}, undefined, { nodeLostMs: PATIENT_MS });
+  try {
+    const [blinking, other] = [await makeNode(), await makeNode()];
+    await runOn(blinking, "blinking", patient);
+    await runOn(other, "other", patient);
+    await setReady(blinking, "Unknown");
+    await setReady(blinking, "True");
+    // A node that is lost later is the clock: when its task is tried again the first one's time is over too.
+    await setReady(other, "Unknown");
+    await patient.pod("other", "a", 2);
+    assert.is((await patient.get("blinking")).status?.tasks?.a?.attempt, 1);
+    assert.is((await podOf("blinking", patient)).metadata.deletionTimestamp, undefined);
+  } finally {
+    await patient.close();
+  }
 });
 
 lost("F-20: a deleted pod that does not go is given up after its time", async () => {
@@ -133,7 +139,26 @@ lost("F-20, O-187: a node that was lost while no operator looked is found lost b
   await removeNode(node);
   await stage.startOperator();
   await stage.succeed("unseen", "a", undefined, 2);
-  await stage.untilPhase("unseen", "DONE");
+  const { status } = await stage.untilPhase("unseen", "DONE");
+  assert.match(JSON.stringify(status?.events), `node ${node} is gone; given up after 2s`);
+});
+
+lost("F-20, O-187: so is one of whose absence the operator learns after it has looked at the runs", async () => {
+  const proxy = await FaultProxy.start();
+  const late = await Stage.open({}, undefined, { nodeLostMs: LOST_MS, operator: proxy.kubeConfig() });
+  try {
+    const node = await makeNode();
+    await runOn(node, "late", late);
+    await late.stopOperator();
+    await removeNode(node);
+    proxy.decide = ({ url }) => (/\/nodes\b/.test(url) ? { kind: "delay", ms: 3_000 } : { kind: "forward" });
+    await late.startOperator();
+    const run = await late.untilRun("late", "is tried again", ({ status }) => status?.tasks?.a?.lost === 1);
+    assert.match(JSON.stringify(run.status?.events), `node ${node} is gone; given up after 2s`);
+  } finally {
+    await late.close();
+    await proxy.stop();
+  }
 });
 
 for (const reason of ["InvalidImageName", "ErrImageNeverPull"]) {
@@ -149,7 +174,7 @@ for (const reason of ["InvalidImageName", "ErrImageNeverPull"]) {
     const { status } = await stage.untilPhase(name, "TERMINATED");
     assert.is(status?.message, `task a: ${reason}: the kubelet's words`);
     assert.is(status?.tasks?.a?.attempt, 1);
-    await until(() => stage.pods(name), 60_000, { describe: "the pod goes", accept: (pods) => pods.length === 0 });
+    await until(() => stage.pods(name), 180_000, { describe: "the pod goes", accept: (pods) => pods.length === 0 });
   });
 }
 lost.run();
