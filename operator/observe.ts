@@ -99,7 +99,14 @@ async function lookUp(
 function isMissingItsEnd(caches: Caches, run: Pipeline, object: ObservedObject, speaker: RegExp | undefined): boolean {
   const members = caches.objectsByRun.membersOf(run.metadata, object.name);
   if (object.phase === "Succeeded") return speakerOf(object, members, speaker) === undefined;
-  return object.phase === "Failed" && !members.some(({ phase }) => phase === "Failed");
+  if (object.phase !== "Failed") return false;
+  if (!members.some(({ phase }) => phase === "Failed")) return true;
+  // An earlier pod of a Job may have failed, too; it is the last one that says why, and none is left when Kubernetes calls the Job failed.
+  return object.resource.group === "batch" && members.some(({ phase, gone }) => !gone && !hasEnded(phase));
+}
+
+function hasEnded(phase: ObservedObject["phase"]): boolean {
+  return phase === "Succeeded" || phase === "Failed";
 }
 
 async function readMembers(client: KubeClient, caches: Caches, run: Pipeline, object: ObservedObject): Promise<void> {
