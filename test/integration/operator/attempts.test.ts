@@ -2,9 +2,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
+import { untilPodsRefused } from "../../support/pod-admission.ts";
 import { Stage, task } from "./stage.ts";
 
 const attempts = suite("retries and timeouts");
+/** Seconds: long enough for a busy machine to get as far as that the task runs, or says what it waits for. */
+const TIMEOUT = 15;
 let stage: Stage;
 attempts.before(async () => {
   stage = await Stage.open();
@@ -78,9 +81,7 @@ attempts("O-144: a retry waits for quota and keeps its number", async () => {
     metadata: { name: "pods" },
     spec: { hard: { "count/pods": "0" } },
   });
-  const seen = (): Promise<string> =>
-    kubectl("get", "resourcequota", "pods", "-n", stage.namespace, "-o", "jsonpath={.status.hard}");
-  await until(seen, 60_000, { describe: "the quota is known to the server" });
+  await untilPodsRefused(stage.namespace, "exceeded quota: pods");
   await stage.fail("held", "a", 1);
   const held = await stage.untilRun("held", "waits for quota", (run) => run.status?.reason === "a: QuotaExceeded");
   assert.is(held.status?.tasks?.a?.attempt, 1);
@@ -93,35 +94,33 @@ attempts("O-144: a retry waits for quota and keeps its number", async () => {
 attempts(
   "O-143: a task that runs past its timeout is deleted and fails, and what depends on it never starts",
   async () => {
-    await stage.create("slow", { tasks: [task("a", { timeout: 2, retries: 5 }), task("b", { depends: ["a"] })] });
+    await stage.create("slow", { tasks: [task("a", { timeout: TIMEOUT, retries: 5 }), task("b", { depends: ["a"] })] });
     await stage.startPod("slow", "a");
     const { status } = await stage.untilPhase("slow", "TERMINATED");
     assert.is(status?.tasks?.a?.reason, "Timeout");
-    assert.match(status?.message ?? "", "task a: timed out after 2s");
+    assert.match(status?.message ?? "", `task a: timed out after ${TIMEOUT}s`);
     assert.is(status?.tasks?.b?.state, "waiting");
     assert.match(status?.tasks?.b?.message ?? "", "not started: pipeline terminated");
-    await until(() => podNames("slow"), 60_000, { describe: "the pod is gone", accept: (names) => names.length === 0 });
+    await until(() => podNames("slow"), 180_000, { describe: "the pod is gone", accept: (names) => names.length === 0 });
   },
 );
 
 attempts("O-143: waiting for an image counts, and the message says that it was waited for", async () => {
-  await stage.create("no-image", { tasks: [task("a", { timeout: 3 })] });
+  await stage.create("no-image", { tasks: [task("a", { timeout: TIMEOUT })] });
   const waiting = { reason: "ErrImagePull", message: "no such image" };
   const container = { name: "main", image: "i", imageID: "", ready: false, restartCount: 0, state: { waiting } };
   await stage.setPodStatus("no-image", "a", { phase: "Pending", containerStatuses: [container] });
   const { status } = await stage.untilPhase("no-image", "TERMINATED");
-  assert.is(status?.message, "task a: timed out after 3s; last seen: ImagePullBackOff: no such image");
+  assert.is(status?.message, `task a: timed out after ${TIMEOUT}s; last seen: ImagePullBackOff: no such image`);
 });
 
 attempts("O-143, O-187: a timeout that passes while no operator runs is seen by the next one", async () => {
-  // Long enough for a busy machine to get as far as that the task runs.
-  const timeout = 15;
-  await stage.create("away", { tasks: [task("a", { timeout })] });
+  await stage.create("away", { tasks: [task("a", { timeout: TIMEOUT })] });
   await stage.startPod("away", "a");
   await stage.untilRun("away", "is recorded", (run) => run.status?.tasks?.a?.readyTime !== undefined);
   await stage.stopOperator();
   const readyAt = Date.parse((await stage.get("away")).status?.tasks?.a?.readyTime ?? "");
-  const accept = (now: number): boolean => now > readyAt + timeout * 1_000;
+  const accept = (now: number): boolean => now > readyAt + TIMEOUT * 1_000;
   await until(async () => Date.now(), 60_000, { describe: "the time is over", accept });
   await stage.startOperator();
   const { status } = await stage.untilPhase("away", "TERMINATED");

@@ -1,4 +1,5 @@
 // timeout: 600
+import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -9,15 +10,16 @@ import { KubeClient } from "../../../kube/client.ts";
 import { POD } from "../../../kube/core-resources.ts";
 import { objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
-import { kubectl, kubectlApply } from "../../support/kubectl.ts";
+import { kubectl, kubectlApply, testVariable } from "../../support/kubectl.ts";
 import { LimitedAccount } from "../../support/limited-account.ts";
 import { OdinProcess } from "../../support/odin-process.ts";
+import { untilPodsRefused } from "../../support/pod-admission.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { kubeConfig } from "../api/facade-stage.ts";
 import { FaultProxy } from "../kube/fault-proxy.ts";
 
-const WAIT_MS = 90_000;
+const WAIT_MS = 120_000;
 const ALL = { apiGroups: ["*"], resources: ["*"], verbs: ["*"] };
 
 const shown = suite("what kubectl shows in trouble");
@@ -40,6 +42,9 @@ shown.after(async () => {
 class Space {
   readonly #space: TemporaryNamespace;
   readonly #operator: OdinProcess | undefined;
+  #follower: ChildProcess | undefined;
+  /** What `kubectl get --watch` has printed. */
+  #followed = "";
   readonly account: LimitedAccount;
   /** Objects of the whole cluster that go with it: kind and name. */
   readonly leaves: [string, string][] = [];
@@ -83,6 +88,7 @@ class Space {
 
   async close(): Promise<void> {
     await this.kill();
+    this.#follower?.kill();
     for (const [kind, name] of this.leaves) await kubectl("delete", kind, name, "--ignore-not-found");
     this.account.remove();
     await this.#space.remove();
@@ -112,10 +118,28 @@ class Space {
     });
   }
 
-  /** What `kubectl get` prints of a run, once it prints that: the cells after the name, and those of `-o wide` by their titles. */
-  async untilShown(run: string, line: RegExp): Promise<string> {
-    const wide = () => kubectl("get", "pipeline", run, "-n", this.namespace, "-o", "wide", "--no-headers");
-    return await until(wide, WAIT_MS, {
+  /** Has kubectl print from now on every state that a run comes to, also one that is over before another kubectl has started. */
+  async follow(): Promise<void> {
+    const args = ["get", "pipeline", "-n", this.namespace, "-o", "wide", "--no-headers", "--watch"];
+    this.#follower = spawn(testVariable("ODIN_TEST_KUBECTL"), args, {
+      env: { ...process.env, KUBECONFIG: testVariable("KUBECONFIG") },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    this.#follower.stdout?.on("data", (chunk) => {
+      this.#followed += chunk;
+    });
+    await this.run("followed", { suspend: true, tasks: [task()] });
+    await until(() => this.#followed.includes("followed"), WAIT_MS, { describe: "kubectl watches" });
+  }
+
+  /** What `kubectl get` prints of a run, once it prints that: the cells after the name, and those of `-o wide` by their titles. `before`: done before each look. */
+  async untilShown(run: string, line: RegExp, before?: () => Promise<void>): Promise<string> {
+    const look = async (): Promise<string> => {
+      await before?.();
+      const followed = this.#followed.split("\n").find((row) => line.test(row));
+      return followed ?? (await kubectl("get", "pipeline", run, "-n", this.namespace, "-o", "wide", "--no-headers"));
+    };
+    return await until(look, WAIT_MS, {
       describe: `kubectl get shows ${line}`,
       accept: (text) => line.test(text),
       everyMs: 300,
@@ -125,16 +149,18 @@ class Space {
 
 const task = (more: Partial<Task> = {}): Task => ({ name: "a", image: "i", command: ["c"], ...more });
 
-/** Makes a trouble in a fresh namespace, and the line that a person has to see then. */
-const TROUBLES: readonly [string, { run: string; alone: boolean }, (space: Space) => Promise<void>, RegExp][] = [
+/** Makes a trouble in a fresh namespace; what it returns makes it again where it has passed. */
+type Trouble = (space: Space) => Promise<(() => Promise<void>) | undefined | void>;
+
+/** Troubles, and the line that a person has to see then. */
+const TROUBLES: readonly [string, { run: string; alone: boolean }, Trouble, RegExp][] = [
   [
     "a quota that is used up (F-12)",
     { run: "quota", alone: true },
     async (space) => {
       const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q" }, spec: { hard: { pods: "0" } } };
       await kubectlApply(space.namespace, quota);
-      const look = () => kubectl("get", "quota", "q", "-n", space.namespace, "-o", "jsonpath={.status.hard.pods}");
-      await until(look, WAIT_MS, { describe: "the quota is counted", accept: (hard) => hard === "0" });
+      await untilPodsRefused(space.namespace, "exceeded quota: q");
       await space.run("quota", { tasks: [task()] });
     },
     /^quota +RUNNING +0\/1 +a: QuotaExceeded +.*exceeded quota: q/,
@@ -235,6 +261,7 @@ const TROUBLES: readonly [string, { run: string; alone: boolean }, (space: Space
     { run: "refused", alone: true },
     async (space) => {
       await kubectl("label", "namespace", space.namespace, "pod-security.kubernetes.io/enforce=restricted");
+      await untilPodsRefused(space.namespace, "violates PodSecurity");
       await space.run("refused", { tasks: [task({ name: "a", securityContext: { runAsUser: 0 } })] });
     },
     /^refused +TERMINATED +0\/1 +TaskFailed +.*violates PodSecurity/,
@@ -281,6 +308,8 @@ const TROUBLES: readonly [string, { run: string; alone: boolean }, (space: Space
     "a Job that is not there yet",
     { run: "no-job", alone: false },
     async (space) => {
+      // A run waits for its Job for ten seconds.
+      await space.follow();
       await space.run("no-job", { job: "no-such-job" });
     },
     /^no-job +BUILDING +JobNotFound +.*no-such-job/,
@@ -319,10 +348,16 @@ const TROUBLES: readonly [string, { run: string; alone: boolean }, (space: Space
     "a node that was lost (F-20)",
     { run: "lost", alone: false },
     async (space) => {
-      await space.run("lost", { tasks: [task({ infrastructureRetries: 5 })] });
-      // Each loss doubles the pause, so that a person has the time to look.
-      for (const attempt of [1, 2, 3, 4])
-        await space.pod("lost", { phase: "Failed", reason: "NodeLost", message: "node gone" }, attempt);
+      await space.run("lost", { tasks: [task({ infrastructureRetries: 20 })] });
+      const lose = (attempt: number): Promise<void> =>
+        space.pod("lost", { phase: "Failed", reason: "NodeLost", message: "node gone" }, attempt);
+      for (const attempt of [1, 2, 3]) await lose(attempt);
+      let next = 4;
+      // Each loss doubles the pause, so that a person has the time to look, however slow the machine is.
+      return async () => {
+        const pods = await kubectl("get", "pods", "-n", space.namespace, "-o", "name");
+        if (pods.split("\n").includes(`pod/${podName("lost", "a", next)}`)) await lose(next++);
+      };
     },
     /^lost +RUNNING +0\/1 +a: NodeLost +.*lost/,
   ],
@@ -332,12 +367,16 @@ for (const [what, { run, alone }, make, line] of TROUBLES) {
   shown(`kubectl get says what is wrong: ${what}`, async () => {
     shared ??= alone ? undefined : await Space.open();
     const space = (alone ? undefined : shared) ?? (await Space.open());
-    await make(space);
-    const printed = await space.untilShown(run, line);
+    const again = (await make(space)) ?? undefined;
+    const printed = await space.untilShown(run, line, again);
     // The reason in the narrow columns is a word or two; the story is in describe.
-    const described = await kubectl("describe", "pipeline", run, "-n", space.namespace);
     const [, reason = ""] = /(?:a: )?([A-Z]\w+)/.exec(printed.replace(/^\S+ +\w+ +(\d+\/\d+ +)?/, "")) ?? [];
-    assert.match(described, new RegExp(`Reason: +(?:a: )?${reason}`), described);
+    const describe = async (): Promise<string> => {
+      await again?.();
+      return await kubectl("describe", "pipeline", run, "-n", space.namespace);
+    };
+    const told = new RegExp(`Reason: +(?:a: )?${reason}`);
+    await until(describe, WAIT_MS, { describe: `kubectl describe tells ${told}`, accept: (text) => told.test(text) });
   });
 }
 

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
+import { untilPodsRefused } from "../../support/pod-admission.ts";
 import { Stage, task } from "./stage.ts";
 
 const life = suite("life of a pipeline");
@@ -85,9 +86,7 @@ life("O-184, O-185: what is refused for now waits with its reason, without end, 
     spec: { hard: { "count/pods": "0" } },
   };
   await kubectlApply(stage.namespace, quota);
-  const seen = (): Promise<string> =>
-    kubectl("get", "resourcequota", "none", "-n", stage.namespace, "-o", "jsonpath={.status.hard}");
-  await until(seen, 60_000, { describe: "the quota is known to the server" });
+  await untilPodsRefused(stage.namespace, "exceeded quota: none");
   await stage.create("held", { tasks: [task("a"), task("b", { depends: ["a"] })] });
   const held = await stage.untilRun("held", "is held", (run) => run.status?.tasks?.a?.reason === "QuotaExceeded");
   assert.match(held.status?.tasks?.a?.message ?? "", /^quota: /);
@@ -109,7 +108,8 @@ life("O-185: a pod that no node can take, or whose image cannot be had, says so,
   const { status } = await stage.untilRun(
     "reasons",
     "tells both",
-    (run) => run.status?.tasks?.node?.reason !== undefined && run.status.tasks.image?.reason !== undefined,
+    ({ status }) =>
+      status?.tasks?.node?.reason === "Unschedulable" && status.tasks.image?.reason === "ImagePullBackOff",
   );
   assert.is(status?.tasks?.node?.message, "Unschedulable: 0/3 nodes: no GPU");
   assert.is(status?.tasks?.image?.message, "ImagePullBackOff: no such image");
@@ -180,7 +180,7 @@ life("O-187: killed before each of its writes in turn, the operator still makes 
           }
           return (await pods()).includes(`${run}--${name}`);
         },
-        60_000,
+        180_000,
         { describe: `task ${name} of ${run} starts`, everyMs: 50 },
       );
       await stage.succeed(run, name);
@@ -199,14 +199,19 @@ life("O-187: killed before each of its writes in turn, the operator still makes 
 
 life("O-188: hundreds of tasks are started at once, and what happens together is written together", async () => {
   const tasks = Array.from({ length: 300 }, (_, i) => task(`t${i}`));
-  const writes = async (): Promise<number> =>
-    (await auditedRequests(stage.namespace)).filter(
-      ({ verb, subresource, name }) => verb === "patch" && subresource === "status" && name === "many",
-    ).length;
   await stage.create("many", { tasks });
   const { status } = await stage.untilRun("many", "runs them all", (run) => run.status?.counts?.executing === 300);
   assert.is(status?.counts?.waiting, 0);
-  assert.ok((await writes()) <= 30, `${await writes()} writes for 300 tasks`);
+  const requests = await auditedRequests(stage.namespace);
+  const writes = requests.filter(
+    ({ verb, subresource, name }) => verb === "patch" && subresource === "status" && name === "many",
+  ).length;
+  const starts = requests
+    .filter(({ verb, resource, name }) => verb === "create" && resource === "pods" && name?.startsWith("many--"))
+    .map(({ at }) => at);
+  // While pods are being created a write waits a quarter of a second for more of them, so a slow machine needs more.
+  const seconds = (Math.max(...starts) - Math.min(...starts)) / 1_000;
+  assert.ok(writes <= 6 + 4 * seconds, `${writes} writes for 300 tasks that were started within ${seconds} s`);
   await stage.control("many", { cancel: true });
   await stage.untilPhase("many", "TERMINATED");
 });

@@ -7,12 +7,13 @@ import { until } from "../../support/deadline.ts";
 import { Health } from "../../support/health.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
 import { type OdinProcess, operatorProcess } from "../../support/odin-process.ts";
+import { untilPodsRefused } from "../../support/pod-admission.ts";
 import { PodPlayer } from "../../support/pod-player.ts";
 import { promtoolComplaints } from "../../support/promtool.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { kubeConfig } from "../api/facade-stage.ts";
 
-const WAIT_MS = 60_000;
+const WAIT_MS = 120_000;
 /** In the environment and the arguments of a task: nothing that the operator says may hold it. */
 const SECRET = "hunter2-and-then-some";
 
@@ -66,9 +67,11 @@ interface Line {
   reason?: string;
 }
 
+/** The whole lines that it has written; of the last one there may be more to come. */
 const lines = (process: OdinProcess): Line[] =>
   process.output
     .split("\n")
+    .slice(0, -1)
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Line);
 
@@ -112,17 +115,15 @@ seen("a run's way is told in lines of JSON with run, task, attempt and reason, a
 seen("what tasks wait for is a gauge by reason, and goes away with the cause", async () => {
   const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "none" }, spec: { hard: { pods: "0" } } };
   await kubectlApply(namespace.name, quota);
-  await until(
-    async () => JSON.parse(await kubectl("get", "resourcequota", "none", "-n", namespace.name, "-o", "json")),
-    WAIT_MS,
-    { describe: "the quota is counted", accept: (found) => found.status?.hard?.pods === "0" },
-  );
+  await untilPodsRefused(namespace.name, "exceeded quota: none");
   await create("held", { tasks: [{ name: "a", image: "i", command: ["c"] }] });
   await untilReason("held", (status) => status?.reason === "a: QuotaExceeded");
   await until(() => health.value('odin_pods_waiting{reason="QuotaExceeded"}'), WAIT_MS, { describe: "it is counted" });
   assert.is(await health.value("odin_running_taskruns_throttled_by_quota"), 1);
   assert.is(await health.value("odin_running_pipelineruns"), 1);
-  const line = lines(operator).find(({ run, msg }) => run === "held" && msg === "object not created");
+  const refusal = (): Line | undefined =>
+    lines(operator).find(({ run, msg }) => run === "held" && msg === "object not created");
+  const line = await until(refusal, WAIT_MS, { describe: "the log tells of the refusal" });
   assert.equal([line?.level, line?.task, line?.reason], ["warn", "a", "QuotaExceeded"]);
   await kubectl("delete", "resourcequota", "none", "-n", namespace.name);
   await untilReason("held", (status) => status?.phase === "DONE");

@@ -5,6 +5,7 @@ import { JOB } from "../../../crds/resources.ts";
 import { objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
+import { untilPodsRefused } from "../../support/pod-admission.ts";
 import { Stage, task } from "./stage.ts";
 
 const parallelism = suite("limits on what goes on at a time");
@@ -51,7 +52,12 @@ parallelism("a Job's parallelism is that of its runs, and a run may have its own
   await applyJob("fan", { parallelism: 1, tasks: [task("a"), task("b")] });
   await stage.create("fan-1", { job: "fan" });
   await stage.create("fan-2", { job: "fan", parallelism: 2 });
-  const narrow = await stage.untilRun("fan-1", "one waits", (run) => waitingFor(run, "RunParallelism").length === 1);
+  // While the first pod is being created the second task waits already.
+  const narrow = await stage.untilRun(
+    "fan-1",
+    "one waits for the other",
+    (run) => waitingFor(run, "RunParallelism").length === 1 && executing(run).length === 1,
+  );
   assert.equal(executing(narrow), ["a"]);
   await stage.untilRun("fan-2", "both execute", (run) => executing(run).length === 2);
 });
@@ -141,8 +147,8 @@ parallelism(
     await small.create("n1", { tasks: ["a", "b", "c"].map((name) => task(name)) });
     const first = await small.untilRun(
       "n1",
-      "one waits",
-      (run) => waitingFor(run, "NamespaceParallelism").length === 1,
+      "one waits for two",
+      (run) => waitingFor(run, "NamespaceParallelism").length === 1 && executing(run).length === 2,
     );
     assert.equal(executing(first), ["a", "b"]);
     assert.match(
@@ -186,17 +192,21 @@ parallelism("F-12: a task that quota holds back takes no place from those that c
     metadata: { name: "no-gpus" },
     spec: { hard: { "requests.nvidia.com/gpu": "0" } },
   });
-  const read = (): Promise<string> =>
-    kubectl("get", "resourcequota", "no-gpus", "-n", small.namespace, "-o", "jsonpath={.status.hard}");
-  await until(read, 60_000, { describe: "the quota is in force" });
+  await untilPodsRefused(small.namespace, "exceeded quota: no-gpus", {
+    containers: [{ name: "c", image: "i", resources: { limits: { "nvidia.com/gpu": "1" } } }],
+  });
   await small.create("held", {
     parallelism: 1,
     tasks: [task("gpu", { numGpus: 1 }), task("a"), task("b")],
   });
   await small.succeed("held", "a");
   await small.succeed("held", "b");
-  const run = await small.untilRun("held", "only the held one is left", ({ status }) => status?.progress === "2/3");
-  assert.is(run.status?.tasks?.gpu?.reason, "QuotaExceeded");
+  // What the end of another task has freed is tried at once, and that is under way for a moment.
+  await small.untilRun(
+    "held",
+    "only the held one is left",
+    ({ status }) => status?.progress === "2/3" && status.tasks?.gpu?.reason === "QuotaExceeded",
+  );
   await kubectl("delete", "resourcequota", "no-gpus", "-n", small.namespace);
   await small.succeed("held", "gpu");
   await small.untilPhase("held", "DONE");

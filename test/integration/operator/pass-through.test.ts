@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
+import { untilPodsTaken } from "../../support/pod-admission.ts";
 import { Stage, task } from "./stage.ts";
 
 const passed = suite("what is passed through to pods");
@@ -21,6 +22,7 @@ passed("a PriorityClass, an affinity, labels and defaults reach the pod", async 
     metadata: { name: priorityClassName },
     value: 1234,
   });
+  await untilPodsTaken(stage.namespace, { priorityClassName });
   const affinity = {
     nodeAffinity: {
       requiredDuringSchedulingIgnoredDuringExecution: {

@@ -6,6 +6,7 @@ import { API_VERSION, PIPELINE } from "../../../crds/resources.ts";
 import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
+import { untilPodsRefused } from "../../support/pod-admission.ts";
 import { Stage, task } from "./stage.ts";
 
 const refusals = suite("refusals and waiting");
@@ -155,11 +156,7 @@ refusals("F-12: quota holds a task back, says so, and lets it go when something 
     metadata: { name: "pods" },
     spec: { hard: { "count/pods": "0" } },
   });
-  await until(
-    () => kubectl("get", "resourcequota", "pods", "-n", stage.namespace, "-o", "jsonpath={.status.hard}"),
-    60_000,
-    { describe: "the quota is known to the server" },
-  );
+  await untilPodsRefused(stage.namespace, "exceeded quota: pods");
   await stage.create("quota", { tasks: [task("a")] });
   const waiting = await stage.untilRun("quota", "waits for quota", (run) => run.status?.reason === "a: QuotaExceeded");
   assert.is(waiting.status?.phase, "RUNNING");
@@ -242,7 +239,7 @@ refusals("F-14: an admission policy's refusal fails the task with the policy's w
         (run) => run.status?.tasks?.a?.reason !== undefined || run.status?.tasks?.a?.pod !== undefined,
       );
     },
-    60_000,
+    120_000,
     { describe: "the policy refuses the pod", accept: (run) => run.status?.tasks?.a?.reason === "AdmissionDenied" },
   );
   assert.match(ended.status?.tasks?.a?.message ?? "", "this image is not for you");
