@@ -2,7 +2,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { podName } from "../../../crds/names.ts";
 import { PIPELINE } from "../../../crds/resources.ts";
-import { collectionPath, objectPath } from "../../../kube/resource.ts";
+import { EVENT } from "../../../kube/core-resources.ts";
+import { collectionPath, type KubeObject, objectPath } from "../../../kube/resource.ts";
 import { type AuditedRequest, auditedRequests } from "../../support/audit-log.ts";
 import { until } from "../../support/deadline.ts";
 import { Stage, task } from "./stage.ts";
@@ -28,7 +29,13 @@ interface Cost {
   bytes: Map<string, number>;
 }
 
-async function costOf(run: () => Promise<void>): Promise<Cost> {
+interface CoreEvent extends KubeObject {
+  reason?: string;
+  involvedObject?: { name?: string };
+}
+
+/** What it costs until the last event is told of the run that `run` names, if it names one: events go their own way, after the status. */
+async function costOf(run: () => Promise<{ name: string; lastEvent: string } | undefined>): Promise<Cost> {
   const ours = async (): Promise<string[]> =>
     (await auditedRequests(stage.namespace))
       .filter(({ userAgent, verb }) => userAgent.startsWith("odin-operator") && verb !== "list" && verb !== "watch")
@@ -37,7 +44,8 @@ async function costOf(run: () => Promise<void>): Promise<Cost> {
       );
   const before = (await ours()).length;
   const sentBefore = await stage.sentBytes();
-  await run();
+  const last = await run();
+  if (last !== undefined) await untilTold(last.name, last.lastEvent);
   // The log is written behind the answers; the last write of a run is the one that ends it.
   let previous = -1;
   const after = await until(
@@ -59,6 +67,14 @@ async function costOf(run: () => Promise<void>): Promise<Cost> {
   return { requests, bytes: new Map(sent.filter(([, bytes]) => bytes > 0)) };
 }
 
+async function untilTold(run: string, reason: string): Promise<void> {
+  const told = async (): Promise<boolean> => {
+    const { items } = await stage.client.listAll<CoreEvent>(collectionPath(EVENT, stage.namespace));
+    return items.some((event) => event.involvedObject?.name === run && event.reason === reason);
+  };
+  await until(told, 120_000, { describe: `an event tells ${reason} of run ${run}` });
+}
+
 /** Throws, showing the whole cost, where a request was sent more often than the bound, or one that has none was sent at all. */
 function assertAtMost(
   { requests, bytes }: Cost,
@@ -76,6 +92,7 @@ budget("P-3: a run of one task costs one creation, two status writes and one eve
     await stage.startPod("single", "a");
     await stage.succeed("single", "a");
     await stage.untilPhase("single", "DONE");
+    return { name: "single", lastEvent: "Completed" };
   });
   assertAtMost(
     cost,
@@ -90,6 +107,7 @@ budget("P-3: a chain costs one creation and one status write a task, and no read
     await stage.create("chain", { tasks });
     for (const { name } of tasks) await stage.succeed("chain", name);
     await stage.untilPhase("chain", "DONE");
+    return { name: "chain", lastEvent: "Completed" };
   });
   assertAtMost(
     cost,
@@ -108,7 +126,7 @@ budget("the API server writes changed runs so that their version can be read wit
   const watch = stage.client.watch(collectionPath(PIPELINE, stage.namespace), {
     query: { resourceVersion: run.metadata.resourceVersion },
     signal: watched.signal,
-    openTimeoutMs: 10_000,
+    openTimeoutMs: 60_000,
     idleTimeoutMs: 60_000,
     isKnown: ({ uid, resourceVersion }) => seen.push(`${uid}@${resourceVersion}`) > 0,
     onEvent: ({ type }) => parsed.push(type),
@@ -128,6 +146,7 @@ budget("O-188: what ends together is written together", async () => {
     await stage.create("fan", { tasks });
     await Promise.all(tasks.map(({ name }) => stage.succeed("fan", name)));
     await stage.untilPhase("fan", "DONE");
+    return { name: "fan", lastEvent: "Completed" };
   });
   assertAtMost(
     cost,
@@ -144,6 +163,7 @@ budget("P-3: a second attempt costs what the first one did", async () => {
     await Promise.all(tasks.map(({ name }) => stage.fail("again", name, 1)));
     await Promise.all(tasks.map(({ name }) => stage.succeed("again", name, undefined, 2)));
     await stage.untilPhase("again", "DONE");
+    return { name: "again", lastEvent: "Completed" };
   });
   assertAtMost(
     cost,
@@ -159,6 +179,7 @@ budget("P-3: a run that is stopped costs one deletion more a task", async () => 
     await Promise.all(tasks.map(({ name }) => stage.startPod("stopped", name)));
     await stage.control("stopped", { cancel: true });
     await stage.untilPhase("stopped", "TERMINATED");
+    return { name: "stopped", lastEvent: "Cancelled" };
   });
   assertAtMost(
     cost,
@@ -219,6 +240,7 @@ async function bytesOfOneChange(run: string, size: number): Promise<number> {
     const { bytes } = await costOf(async () => {
       await stage.succeed(run, name);
       await stage.untilRun(run, `${name} has ended`, ({ status }) => status?.counts?.executed === index + 1);
+      return undefined;
     });
     sizes.push(bytes.get("patch pipelines/status") ?? 0);
   }

@@ -18,8 +18,10 @@ import { until } from "../../support/deadline.ts";
 import { testVariable } from "../../support/kubectl.ts";
 import { temporaryNamespace } from "../../support/temporary-namespace.ts";
 
-/** Generous: the garbage collector of a control plane that has just started looks for new kinds every 30 s. */
-const WAIT_MS = 90_000;
+/** Generous: the garbage collector looks for new kinds every 30 s, and does nothing else while other tests bring and take kinds. */
+const WAIT_MS = 180_000;
+/** As long as the API server takes at most. */
+const ANSWER_MS = 60_000;
 /** Lines of the operator's log that are kept for a test that gives up. */
 const LAST_LINES = 300;
 /** Metrics that tell a watch that is silent from a queue that is stuck. */
@@ -77,7 +79,7 @@ export class Stage {
     this.#remove = remove;
     this.kubeConfig = new KubeConfig();
     this.kubeConfig.loadFromFile(testVariable("KUBECONFIG"));
-    this.client = new KubeClient({ kubeConfig: this.kubeConfig, userAgent: "odin-test" });
+    this.client = new KubeClient({ kubeConfig: this.kubeConfig, userAgent: "odin-test", timeoutMs: ANSWER_MS });
   }
 
   /** Creates the namespace and starts the operator in it, with `pods` over the usual settings of pods, and a place for the logs of ended tasks. */
@@ -91,6 +93,7 @@ export class Stage {
     stage.#pods = pods;
     stage.#store = store;
     try {
+      await stage.#untilPodsHaveAnAccount();
       await stage.startOperator();
       return stage;
     } catch (error) {
@@ -98,6 +101,12 @@ export class Stage {
       console.error(error);
       throw error;
     }
+  }
+
+  /** Pods of a namespace that is so new that it has no account for them are refused, and that would cost the operator a second request. */
+  async #untilPodsHaveAnAccount(): Promise<void> {
+    const account = `/api/v1/namespaces/${this.namespace}/serviceaccounts/default`;
+    await until(() => this.client.get(account), WAIT_MS, { describe: "the account of pods is there" });
   }
 
   /** Starts an operator. With `canWrite`, one that is cut off from writing as soon as that says no, as if it had been killed there. */
@@ -204,6 +213,29 @@ export class Stage {
     } catch (error) {
       await this.showState(name);
       throw error;
+    }
+  }
+
+  /** Waits until the API server has told of a version of a run as `accept` wants it, however soon another one follows; `from`: the run as it was before. */
+  async untilToldOf(from: Pipeline, describe: string, accept: (run: Pipeline) => boolean): Promise<Pipeline> {
+    const { name, resourceVersion } = from.metadata;
+    const told: Pipeline[] = [];
+    const done = new AbortController();
+    const watch = this.client.watch(collectionPath(PIPELINE, this.namespace), {
+      query: { resourceVersion, fieldSelector: `metadata.name=${name}` },
+      signal: done.signal,
+      openTimeoutMs: WAIT_MS,
+      idleTimeoutMs: WAIT_MS,
+      onEvent: ({ object }) => told.push(object as unknown as Pipeline),
+    });
+    const end = watch.catch((error: unknown) => error);
+    try {
+      const found = await until(() => told.find(accept), WAIT_MS, { describe: `run ${name}: ${describe}` });
+      if (found === undefined) throw new Error("it was there a moment ago");
+      return found;
+    } finally {
+      done.abort();
+      await end;
     }
   }
 
