@@ -13,7 +13,7 @@ import { type TemporaryNamespace, temporaryNamespace } from "../../support/tempo
 import { kubeConfig } from "../api/facade-stage.ts";
 import { task } from "./stage.ts";
 
-const WAIT_MS = 120_000;
+const WAIT_MS = 240_000;
 const TASKS = 8;
 const KILLS = 6;
 

@@ -52,7 +52,7 @@ async function executed(one: Task, remembered = true): Promise<Pipeline> {
   await stage.succeed(name, one.name, '{"score": 1}');
   const run = await stage.untilPhase(name, "DONE");
   assert.is(run.status?.tasks?.[one.name]?.pod, `${name}--${one.name}`);
-  if (remembered) await until(entries, 60_000, { describe: "the entry is written", accept: (count) => count > before });
+  if (remembered) await until(entries, 180_000, { describe: "the entry is written", accept: (count) => count > before });
   return run;
 }
 
@@ -113,7 +113,7 @@ cache("O-200: two tasks with outputs at once keep separate keys, and what follow
   }
   await stage.succeed("both", "last");
   await stage.untilPhase("both", "DONE");
-  await until(entries, 60_000, { describe: "both are written", accept: (count) => count === before + 2 });
+  await until(entries, 180_000, { describe: "both are written", accept: (count) => count === before + 2 });
   await stage.create("both-again", { tasks: [one, other, last] });
   await stage.succeed("both-again", "last");
   const { status } = await stage.untilPhase("both-again", "DONE");
@@ -165,7 +165,7 @@ cache(
     await stage.succeed("away", "a");
     await stage.startOperator();
     await stage.untilPhase("away", "DONE");
-    await until(entries, 60_000, { describe: "the entry is written", accept: (count) => count > before });
+    await until(entries, 180_000, { describe: "the entry is written", accept: (count) => count > before });
     assert.not.ok(await skipped(one), "the inputs are others now");
     await writeFile(at("away/in/deep/file"), "input");
     assert.ok(await skipped(one));

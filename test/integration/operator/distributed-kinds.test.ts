@@ -25,7 +25,7 @@ import {
 } from "./kind-stage.ts";
 import { Stage, task } from "./stage.ts";
 
-const WAIT_MS = 60_000;
+const WAIT_MS = 180_000;
 const PYTORCH = resourceOf("PyTorchJob");
 const INSTALLED = ["pytorchjobs", "tfjobs", "mpijobs"].map((plural) => `${plural}.kubeflow.org`);
 const ELASTIC = "elasticjobs.elastic.pytorch.org";

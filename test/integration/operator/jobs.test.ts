@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import type { Job } from "../../../crds/generated/types.ts";
 import { API_VERSION, JOB } from "../../../crds/resources.ts";
 import { CONFIG_MAP } from "../../../kube/core-resources.ts";
-import { objectPath } from "../../../kube/resource.ts";
+import { collectionPath, objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
 import { kubectl, kubectlApply } from "../../support/kubectl.ts";
 import { Stage, task } from "./stage.ts";
@@ -40,6 +40,8 @@ jobs(
     assert.ok(
       podA.spec.containers[0]?.volumeMounts?.some((mount) => mount.mountPath === "/data/pipelines/team/frozen"),
     );
+    // A run that had not written down its version could not tell it after the Job has moved on.
+    await stage.untilRun("frozen-1", "has a version", ({ status }) => status?.version !== undefined);
     await kubectlApply(
       stage.namespace,
       job("frozen", {
@@ -90,7 +92,8 @@ jobs("a run may be created before its Job", async () => {
   await stage.create("early", { job: "late" });
   const waiting = await stage.untilRun("early", "waits for the Job", (run) => run.status?.reason === "JobNotFound");
   assert.is(waiting.status?.phase, "BUILDING");
-  await kubectlApply(stage.namespace, job("late", { tasks: [task("a")] }));
+  // It waits for ten seconds: no time to start a program in.
+  await stage.client.create(collectionPath(JOB, stage.namespace), job("late", { tasks: [task("a")] }));
   await stage.succeed("early", "a");
   await stage.untilPhase("early", "DONE");
 });
@@ -112,11 +115,11 @@ jobs("O-148: a Job says whether it can be run, and a run of a bad one ends with 
     const { status } = await stage.client.get<Job>(objectPath(JOB, stage.namespace, name));
     return `${status?.conditions?.[0]?.status} ${status?.conditions?.[0]?.message}`;
   };
-  await until(() => condition("good"), 60_000, {
+  await until(() => condition("good"), 180_000, {
     describe: "good is valid",
     accept: (text) => text === "True 1 tasks" || text === "True 1 task",
   });
-  await until(() => condition("bad"), 60_000, {
+  await until(() => condition("bad"), 180_000, {
     describe: "bad is not",
     accept: (text) => /^False task a .*unknown variable \$NOPE/.test(text),
   });

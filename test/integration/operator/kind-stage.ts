@@ -18,7 +18,7 @@ import type { Definition } from "../../support/kind-definitions.ts";
 import { kubectlDryRun, testVariable } from "../../support/kubectl.ts";
 import type { Stage } from "./stage.ts";
 
-const WAIT_MS = 60_000;
+const WAIT_MS = 180_000;
 const CRD = {
   group: "apiextensions.k8s.io",
   version: "v1",

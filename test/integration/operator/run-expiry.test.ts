@@ -62,7 +62,7 @@ async function untilGone(from: Stage, name: string): Promise<void> {
         throw error;
       }
     },
-    60_000,
+    180_000,
     { describe: `run ${name} is deleted` },
   );
 }

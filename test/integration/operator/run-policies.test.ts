@@ -5,6 +5,8 @@ import { kubectl, kubectlApply } from "../../support/kubectl.ts";
 import { Stage, task } from "./stage.ts";
 
 const policies = suite("policies of runs");
+/** Seconds: long enough for a busy machine to make a pod, play its part and see it. */
+const SECONDS = 15;
 let stage: Stage;
 policies.before(async () => {
   stage = await Stage.open();
@@ -81,7 +83,7 @@ policies("O-146: a Job's failure policy is that of its runs, and a run may have 
 });
 
 policies("a run's timeout stops what runs and ends it with RunTimeout", async () => {
-  await stage.create("long", { timeout: 2, tasks: [task("slow"), task("next", { depends: ["slow"] })] });
+  await stage.create("long", { timeout: SECONDS, tasks: [task("slow"), task("next", { depends: ["slow"] })] });
   await stage.startPod("long", "slow");
   const { status } = await stage.untilPhase("long", "TERMINATED");
   assert.is(status?.reason, "RunTimeout");
@@ -92,23 +94,23 @@ policies("a run's timeout stops what runs and ends it with RunTimeout", async ()
 });
 
 policies("a run's timeout does not count while it is suspended, and a run made suspended holds no pod", async () => {
-  await stage.create("paused", { timeout: 3, suspend: true, tasks: [task("a")] });
+  await stage.create("paused", { timeout: SECONDS, suspend: true, tasks: [task("a")] });
   const held = await stage.untilRun("paused", "is suspended", (run) => run.status?.tasks?.a?.reason === "Suspended");
   const condition = held.status?.conditions?.find(({ type }) => type === "Suspended");
   assert.is(condition?.status, "True");
-  const passed = Date.parse(condition?.lastTransitionTime ?? "") + 4_000;
+  const passed = Date.parse(condition?.lastTransitionTime ?? "") + (SECONDS + 1) * 1_000;
   await until(() => Date.now() > passed, 60_000, { describe: "more than its time has passed" });
   assert.equal(await stage.pods("paused"), []);
   assert.is((await stage.get("paused")).status?.phase, "RUNNING");
   await stage.control("paused", { suspend: false });
   await stage.succeed("paused", "a");
   const { status } = await stage.untilPhase("paused", "DONE");
-  assert.ok((status?.suspendedSeconds ?? 0) >= 4, JSON.stringify(status));
+  assert.ok((status?.suspendedSeconds ?? 0) >= SECONDS + 1, JSON.stringify(status));
   assert.is(status?.conditions?.find(({ type }) => type === "Suspended")?.status, "False");
 });
 
 policies("F-21, F-22: pendingTimeout ends a task that does not begin to run, and keeps the reason", async () => {
-  await stage.create("pending", { tasks: [task("big", { pendingTimeout: 3, retries: 2 })] });
+  await stage.create("pending", { tasks: [task("big", { pendingTimeout: SECONDS, retries: 2 })] });
   await stage.setPodStatus("pending", "big", {
     phase: "Pending",
     conditions: [
@@ -117,13 +119,17 @@ policies("F-21, F-22: pendingTimeout ends a task that does not begin to run, and
   });
   const { status } = await stage.untilPhase("pending", "TERMINATED");
   assert.is(status?.tasks?.big?.reason, "PendingTimeout");
-  assert.match(status?.tasks?.big?.message ?? "", "within 3s of its creation; last seen: Unschedulable: 0/0 nodes");
+  assert.match(
+    status?.tasks?.big?.message ?? "",
+    `within ${SECONDS}s of its creation; last seen: Unschedulable: 0/0 nodes`,
+  );
   assert.is(status?.tasks?.big?.attempt, 1, "a longer wait would not help, so it is not tried again");
 });
 
 policies("stop lets running tasks finish, starts nothing more, and cannot be taken back", async () => {
   await stage.create("stopped", { tasks: [task("a"), task("b", { depends: ["a"] })] });
   await stage.startPod("stopped", "a");
+  await stage.untilRun("stopped", "a executes", ({ status }) => status?.tasks?.a?.state === "executing");
   await stage.control("stopped", { stop: true, cancelledBy: "ann" });
   const stopping = await stage.untilRun("stopped", "is stopping", (run) => run.status?.reason === "Stopped");
   assert.is(stopping.status?.phase, "RUNNING");

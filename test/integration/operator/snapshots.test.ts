@@ -6,6 +6,7 @@ import { API_VERSION, JOB } from "../../../crds/resources.ts";
 import { type Definition, type SnapshotObject, snapshotOf } from "../../../crds/snapshot.ts";
 import { CONFIG_MAP } from "../../../kube/core-resources.ts";
 import { collectionPath, objectPath } from "../../../kube/resource.ts";
+import { until } from "../../support/deadline.ts";
 import { kubectl } from "../../support/kubectl.ts";
 import { Stage, task } from "./stage.ts";
 
@@ -81,8 +82,14 @@ snapshots(
     const pod = await stage.pod("of-mirror", "a");
     assert.is((pod.spec.containers[0] as { image?: string }).image, "frozen:1");
     const next = await freeze("mirrored/job", [task("a", { image: "frozen:2" })]);
-    await stage.client.patch<Job>(objectPath(JOB, stage.namespace, "mirrored-job-12345678"), "merge", {
+    const path = objectPath(JOB, stage.namespace, "mirrored-job-12345678");
+    const { metadata } = await stage.client.patch<Job>(path, "merge", {
       spec: { version: SECOND, snapshot: next, tasks: [task("a", { image: "frozen:2" })] },
+    });
+    // Jobs and runs are watched apart.
+    await until(() => stage.client.get<Job>(path), 120_000, {
+      describe: "the operator has seen the new version of the Job",
+      accept: ({ status }) => status?.observedGeneration === metadata.generation,
     });
     await stage.succeed("of-mirror", "a");
     assert.is((await stage.untilPhase("of-mirror", "DONE")).status?.version, FIRST);

@@ -5,7 +5,7 @@ import type { SeenRequest } from "../kube/fault.ts";
 import { FaultProxy } from "../kube/fault-proxy.ts";
 import { Stage, task } from "./stage.ts";
 
-const WAIT_MS = 60_000;
+const WAIT_MS = 180_000;
 /** Longer than anything else takes here, so that what is told by an answer is told by that first. */
 const LATE_MS = 3_000;
 

@@ -14,7 +14,7 @@ import { testVariable } from "../../support/kubectl.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 
 const FINALIZER = "odin.io/test";
-const WAIT_MS = 60_000;
+const WAIT_MS = 180_000;
 
 /** An operator as somebody would write it against the package's class. */
 class Probe extends DurableOperator {
