@@ -1,4 +1,4 @@
-// timeout: 600
+// timeout: 1200
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -41,7 +41,7 @@ shown.after(async () => {
 /** A namespace with an operator of its own, so that one trouble does not make another. */
 class Space {
   readonly #space: TemporaryNamespace;
-  readonly #operator: OdinProcess | undefined;
+  readonly #operator: OdinProcess;
   #follower: ChildProcess | undefined;
   /** What `kubectl get --watch` has printed. */
   #followed = "";
@@ -49,17 +49,18 @@ class Space {
   /** Objects of the whole cluster that go with it: kind and name. */
   readonly leaves: [string, string][] = [];
 
-  private constructor(space: TemporaryNamespace, account: LimitedAccount, operator: OdinProcess | undefined) {
+  private constructor(space: TemporaryNamespace, account: LimitedAccount, operator: OdinProcess) {
     this.#space = space;
     this.account = account;
     this.#operator = operator;
   }
 
   static async open({
-    withOperator = true,
+    withLease = false,
     settings = {},
   }: {
-    withOperator?: boolean;
+    /** It is alone; on a busy machine it would lose a lease, and end, when it does not get to renew that in time. */
+    withLease?: boolean;
     settings?: Record<string, string>;
   } = {}): Promise<Space> {
     const namespace = await temporaryNamespace("shown");
@@ -68,13 +69,14 @@ class Space {
       KUBECONFIG: account.kubeconfig,
       ODIN_NAMESPACE: namespace.name,
       ODIN_LEASE_NAMESPACE: namespace.name,
+      ODIN_LEADER_ELECT: String(withLease),
       ODIN_INSTALL_CRDS: "false",
       ODIN_RETRY_PAUSE: "120",
       ...settings,
     };
-    const space = new Space(namespace, account, withOperator ? new OdinProcess("operator", environment) : undefined);
+    const space = new Space(namespace, account, new OdinProcess("operator", environment));
     spaces.push(space);
-    await space.#operator?.untilSaid("running as leader");
+    await space.#operator.untilSaid(withLease ? "running as leader" : "operator running");
     return space;
   }
 
@@ -83,7 +85,7 @@ class Space {
   }
 
   async kill(): Promise<void> {
-    await this.#operator?.end("SIGKILL");
+    await this.#operator.end("SIGKILL");
   }
 
   async close(): Promise<void> {
@@ -139,11 +141,13 @@ class Space {
       const followed = this.#followed.split("\n").find((row) => line.test(row));
       return followed ?? (await kubectl("get", "pipeline", run, "-n", this.namespace, "-o", "wide", "--no-headers"));
     };
-    return await until(look, WAIT_MS, {
-      describe: `kubectl get shows ${line}`,
-      accept: (text) => line.test(text),
-      everyMs: 300,
-    });
+    try {
+      const accept = (text: string): boolean => line.test(text);
+      return await until(look, WAIT_MS, { describe: `kubectl get shows ${line}`, accept, everyMs: 300 });
+    } catch (error) {
+      console.error(this.#operator.running, this.#operator.output.slice(-3_000));
+      throw error;
+    }
   }
 }
 
@@ -419,7 +423,7 @@ shown("F-36: kubectl describe says that a run stays because the store does not w
 });
 
 shown("without an operator kubectl shows a run without a phase, and the lease that nobody holds", async () => {
-  const space = await Space.open();
+  const space = await Space.open({ withLease: true });
   await space.kill();
   await space.run("r", { tasks: [task()] });
   assert.match(
