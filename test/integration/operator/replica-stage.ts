@@ -13,7 +13,7 @@ import { PodPlayer } from "../../support/pod-player.ts";
 import { type TemporaryNamespace, temporaryNamespace } from "../../support/temporary-namespace.ts";
 import { kubeConfig } from "../api/facade-stage.ts";
 
-const WAIT_MS = 120_000;
+const WAIT_MS = 300_000;
 const CREATED_AT_A_TIME = 20;
 const END_MS = 40_000;
 
