@@ -101,7 +101,10 @@ attempts(
     assert.match(status?.message ?? "", `task a: timed out after ${TIMEOUT}s`);
     assert.is(status?.tasks?.b?.state, "waiting");
     assert.match(status?.tasks?.b?.message ?? "", "not started: pipeline terminated");
-    await until(() => podNames("slow"), 180_000, { describe: "the pod is gone", accept: (names) => names.length === 0 });
+    await until(() => podNames("slow"), 180_000, {
+      describe: "the pod is gone",
+      accept: (names) => names.length === 0,
+    });
   },
 );
 

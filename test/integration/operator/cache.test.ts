@@ -52,7 +52,8 @@ async function executed(one: Task, remembered = true): Promise<Pipeline> {
   await stage.succeed(name, one.name, '{"score": 1}');
   const run = await stage.untilPhase(name, "DONE");
   assert.is(run.status?.tasks?.[one.name]?.pod, `${name}--${one.name}`);
-  if (remembered) await until(entries, 180_000, { describe: "the entry is written", accept: (count) => count > before });
+  if (remembered)
+    await until(entries, 180_000, { describe: "the entry is written", accept: (count) => count > before });
   return run;
 }
 
