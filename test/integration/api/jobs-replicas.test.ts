@@ -10,7 +10,7 @@ import { type Answer, send } from "../../unit/api/served.ts";
 import { FacadeStage } from "./facade-stage.ts";
 
 const test = suite("two facades on one git remote");
-const WAIT_MS = 60_000;
+const WAIT_MS = 180_000;
 let stage: FacadeStage;
 let remote: GitRemote;
 let clones: TemporaryDirectory;
