@@ -77,7 +77,9 @@ function apiLog(): Promise<string> {
 }
 
 async function runOf(address: string, id: number): Promise<Detail> {
-  const answer = await fetch(`http://${address}/api/runs/${id}`);
+  // A connection that is kept, and that the server closes as it is used again, would end kubectl's port-forward.
+  const headers = { connection: "close" };
+  const answer = await fetch(`http://${address}/api/runs/${id}`, { headers });
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`${answer.status} ${text} ${await apiLog()}`);
   return JSON.parse(text) as Detail;
@@ -118,11 +120,11 @@ installation(
   },
 );
 
-/** What a pod is answered that is no worker. */
+/** What a pod is answered that is no worker, and has so many seconds for it. */
 const PROBE = `
 import sys, urllib.error, urllib.request
 try:
-    print(urllib.request.urlopen(sys.argv[1], timeout=5).status)
+    print(urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2])).status)
 except urllib.error.HTTPError as error:
     print(error.code)
 except OSError as error:
@@ -136,16 +138,20 @@ installation("M-14: a neighbour needs a credential, and who is in another namesp
     const spec = { terminationGracePeriodSeconds: 1, containers: [container] };
     const prober = (name: string): object => ({ apiVersion: "v1", kind: "Pod", metadata: { name }, spec });
     await kubectl("create", "namespace", "elsewhere");
+    // A controller makes it; the API server refuses a pod that has waited for it for a second or two.
+    await kubectl("wait", "--for=create", "serviceaccount/default", "-n", "elsewhere", "--timeout=150s");
     await kubectlApply("elsewhere", prober("stranger"));
     await kubectlApply(SPACE, prober("neighbour"));
     const [api] = await podsOf("api", SPACE);
     const url = `http://${api?.status.podIP}:80/api/runs/`;
-    const probed = async (namespace: string, name: string): Promise<string> => {
+    const probed = async (namespace: string, name: string, seconds: number): Promise<string> => {
       await kubectl("wait", "--for=condition=Ready", `pod/${name}`, "-n", namespace, "--timeout=150s");
-      return (await kubectl("exec", "-n", namespace, name, "--", "python3", "-c", PROBE, url)).trim();
+      const ask = ["python3", "-c", PROBE, url, String(seconds)];
+      return (await kubectl("exec", "-n", namespace, name, "--", ...ask)).trim();
     };
-    assert.is(await probed("elsewhere", "stranger"), "unreachable");
-    assert.is(await probed(SPACE, "neighbour"), "401");
+    assert.is(await probed("elsewhere", "stranger", 5), "unreachable");
+    // Until the rules know the new pod its packets are dropped, and sent again.
+    assert.is(await probed(SPACE, "neighbour", 120), "401");
     await kubectl("delete", "namespace", "elsewhere", "--wait=false");
     await kubectl("delete", "pod", "neighbour", "-n", SPACE, "--wait=false");
   }),
@@ -214,6 +220,7 @@ installation(
       assert.equal(read?.refused, [401, 401, 401]);
       assert.equal(read?.open, [false, false], "the operator's port, and the API's for REST");
 
+      await ended(address, otherId);
       const [list, metrics, zip] = await client.call(
         address,
         ["get_runs", {}],
@@ -275,7 +282,8 @@ installation(
       });
       await kubectl("delete", "pod", before, "-n", SPACE, "--grace-period=0", "--force");
       await kubectl("rollout", "status", "deployment/odin-api", "-n", SPACE, "--timeout=170s");
-      await master(before);
+      // It labels itself as soon as it runs; whether it is to be reached is the kubelet's to say.
+      await kubectl("wait", "--for=condition=Ready", `pod/${await master(before)}`, "-n", SPACE, "--timeout=170s");
       const { state, job_metadata } = await forwarded((address) => ended(address, id));
       assert.is(state, "finished", job_metadata.stderr.join("\n"));
       assert.equal(
@@ -311,9 +319,19 @@ installation(
       );
       const own = grantedRights(objectsOf(manifest).filter(({ metadata }) => metadata.name.includes("mlbench")));
       assert.equal(own.map(rightText).sort(), rightsOnPage("## With MLBench").sort());
+      const explained = rightsOnPage("### Seldom used, or not seen");
+      const unused = unusedRights(own, requests).map(rightText);
       assert.equal(
-        unusedRights(own, requests).map(rightText).sort(),
-        rightsOnPage("### Seldom used, or not seen").sort(),
+        unused.filter((right) => !explained.includes(right)),
+        [],
+        "granted, never used, and not explained",
+      );
+      // Some of those are used now and then: after a crash, or where an answer was lost.
+      const texts = own.map(rightText);
+      assert.equal(
+        explained.filter((right) => !texts.includes(right)),
+        [],
+        "explained and not granted",
       );
     }),
 );

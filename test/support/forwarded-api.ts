@@ -14,7 +14,8 @@ export async function withForwardedApi<T>(namespace: string, work: (call: Call) 
     return await work(async (method, path, body) => {
       const answer = await fetch(`http://${address}/v1/${path}`, {
         method,
-        headers: { authorization, "content-type": "application/json" },
+        // A connection that is kept, and that the server closes as it is used again, would end kubectl's port-forward.
+        headers: { authorization, "content-type": "application/json", connection: "close" },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await answer.text();
