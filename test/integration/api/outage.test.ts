@@ -1,5 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { POD } from "../../../kube/core-resources.ts";
+import { objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
 import { SST2_TASKS } from "../../unit/api/odin/sample.ts";
 import { isProblem } from "../../unit/api/served.ts";
@@ -131,6 +133,35 @@ test("O-212: a part of a clean-up that fails is No, the rest goes on", async () 
     ],
   });
   assert.is((await stage.get(`/v1/pipelines/${id}`)).status, 404);
+});
+
+test("O-210, O-212: a pod that this server has not heard of yet counts as cleaned, also where the operator is faster", async () => {
+  const id = await stage.launch("sst2");
+  proxy.stallWatches();
+  const pod = await stage.createPod(id, "sst2");
+  await stage.setStatus(id, {
+    phase: "RUNNING",
+    job: "sst2",
+    tasks: { sst2: { state: "executing", attempt: 1, pod } },
+  });
+  const path = objectPath(POD, stage.namespace, pod);
+  proxy.decide = ({ method, url }) =>
+    method === "PATCH" && url.includes(id)
+      ? { kind: "beforeAnswer", act: async () => void (await stage.client.delete(path)) }
+      : { kind: "forward" };
+  const answer = await stage.call("DELETE", `/v1/pipelines/${id}`);
+  assert.equal(
+    (answer.json.cleanups as { taskId: string; cleanedFromK8s: string }[]).map(({ taskId, cleanedFromK8s }) => [
+      taskId,
+      cleanedFromK8s,
+    ]),
+    [
+      [id, "No"],
+      [`${id}--sst2`, "Yes"],
+    ],
+  );
+  // Watches that say nothing would be noticed a minute and a half later.
+  proxy.cutWatches();
 });
 
 test("after an outage what happened meanwhile is there", async () => {
