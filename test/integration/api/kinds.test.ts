@@ -49,8 +49,12 @@ test("O-64, O-168: a task's resource is its object, its type the kind", async ()
 });
 
 test("O-220, O-221: the name of a pod that the object made leads to the task", async () => {
-  const { jobs } = (await stage.get(`/v1/resources/${pod}/data`)).json as { jobs: Record<string, unknown> };
-  assert.is(jobs.label, `${id}--a`);
+  const look = async () => (await stage.get(`/v1/resources/${pod}/data`)).json as { jobs?: Record<string, unknown> };
+  const { jobs } = await until(look, WAIT_MS, {
+    describe: "the server knows the pod",
+    accept: (answer) => answer.jobs !== undefined,
+  });
+  assert.is(jobs?.label, `${id}--a`);
   assert.is((await stage.get(`/v1/resources/${pod}-x/data`)).status, 404);
 });
 

@@ -1,7 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Pipeline } from "../../../crds/generated/types.ts";
+import type { Job, Pipeline } from "../../../crds/generated/types.ts";
 import { LABELS } from "../../../crds/names.ts";
+import { JOB } from "../../../crds/resources.ts";
+import { objectPath } from "../../../kube/resource.ts";
 import { until } from "../../support/deadline.ts";
 import { type OdinProcess, operatorProcess } from "../../support/odin-process.ts";
 import { type Answer, send } from "../../unit/api/served.ts";
@@ -66,6 +68,15 @@ const pod = (name: string): Promise<Pod> =>
   until(() => stage.client.get<Pod>(`/api/v1/namespaces/${stage.namespace}/pods/${name}`), WAIT_MS, {
     describe: `pod ${name} is there`,
   });
+
+/** Waits until the job that was changed last has its object in the cluster, as it is now. */
+async function untilJobObject(name: string): Promise<void> {
+  const { pipelines_version } = (await stage.get("/v1/app")).json;
+  await until(() => stage.client.get<Job>(objectPath(JOB, stage.namespace, name)), WAIT_MS, {
+    describe: `Job ${name} is there`,
+    accept: ({ spec }) => spec.version === pipelines_version,
+  });
+}
 
 /** The files that the pod's container sees, by path, each with the text that it has. */
 async function filesOf({ spec }: Pod): Promise<Record<string, string>> {
@@ -157,6 +168,8 @@ test("O-153: a template runs in a directory of its own with what the context mad
 test("O-148, O-154: a launch that is refused leaves no object at all", async () => {
   await makeJob("refused", { "main.yml.jinja2": "tasks: [{{ task }}]", "x.yml.jinja2": "{{ y }}" });
   await makeJob("gpus", { "main.yml": "tasks: [{name: a, image: i, command: c, resource_type: tfjob}]" });
+  // A reply waits for the mirror, but not for ever; the snapshots of a job are there before its object is.
+  await untilJobObject("gpus");
   const before = await objects();
   const task = (keys: string): string => `{name: a, image: i, command: c, ${keys}}`;
   for (const [job, context] of [
@@ -204,6 +217,7 @@ test("O-13, O-14: ids with capitals and dots, an explicit prefix, and a run made
   assert.match(await launched("Team.X__Mixed.Case"), /^mixed-case-[0-9a-z]{8}j$/);
   await makeJob("named", { "main.yml": "name: own.name\ntasks: [{name: a, image: i, command: c}]", "f.txt": "x" });
   assert.match(await launched("named"), /^own\.name-[0-9a-z]{8}j$/);
+  await untilJobObject("named");
   await stage.createRun("by-hand", { job: "named" });
   assert.is((await filesOf(await pod("by-hand--a")))["/data/pipelines/named/f.txt"], "x");
 });

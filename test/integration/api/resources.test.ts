@@ -1,3 +1,5 @@
+import { get, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../../support/deadline.ts";
@@ -35,6 +37,15 @@ test.before(async () => {
       describe: "the status arrives",
     },
   );
+  // Snapshots and pods come by watches of their own.
+  await until(async () => (await stage.get(`/v1/resources/${id}--sst2/data`)).text, WAIT_MS, {
+    describe: "the snapshot arrives",
+    accept: (text) => text.includes("--basedir"),
+  });
+  await until(async () => (await stage.get(`/v1/resources/${id}/logs`)).text, WAIT_MS, {
+    describe: "the pod arrives",
+    accept: (text) => text.includes("no log yet"),
+  });
 });
 test.after(async () => {
   await stage.close();
@@ -207,12 +218,17 @@ test("O-224: a followed task that waits keeps the answer open until the run has 
 
 test("O-224: a stop of the facade ends what is being followed", async () => {
   const other = await stage.launch("sst2");
-  const answer = stage.get(`/v1/resources/${other}/logs?follow=true`);
-  await until(async () => (await stage.get("/metrics")).text.includes('route="/v1/pipelines"'), WAIT_MS, {
-    describe: "the server has answered",
+  const { port } = stage;
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ host: "127.0.0.1", port, path: `/v1/resources/${other}/logs?follow=true`, agent: false }, resolve).on(
+      "error",
+      reject,
+    );
   });
+  assert.is(answer.statusCode, 200, "it has begun");
+  const followed = text(answer);
   await stage.stop();
-  assert.is((await answer).text, "");
+  assert.is(await followed, "");
   await stage.start();
 });
 
