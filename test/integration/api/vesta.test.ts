@@ -9,6 +9,7 @@ import { DocumentedReplies } from "../../support/documented-reply.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
 import { type Answer, send } from "../../unit/api/served.ts";
 import { FacadeStage } from "./facade-stage.ts";
+import { GpuWorld } from "./gpu-world.ts";
 
 const WAIT_MS = 60_000;
 const FAMILY = { paths: /^\/(?!v1\/|api\/)/, errors: { type: "application/json", schema: "Error" } };
@@ -16,10 +17,13 @@ const test = suite("vesta over HTTP");
 let stage: FacadeStage;
 let place: TemporaryDirectory;
 let documented: DocumentedReplies;
+const ID = GpuWorld.newId();
+/** Nodes of other files that run on the same API server are not shown. */
+const OWN = GpuWorld.settings(ID);
 
 test.before(async () => {
   place = await temporaryDirectory();
-  stage = await FacadeStage.open({ ODIN_STORE: join(place.path, "store.db"), VESTA_SAVE_INTERVAL: "0" });
+  stage = await FacadeStage.open({ ...OWN, ODIN_STORE: join(place.path, "store.db"), VESTA_SAVE_INTERVAL: "0" });
   const document = JSON.parse((await send(stage.port, "GET", "/vesta/openapi.json")).text) as Record<string, unknown>;
   documented = new DocumentedReplies(document, FAMILY);
   await until(async () => (await send(stage.port, "GET", "/states/")).status === 200, WAIT_MS, {
@@ -153,7 +157,7 @@ test("V-9, V-26, section 12, 22: a host is found under its sanitised name too, a
 });
 
 test("V-10: a machine has the address that it registered from, and a node the one that Kubernetes names", async () => {
-  await stage.start({ ODIN_STORE: join(place.path, "store.db"), VESTA_TRUSTED_PROXIES: "127.0.0.1" });
+  await stage.start({ ...OWN, ODIN_STORE: join(place.path, "store.db"), VESTA_TRUSTED_PROXIES: "127.0.0.1" });
   await until(async () => (await send(stage.port, "GET", "/states/nobody")).status === 404, WAIT_MS, {
     describe: "hosts are known",
   });
@@ -163,7 +167,12 @@ test("V-10: a machine has the address that it registered from, and a node the on
   };
   // The token that all know counts from this machine alone.
   assert.is((await from("10.1.1.1", "GET", "/register/?host_name=moving&token=0000")).json.status_code, 403);
-  await stage.start({ ODIN_STORE: join(place.path, "store.db"), VESTA_TRUSTED_PROXIES: "127.0.0.1", VESTA_TOKEN: "" });
+  await stage.start({
+    ...OWN,
+    ODIN_STORE: join(place.path, "store.db"),
+    VESTA_TRUSTED_PROXIES: "127.0.0.1",
+    VESTA_TOKEN: "",
+  });
   await until(async () => (await send(stage.port, "GET", "/states/nobody")).status === 404, WAIT_MS, {
     describe: "hosts are known",
   });
@@ -171,7 +180,7 @@ test("V-10: a machine has the address that it registered from, and a node the on
   const posted = await from("10.2.2.2", "POST", `/update/host/${String(id)}`, JSON.stringify({ "gpu:0": GPU }));
   assert.is(posted.json.status_code, 200);
   await stage.client.create("/api/v1/nodes", {
-    ...{ apiVersion: "v1", kind: "Node", metadata: { name: "vesta-node-of-v-10" } },
+    ...{ apiVersion: "v1", kind: "Node", metadata: { name: "vesta-node-of-v-10", labels: { "odin-test": ID } } },
   });
   const node = "/api/v1/nodes/vesta-node-of-v-10";
   try {
@@ -198,7 +207,7 @@ test("V-10: a machine has the address that it registered from, and a node the on
 });
 
 test("V-51, V-52: an open page hears of its hosts over the websocket, and is let go when the server stops", async () => {
-  const facade = await stage.start({ ODIN_STORE: join(place.path, "store.db") });
+  const facade = await stage.start({ ...OWN, ODIN_STORE: join(place.path, "store.db") });
   const socket = new WebSocket(`ws://127.0.0.1:${stage.port}/update/client/ws`);
   const messages: string[] = [];
   socket.on("message", (data) => void messages.push(String(data)));
