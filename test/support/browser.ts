@@ -74,6 +74,11 @@ export class BrowserPage {
   readonly #child: ChildProcess;
   readonly #profile: string;
   readonly #waiting = new Map<number, (message: Message) => void>();
+  /** Documents that were opened, by the id of what loaded them, and who waits for one. */
+  readonly #opened = new Set<string>();
+  readonly #awaited = new Map<string, () => void>();
+  #webSocket = "";
+  #heard = 0;
   #lastId = 0;
   #session: string | undefined;
   readonly #features = new Map<string, string>();
@@ -117,9 +122,16 @@ export class BrowserPage {
     return (result as { value: T }).value;
   }
 
-  /** Opens another address in the same page. */
+  /** Opens another address in the same page; what is asked of the page from then on is asked of the new document. */
   async go(url: string): Promise<void> {
-    await this.#call("Page.navigate", { url });
+    const { loaderId } = await this.#call("Page.navigate", { url });
+    if (typeof loaderId !== "string" || this.#opened.has(loaderId)) return;
+    await new Promise<void>((done) => this.#awaited.set(loaderId, done));
+  }
+
+  /** Messages that the document has got over its newest websocket. */
+  get heard(): number {
+    return this.#heard;
   }
 
   /** Shows the page as on another device, or to another reader; what is not given stays. */
@@ -176,7 +188,8 @@ export class BrowserPage {
     const ended = new Promise((done) => this.#child.once("exit", done));
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), KILL_AFTER_MS);
     this.#session = undefined;
-    await this.#call("Browser.close");
+    // Who is killed does not answer.
+    void this.#call("Browser.close").catch(() => undefined);
     await ended;
     for (const stream of this.#child.stdio) stream?.destroy();
     clearTimeout(timer);
@@ -205,6 +218,17 @@ export class BrowserPage {
     if (id !== undefined) {
       this.#waiting.get(id)?.(rest);
       this.#waiting.delete(id);
+    } else if (method === "Page.frameNavigated") {
+      const { loaderId } = params.frame as { loaderId: string };
+      this.#opened.add(loaderId);
+      this.#awaited.get(loaderId)?.();
+      this.#heard = 0;
+      this.#webSocket = "";
+    } else if (method === "Network.webSocketCreated") {
+      this.#webSocket = String(params.requestId);
+      this.#heard = 0;
+    } else if (method === "Network.webSocketFrameReceived") {
+      if (params.requestId === this.#webSocket) this.#heard += 1;
     } else if (method === "Network.requestWillBeSent") {
       this.requested.push((params.request as { url: string }).url);
     } else if (method === "Runtime.exceptionThrown") {

@@ -35,7 +35,7 @@ export async function look(
     await page.emulate({ width: 1280, height: 900, dark: false, calm: true, ...device });
     await page.go(stage.url + path);
     if (path.startsWith("/?") || path === "/") {
-      if (device.scripts !== false) await until(() => isLive(page), WAIT_MS, { describe: "a live page" });
+      if (device.scripts !== false) await untilLive(page);
     } else {
       await until(() => page.evaluate<boolean>('document.readyState === "complete"'), WAIT_MS, {
         describe: "the page",
@@ -58,6 +58,9 @@ export async function look(
 /** Whether the page has its connection. */
 export const isLive = (page: BrowserPage) =>
   page.evaluate<boolean>(`document.querySelector('[data-state="live"]') !== null`);
+/** Waits until a page that was opened has its connection and knows what it was told first: that may come after a part was unfolded, and is news to charts then. */
+export const untilLive = (page: BrowserPage) =>
+  until(async () => page.heard > 0 && (await isLive(page)), WAIT_MS, { describe: "a live page" });
 /** What a reader sees of the first element of that selector. */
 export const text = (page: BrowserPage, selector: string) =>
   page.evaluate<string>(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`);

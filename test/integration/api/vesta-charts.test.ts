@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import type { BrowserPage } from "../../support/browser.ts";
 import { gpu, host, type PageStage, payload, THEN_MS } from "../../unit/api/vesta/page/page-stage.ts";
 import { showSmallCluster } from "../../unit/api/vesta/page/page-world.ts";
-import { count, eventually, faults, isLive, look, names, text } from "./vesta-browser.ts";
+import { count, eventually, faults, look, names, text, untilLive } from "./vesta-browser.ts";
 
 const test = suite("vesta: the charts of the page in a browser");
 
@@ -28,7 +28,7 @@ function showAges(ages: Readonly<Record<string, number>>): (stage: PageStage) =>
 async function visitWith(page: BrowserPage, stage: PageStage, chosen: string): Promise<void> {
   await page.evaluate(`localStorage.setItem("vesta.charts", "${chosen}")`);
   await page.go(stage.url);
-  await eventually("a live page", () => isLive(page));
+  await untilLive(page);
 }
 
 /** Waits until the chart of a host says so about utilisation. */
@@ -64,7 +64,7 @@ test("V-47, V-55: the time that charts show is chosen with the keyboard, for all
     await showsUtilisation(page, "66 %, from 11 to 66");
     assert.is(await page.evaluate<string>("document.activeElement.value"), "all");
     await page.go(stage.url);
-    await eventually("a live page", () => isLive(page));
+    await untilLive(page);
     await page.evaluate(`document.querySelector("details").open = true`);
     await showsUtilisation(page, "11 %, from 11 to 55");
     assert.is(await page.evaluate<string>(`document.querySelector('${SPAN}').value`), "all");
