@@ -65,6 +65,9 @@ export class FacadeStage {
     });
     try {
       await stage.start(env, config);
+      // Until a controller has made it, the API server refuses every pod.
+      const account = `/api/v1/namespaces/${stage.namespace}/serviceaccounts/default`;
+      await until(() => stage.client.get(account), READY_MS, { describe: "the account that pods get" });
       return stage;
     } catch (error) {
       // uvu says nothing about a hook that throws.
