@@ -54,7 +54,7 @@ export interface Extent {
   fs: boolean;
 }
 
-const CONCURRENT_DELETES = 8;
+const CONCURRENT_REQUESTS = 8;
 /** How long the removal of a run from the store is waited for. */
 const STORE_MS = 3_000;
 
@@ -78,7 +78,7 @@ export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, 
   );
   if (!db) await saveLogs(cleaner, podsBefore);
   const isStopped = pipeline !== found;
-  const gate = unboundedGate();
+  const gate = requestGate();
   const cleaned = await Promise.all(
     started.map((task) => gate.run(() => deleteObjects(cleaner, pipeline, task, podsBefore, isStopped), never)),
   );
@@ -94,8 +94,8 @@ export async function cleanUp(cleaner: Cleaner, id: string, user: string, { db, 
   return [row(id, false), ...started.map((task, index) => row(taskId(id, task.name), cleaned[index] ?? false))];
 }
 
-function unboundedGate(): Gate {
-  return new Gate(CONCURRENT_DELETES, Number.POSITIVE_INFINITY);
+function requestGate(): Gate {
+  return new Gate(CONCURRENT_REQUESTS, Number.POSITIVE_INFINITY);
 }
 
 function never(): Error {
@@ -107,7 +107,7 @@ async function podsOf(cleaner: Cleaner, run: KubeObject & Pipeline): Promise<Cac
   const { uid } = run.metadata;
   const cached = cleaner.view.podsOf(uid);
   const names = new Set(cached.map((pod) => pod.metadata.name));
-  const gate = unboundedGate();
+  const gate = requestGate();
   const { tasks } = cleaner.view.runOf(projectRun(run));
   const unseen = tasks.flatMap((task) => {
     const { state, pod = "" } = run.status?.tasks?.[task.name] ?? {};

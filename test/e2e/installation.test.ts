@@ -23,7 +23,7 @@ import { OwnCluster } from "../support/own-cluster.ts";
 import { INSTALLATION_PAGES, isForPostgres, PageShell } from "../support/page-shell.ts";
 import { sleepingRun } from "../support/sleeping-run.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../support/temporary-directory.ts";
-import { untilPodsAreTaken } from "../support/temporary-namespace.ts";
+import { untilDefaultAccount } from "../support/temporary-namespace.ts";
 
 const STEP_MS = 600_000;
 const RUN_MS = 180_000;
@@ -153,7 +153,7 @@ installation("network policies: who is not named reaches neither the API nor the
       },
     });
     await kubectl("create", "namespace", "elsewhere");
-    await untilPodsAreTaken("elsewhere");
+    await untilDefaultAccount("elsewhere");
     await kubectlApply(
       "elsewhere",
       prober("stranger", {}),

@@ -18,7 +18,7 @@ export interface TemporaryNamespace {
 export async function temporaryNamespace(prefix = "test"): Promise<TemporaryNamespace> {
   const name = `odin-${prefix}-${randomBytes(4).toString("hex")}`;
   await kubectl("create", "namespace", name);
-  if (process.env.ODIN_TEST_HOST_ADDRESS !== undefined) await untilPodsAreTaken(name);
+  if (process.env.ODIN_TEST_HOST_ADDRESS !== undefined) await untilDefaultAccount(name);
   return {
     name,
     remove: async () => {
@@ -28,7 +28,7 @@ export async function temporaryNamespace(prefix = "test"): Promise<TemporaryName
 }
 
 /** Waits until a new namespace has the account that pods get: a controller makes it, and the API server refuses a pod that has waited for it for a second. */
-export async function untilPodsAreTaken(namespace: string): Promise<void> {
+export async function untilDefaultAccount(namespace: string): Promise<void> {
   await until(() => kubectl("get", "serviceaccount", "default", "-n", namespace, "-o", "name"), ACCOUNT_MS, {
     describe: `${namespace} has an account for its pods`,
   });

@@ -14,7 +14,7 @@ import { until } from "../../support/deadline.ts";
 import { DocumentedReplies } from "../../support/documented-reply.ts";
 import { testVariable } from "../../support/kubectl.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
-import { temporaryNamespace } from "../../support/temporary-namespace.ts";
+import { temporaryNamespace, untilDefaultAccount } from "../../support/temporary-namespace.ts";
 import { type Answer, send, sendJson } from "../../unit/api/served.ts";
 
 const CONFIG_MAP = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true };
@@ -65,9 +65,7 @@ export class FacadeStage {
     });
     try {
       await stage.start(env, config);
-      // Until a controller has made it, the API server refuses every pod.
-      const account = `/api/v1/namespaces/${stage.namespace}/serviceaccounts/default`;
-      await until(() => stage.client.get(account), READY_MS, { describe: "the account that pods get" });
+      await untilDefaultAccount(stage.namespace);
       return stage;
     } catch (error) {
       // uvu says nothing about a hook that throws.

@@ -16,7 +16,7 @@ import { PipelineOperator } from "../../../operator/pipeline-operator.ts";
 import { openStore, type StoreLocation } from "../../../store/store.ts";
 import { until } from "../../support/deadline.ts";
 import { testVariable } from "../../support/kubectl.ts";
-import { temporaryNamespace } from "../../support/temporary-namespace.ts";
+import { temporaryNamespace, untilDefaultAccount } from "../../support/temporary-namespace.ts";
 
 /** Generous: the garbage collector looks for new kinds every 30 s, and does nothing else while other tests bring and take kinds. */
 const WAIT_MS = 180_000;
@@ -93,7 +93,8 @@ export class Stage {
     stage.#pods = pods;
     stage.#store = store;
     try {
-      await stage.#untilPodsHaveAnAccount();
+      // Pods without an account are refused, and that would cost the operator a second request.
+      await untilDefaultAccount(stage.namespace);
       await stage.startOperator();
       return stage;
     } catch (error) {
@@ -101,12 +102,6 @@ export class Stage {
       console.error(error);
       throw error;
     }
-  }
-
-  /** Pods of a namespace that is so new that it has no account for them are refused, and that would cost the operator a second request. */
-  async #untilPodsHaveAnAccount(): Promise<void> {
-    const account = `/api/v1/namespaces/${this.namespace}/serviceaccounts/default`;
-    await until(() => this.client.get(account), WAIT_MS, { describe: "the account of pods is there" });
   }
 
   /** Starts an operator. With `canWrite`, one that is cut off from writing as soon as that says no, as if it had been killed there. */
